@@ -1,0 +1,56 @@
+/** Where `cluster()` was called: the string of `new Error().stack`, taken there. */
+export type CallSite = string
+
+export interface CaptureOptions {
+  /** The decorated method's name, when the function is one: `this` then travels. */
+  method?: { name: string | symbol; isStatic: boolean }
+  /** Folder of the disk cache; undefined: none. */
+  cacheDir?: string
+  /** Folder that relative imports and packages are looked up from when the function has no file. Default process.cwd(). */
+  cwd?: string
+}
+
+/** The code of one function with all it needs. Depends on code only, never on captured values. */
+export interface Bundle {
+  /** Hex sha256 of `code`. */
+  readonly hash: string
+  /** An ES module; see BundleModule for its exports. */
+  readonly code: Uint8Array
+  /** Source map v3 JSON, whose sources are absolute paths of the user's files. Stays on this machine. */
+  readonly map: string
+}
+
+/** What a bundle exports to the runtime. */
+export interface BundleModule {
+  /** The function itself; a method gets `this` by `.apply`. */
+  readonly main: (...args: unknown[]) => unknown
+  /** Sets the captured variables, once, before main is called. `values` is what Snapshot.values() encoded. */
+  readonly setValues: (values: unknown) => void
+  /** The function or class with this id, for references in values, arguments and results. */
+  readonly resolve: (id: string) => Function
+  /** The id of a function or class of this bundle, for results; undefined: not one of ours. */
+  readonly identify: (value: Function) => string | undefined
+  /** A blank instance of a class (constructor not run) and how to fill it, #private fields too. */
+  readonly instantiate: (id: string) => {
+    object: object
+    fill(fields: Record<PropertyKey, unknown>, privates: Record<string, unknown>): void
+  }
+}
+
+/**
+ * A function as it is at this moment. Taken synchronously, so that a later mutation does not leak in.
+ * encode() may be called until bundle(); functions and class instances among the values join the bundle.
+ */
+export interface Snapshot {
+  readonly name: string
+  /** Absolute path and 1-based line of the function in the user's source, when it has one. */
+  readonly file?: string
+  readonly line?: number
+  /** The captured variables, encoded at snapshot time. */
+  values(): Uint8Array
+  /** Encodes arguments (or `this` with arguments). @throws CaptureError naming the path from `root` */
+  encode(value: unknown, root: string): Uint8Array
+  bundle(): Promise<Bundle>
+  /** The classes of this program that a result may hold instances of, by their id in the bundle. */
+  classes(): ReadonlyMap<string, Function>
+}

@@ -1,0 +1,46 @@
+/** Every code a FarcallError can carry; each has a page docs/errors/CODE.md (a test holds that). */
+export const errorCodes = [
+  // what the user wrote
+  'CONFIG_INVALID',
+  'CONFIG_UNREADABLE',
+  'PROFILE_UNKNOWN',
+  'OPTION_UNKNOWN',
+  'OPTION_INVALID',
+  'UNIT_INVALID',
+  'RESOURCE_UNSUPPORTED',
+  'VALUE_UNSAFE',
+  'SCHEDULER_UNKNOWN',
+  'TEMPLATE_INVALID',
+  // taking the function along
+  'CAPTURE_SOURCE_MISSING',
+  'CAPTURE_REFUSED',
+  'CAPTURE_EXTERNAL',
+  'BUNDLE_FAILED',
+  // values on the wire
+  'VALUE_REFUSED',
+  'RESULT_CORRUPT',
+  'RESULT_MISSING',
+  'PROTOCOL_NEWER',
+  // getting there
+  'HOST_UNREACHABLE',
+  'HOST_KEY_UNKNOWN',
+  'HOST_KEY_CHANGED',
+  'HOST_KEY_REVOKED',
+  'LOGIN_REFUSED',
+  'CONNECTION_LOST',
+  'COMMAND_FAILED',
+  'COMMAND_TIMEOUT',
+  'FILE_TRANSFER_FAILED',
+  'WORKDIR_UNSAFE',
+  'WORKDIR_UNUSABLE',
+  // submitting and running
+  'SCHEDULER_MISSING',
+  'SUBMIT_REFUSED',
+  'JOB_FAILED',
+  'JOB_CANCELED',
+  'JOB_UNKNOWN',
+  'INTERPRETER_MISSING',
+  'CALLED_IN_JOB',
+] as const
+
+export type ErrorCode = (typeof errorCodes)[number]

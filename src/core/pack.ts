@@ -1,0 +1,104 @@
+/**
+ * Packs: many byte strings in one file, each with its index, length and checksum.
+ * out.pack is appended to while a member runs; a torn last record is dropped when read.
+ * args.pack has a table of offsets in front, so that a member reads its own items and no others.
+ *
+ * A record: magic u32 | kind u8 | 3 reserved | index u32 | length u48 | 6 bytes of sha256 | bytes. Little endian.
+ */
+import { createHash } from 'node:crypto'
+
+export type RecordKind = 'value' | 'error' | 'yield'
+const kinds: readonly RecordKind[] = ['value', 'error', 'yield']
+
+export interface PackRecord {
+  readonly kind: RecordKind
+  readonly index: number
+  readonly bytes: Uint8Array
+}
+
+const recordMagic = 0x31524346 // 'FCR1'
+const tableMagic = 0x31504346 // 'FCP1'
+export const recordHeader = 24
+
+function checksum(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest().subarray(0, 6)
+}
+
+export function encodeRecord(record: PackRecord): Buffer[] {
+  const header = Buffer.alloc(recordHeader)
+  header.writeUInt32LE(recordMagic, 0)
+  header[4] = kinds.indexOf(record.kind)
+  header.writeUInt32LE(record.index, 8)
+  header.writeUIntLE(record.bytes.byteLength, 12, 6)
+  checksum(record.bytes).copy(header, 18)
+  const { buffer, byteOffset, byteLength } = record.bytes
+  return [header, Buffer.from(buffer, byteOffset, byteLength)]
+}
+
+/**
+ * Reads the records that are whole; `torn` says what was wrong with the rest, if anything.
+ * The records' bytes are views of `bytes`.
+ */
+export function decodeRecords(bytes: Uint8Array): { records: PackRecord[]; torn?: string } {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const records: PackRecord[] = []
+  let at = 0
+  while (at < all.length) {
+    if (all.length - at < recordHeader)
+      return { records, torn: `${all.length - at} bytes of a header at ${at}` }
+    if (all.readUInt32LE(at) !== recordMagic) return { records, torn: `no record at byte ${at}` }
+    const kind = kinds[all[at + 4]!]
+    const index = all.readUInt32LE(at + 8)
+    const length = all.readUIntLE(at + 12, 6)
+    const start = at + recordHeader
+    if (!kind) return { records, torn: `unknown kind of record at byte ${at}` }
+    if (length > all.length - start) return { records, torn: `record ${index} is cut off` }
+    const content = all.subarray(start, start + length)
+    if (!checksum(content).equals(all.subarray(at + 18, at + recordHeader)))
+      return { records, torn: `record ${index} fails its checksum` }
+    records.push({ kind, index, bytes: content })
+    at = start + length
+  }
+  return { records }
+}
+
+/** A pack with a table of offsets: entry i of `entries` is found without reading the others. */
+export function encodeTable(entries: readonly Uint8Array[]): Buffer {
+  const table = Buffer.alloc(8 + 8 * (entries.length + 1))
+  table.writeUInt32LE(tableMagic, 0)
+  table.writeUInt32LE(entries.length, 4)
+  const parts: Buffer[] = [table]
+  let offset = table.length
+  entries.forEach((bytes, index) => {
+    table.writeBigUInt64LE(BigInt(offset), 8 + 8 * index)
+    for (const part of encodeRecord({ kind: 'value', index, bytes })) {
+      parts.push(part)
+      offset += part.length
+    }
+  })
+  table.writeBigUInt64LE(BigInt(offset), 8 + 8 * entries.length)
+  return Buffer.concat(parts, offset)
+}
+
+/** Reads entries [from, to) of a table pack. `read(position, length)` gives exactly those bytes or throws. */
+export function readTable(
+  read: (position: number, length: number) => Uint8Array,
+  from: number,
+  to: number,
+): Uint8Array[] {
+  const head = toBuffer(read(0, 8))
+  if (head.readUInt32LE(0) !== tableMagic) throw new Error('not a farcall pack')
+  const count = head.readUInt32LE(4)
+  if (from < 0 || to > count || from > to) throw new Error(`entries ${from} to ${to} of a pack of ${count}`)
+  if (from === to) return []
+  const offsets = toBuffer(read(8 + 8 * from, 8 * (to - from + 1)))
+  const start = Number(offsets.readBigUInt64LE(0))
+  const end = Number(offsets.readBigUInt64LE(8 * (to - from)))
+  const { records, torn } = decodeRecords(read(start, end - start))
+  if (torn || records.length !== to - from) throw new Error(`damaged pack: ${torn ?? 'entries are missing'}`)
+  return records.map((record) => record.bytes)
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

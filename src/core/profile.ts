@@ -1,0 +1,47 @@
+import type { Duration, Resources } from './resources.ts'
+
+/** What is set up on the node before the function runs. */
+export interface Environment {
+  /** 'auto' looks for `node` on PATH after modules and setup; or an absolute path. */
+  node?: string
+  /** Loaded with `module load`, in order. */
+  modules?: readonly string[]
+  /** Shell lines run before Node starts. The only place where your text is shell. */
+  setup?: readonly string[]
+  variables?: Readonly<Record<string, string>>
+}
+
+/** A named place: scheduler, transport, and defaults for what runs there. */
+export interface Profile {
+  /** 'slurm', 'direct', … */
+  scheduler: string
+  /** Without it, commands run on this machine. */
+  host?: string
+  port?: number
+  user?: string
+  transport?: 'local' | 'ssh'
+  identityFile?: string
+  /** A password or passphrase by environment variable name; never the secret itself. */
+  password?: { env: string }
+  passphrase?: { env: string }
+  knownHosts?: string
+  hostKey?: 'strict' | 'accept-new'
+  /** May hold ~ and $VARIABLES of the cluster. */
+  workdir?: string
+  resources?: Resources
+  environment?: Environment
+  /** A job template of your own, a path. */
+  template?: string
+  /** Between two questions to the scheduler; the least is what your site allows. */
+  queryInterval?: Duration
+  /** Between two looks at files, once a job is old. */
+  filePoll?: Duration
+  /** How long a job may be absent from queue and accounting before it counts as lost. */
+  grace?: Duration
+  /** Which job folders stay on the cluster once the result is here. */
+  keep?: 'failed' | 'all' | 'none'
+  /** What Ctrl-C does to jobs that are awaited. */
+  interrupt?: 'cancel' | 'detach'
+  /** Array members that may run at once on `direct`; elsewhere the scheduler's own throttle. */
+  concurrency?: number
+}

@@ -1,0 +1,105 @@
+/**
+ * What lies on the cluster, and the shapes of it. Both ends read this file; nothing else knows these names.
+ *
+ *   <workdir>/blobs/<sha256>.<ext>          immutable: runtime, bundles
+ *   <workdir>/jobs/<id>/spec.json job.sh args.pack
+ *   <workdir>/jobs/<id>/submit.<n>/native   what attempt n's submission got from the scheduler
+ *   <workdir>/jobs/<id>/run.<n>.<k>/        out.pack log.out log.err events end: attempt n of member k
+ *   <workdir>/inbox/<client>/<id>.<n>.<k>   a notice, for the client that waits
+ */
+import type { JobId } from './ids.ts'
+import type { Environment } from './profile.ts'
+import type { ResolvedResources } from './resources.ts'
+import type { JobReason } from './status.ts'
+
+/** Read older ones, refuse newer ones by name. */
+export const protocolVersion = 1
+
+/** A file under blobs/, named by its content. */
+export interface BlobRef {
+  readonly sha256: string
+  readonly size: number
+  /** Without the dot: 'mjs', 'cjs', 'bin'. Node goes by it. */
+  readonly ext: string
+}
+
+export function blobName(blob: BlobRef): string {
+  return `${blob.sha256}.${blob.ext}`
+}
+
+/** What is asked, immutable once submitted; lies as spec.json beside the job. */
+export interface JobSpec {
+  readonly protocol: number
+  readonly id: JobId
+  /** Names the submission in submit.<n> and run.<n>.<k>; a retry takes the next. */
+  readonly attempt: number
+  /** What the scheduler shows. */
+  readonly name: string
+  /** The inbox that the job's notices go to. */
+  readonly client: string
+  readonly function: { readonly name: string; readonly file?: string; readonly line?: number }
+  readonly runtime: BlobRef
+  readonly bundle: BlobRef
+  /** Inputs of the map; a plain call has one. */
+  readonly items: number
+  /** Items for each member: member k runs items [k * chunk, (k + 1) * chunk). */
+  readonly chunk: number
+  readonly members: number
+  /** Members that may run at once. */
+  readonly concurrency?: number
+  readonly resources: ResolvedResources
+  readonly environment: Environment
+  /** ISO 8601, by the client's clock. */
+  readonly createdAt: string
+  readonly farcall: string
+}
+
+/** How a member ended, in the words of the runtime or of job.sh; the content of `end`, one line of JSON. */
+export interface MemberEnd {
+  readonly protocol: number
+  readonly id: JobId
+  readonly attempt: number
+  readonly member: number
+  /** Absent: every item has its record. Else why the member stopped before. */
+  readonly reason?: JobReason
+  /** In plain words, for people. */
+  readonly message?: string
+  readonly exitCode?: number
+  readonly signal?: number
+  /** The stack of the call that ended it: process.exit(). */
+  readonly stack?: string
+  /** Bytes of out.pack when the member ended. */
+  readonly bytes: number
+  readonly items: number
+  readonly host?: string
+  readonly node?: string
+  /** Milliseconds since the epoch, by the node's clock. */
+  readonly startedAt?: number
+  readonly endedAt?: number
+  /** Peak resident memory of the member, bytes. */
+  readonly peakMemory?: number
+}
+
+export const paths = {
+  job: (id: JobId) => `jobs/${id}`,
+  submit: (id: JobId, attempt: number) => `jobs/${id}/submit.${attempt}`,
+  run: (id: JobId, attempt: number, member: number) => `jobs/${id}/run.${attempt}.${member}`,
+  inbox: (client: string) => `inbox/${client}`,
+  notice: (id: JobId, attempt: number, member: number) => `${id}.${attempt}.${member}`,
+} as const
+
+/** Results up to this many bytes travel inside the notice; larger ones are fetched. */
+export const noticeLimit = 32 * 1024
+
+/**
+ * A notice: `farcall-notice <bytes of end> <bytes of records>\n`, the end line, the records (or none when they
+ * are over noticeLimit). Notices delimit themselves, so that one `cat` reads a thousand of them.
+ */
+export const noticeMagic = 'farcall-notice'
+
+export function memberItems(
+  spec: Pick<JobSpec, 'items' | 'chunk'>,
+  member: number,
+): { from: number; to: number } {
+  return { from: member * spec.chunk, to: Math.min((member + 1) * spec.chunk, spec.items) }
+}

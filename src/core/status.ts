@@ -1,0 +1,59 @@
+/** PSI/J's states (https://exaworks.org/psij-python/docs/), with a reason that says more. */
+export type JobState = 'NEW' | 'QUEUED' | 'ACTIVE' | 'COMPLETED' | 'FAILED' | 'CANCELED'
+
+export type JobReason =
+  // QUEUED
+  | 'held'
+  | 'requeued'
+  | 'configuring'
+  | 'staging-in'
+  // ACTIVE
+  | 'suspended'
+  | 'completing'
+  | 'staging-out'
+  // FAILED
+  | 'exception'
+  | 'exit-code'
+  | 'signal'
+  | 'timeout'
+  | 'out-of-memory'
+  | 'node-failure'
+  | 'preempted'
+  | 'launch-failed'
+  | 'submit-failed'
+  | 'interpreter-missing'
+  | 'lost'
+  // CANCELED
+  | 'by-user'
+  | 'by-admin'
+
+/** Where a job stands: state, reason, the scheduler's own word, and since when. */
+export interface JobStatus {
+  readonly state: JobState
+  readonly reason?: JobReason
+  /** The scheduler's word for it, unchanged: `CANCELLED by 1000`, `Eqw`. */
+  readonly native?: string
+  /** The scheduler's explanation: a pending reason, an exit code in words. */
+  readonly message?: string
+  readonly exitCode?: number
+  /** The signal's number, when one ended the job. */
+  readonly signal?: number
+  /** Milliseconds since the epoch. */
+  readonly time?: number
+  /** Peak memory in bytes, when the scheduler's accounting knows it. */
+  readonly peakMemory?: number
+}
+
+const rank: Record<JobState, number> = { NEW: 0, QUEUED: 1, ACTIVE: 2, COMPLETED: 3, FAILED: 3, CANCELED: 3 }
+
+export function isFinal(state: JobState): boolean {
+  return rank[state] === 3
+}
+
+/** Whether a status may follow another: only forward, except for an explicit requeue. */
+export function mayFollow(next: JobStatus, current: JobStatus): boolean {
+  if (isFinal(current.state)) return false
+  if (next.reason === 'requeued') return true
+  if (next.state === current.state) return next.reason !== current.reason || next.native !== current.native
+  return rank[next.state] > rank[current.state]
+}

@@ -1,0 +1,63 @@
+import { ConfigError } from './errors.ts'
+import type { Duration, Memory } from './resources.ts'
+
+// Binary powers throughout, as Slurm and PBS read K, M, G and T
+// (https://slurm.schedmd.com/sbatch.html#OPT_mem): '16GB' is what `--mem=16G` grants.
+const memoryPowers: Record<string, number> = { '': 0, k: 1, m: 2, g: 3, t: 4, p: 5 }
+const timeUnits: Record<string, number> = { s: 1, m: 60, min: 60, h: 3600, d: 86400, w: 604800 }
+
+/**
+ * Bytes of a memory size. Units are powers of 1024, as schedulers count.
+ * @throws ConfigError UNIT_INVALID
+ * @example parseMemory('16GB') // 17179869184
+ */
+export function parseMemory(value: Memory, where = 'memory'): number {
+  if (typeof value === 'number') {
+    if (Number.isSafeInteger(value) && value > 0) return value
+  } else {
+    const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgtp]?)i?b?\s*$/i.exec(value)
+    const bytes = match && Math.round(Number(match[1]) * 1024 ** memoryPowers[match[2]!.toLowerCase()]!)
+    if (bytes && Number.isSafeInteger(bytes)) return bytes
+  }
+  throw new ConfigError('UNIT_INVALID', `${where}: ${JSON.stringify(value)} is not a memory size`, {
+    hint: "write it like '512MB' or '16GB', or as a whole number of bytes",
+  })
+}
+
+/**
+ * Seconds of a duration: '90s', '2h', '1d12h', 'HH:MM:SS', 'MM:SS', 'D-HH:MM:SS', or a number of seconds.
+ * @throws ConfigError UNIT_INVALID
+ * @example parseDuration('1-12:00:00') // 129600
+ */
+export function parseDuration(value: Duration, where = 'time'): number {
+  const seconds = typeof value === 'number' ? value : (clockSeconds(value) ?? unitSeconds(value))
+  if (seconds !== undefined && Number.isFinite(seconds) && seconds > 0) return seconds
+  throw new ConfigError('UNIT_INVALID', `${where}: ${JSON.stringify(value)} is not a duration`, {
+    hint: "write it like '90s', '2h', '02:00:00' or '1-00:00:00', or as a number of seconds",
+  })
+}
+
+function clockSeconds(text: string): number | undefined {
+  const match = /^\s*(?:(\d+)-)?(\d+):(\d{1,2})(?::(\d{1,2}))?\s*$/.exec(text)
+  if (!match) return undefined
+  const [, days, first, second, third] = match
+  if (Number(second) > 59 || Number(third ?? 0) > 59) return undefined
+  // Slurm reads D-HH:MM as hours and minutes, and MM:SS without days.
+  const clock =
+    third !== undefined
+      ? Number(first) * 3600 + Number(second) * 60 + Number(third)
+      : days !== undefined
+        ? Number(first) * 3600 + Number(second) * 60
+        : Number(first) * 60 + Number(second)
+  return Number(days ?? 0) * 86400 + clock
+}
+
+function unitSeconds(text: string): number | undefined {
+  const compact = text.replace(/\s+/g, '').toLowerCase()
+  if (/^\d+(\.\d+)?ms$/.test(compact)) return Number.parseFloat(compact) / 1000
+  if (!/^(?:\d+(?:\.\d+)?(?:min|[smhdw]))+$/.test(compact)) return undefined
+  let total = 0
+  for (const [, amount, unit] of compact.matchAll(/(\d+(?:\.\d+)?)(min|[smhdw])/g))
+    total += Number(amount) * timeUnits[unit!]!
+  return total
+}

@@ -1,0 +1,78 @@
+import type { JobId } from '../core/ids.ts'
+import type { PackRecord } from '../core/pack.ts'
+import type { JobSpec, MemberEnd } from '../core/protocol.ts'
+import type { JobStatus } from '../core/status.ts'
+
+/** What the executor can do; the client asks these and never the executor's name. */
+export interface ExecutorTraits {
+  readonly sharedFiles: boolean
+  readonly arrays: boolean
+  readonly dependencies: boolean
+  readonly streaming: boolean
+  /** Members that one submission may have. */
+  readonly maxMembers?: number
+  /** Cores that are free to us at once, where there is no queue. */
+  readonly slots?: number
+}
+
+/** Bytes that a job needs. They are asked for only when the place does not have them yet. */
+export interface JobPayload {
+  readonly spec: JobSpec
+  /** Entry 0: the captured values. Entry 1 + i: item i's arguments. */
+  readonly args: readonly Uint8Array[]
+  readonly bundle: Uint8Array
+}
+
+export type ResultRecord = PackRecord
+
+export type JobEvent =
+  | { readonly type: 'state'; readonly id: JobId; readonly status: JobStatus }
+  /** One item's result: bytes when they were small, else `fetch` has them. */
+  | { readonly type: 'item'; readonly id: JobId; readonly record: ResultRecord }
+  | { readonly type: 'yield'; readonly id: JobId; readonly record: ResultRecord }
+  /** A member is over. `status` has the last word on why; `fetched` says that its items came before this event. */
+  | {
+      readonly type: 'end'
+      readonly id: JobId
+      readonly member: number
+      readonly status: JobStatus
+      readonly end?: MemberEnd
+      readonly complete: boolean
+      readonly stderrTail?: string
+    }
+  /** The place cannot be watched just now; it is tried again. */
+  | { readonly type: 'trouble'; readonly error: unknown }
+
+export interface FoundJob {
+  readonly spec: JobSpec
+  readonly status: JobStatus
+  readonly nativeId?: string
+}
+
+/** Runs jobs. The client knows this and nothing below it. */
+export interface Executor extends AsyncDisposable {
+  readonly name: string
+  readonly traits: ExecutorTraits
+  /** Reads what traits need to know; idempotent. */
+  open(): Promise<void>
+  /** Idempotent on spec.id and spec.attempt. Gives the scheduler's id. @throws SubmitError, TransportError */
+  submit(job: JobPayload): Promise<{ nativeId: string }>
+  /** After a restart: what is known of these jobs; they are watched from then on. */
+  find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>>
+  /** Pushed or polled, the client cannot tell. Ends when the signal aborts. */
+  events(signal: AbortSignal): AsyncIterable<JobEvent>
+  /** Results of members by number, all records of each; for those that events did not carry. */
+  fetch(id: JobId, members: readonly number[]): AsyncIterable<ResultRecord>
+  /** The member's log from byte `from`; `end` once no more will come. */
+  logs(
+    id: JobId,
+    member: number,
+    stream: 'stdout' | 'stderr',
+    from: number,
+  ): Promise<{ bytes: Uint8Array; ended: boolean }>
+  cancel(ids: readonly JobId[]): Promise<void>
+  /** The results are safe with the client: notices and, as `keep` says, folders may go. */
+  release(ids: readonly JobId[], outcome: 'completed' | 'failed'): Promise<void>
+  /** The script that would be submitted; nothing is sent. */
+  script(spec: JobSpec): string
+}

@@ -1,0 +1,86 @@
+import type { ResolvedResources } from '../core/resources.ts'
+import type { Command, CommandResult } from '../core/shell.ts'
+import type { JobStatus } from '../core/status.ts'
+
+/** What a directive line can say: the resources, and what the executor adds. */
+export interface Directives extends ResolvedResources {
+  name?: string
+  /** Where the scheduler puts the script's own output, an absolute path; all members share it. */
+  log?: string
+  array?: { size: number; concurrency?: number }
+}
+
+/**
+ * How one directive is written. A function gives its line or lines without the prefix;
+ * 'composed' is written by `compose` or by the template; 'unsupported' is refused when asked for.
+ */
+export type Directive<T> =
+  | ((value: T, all: Directives) => string | readonly string[])
+  | 'composed'
+  | 'unsupported'
+
+/** Total on purpose: a new field makes the compiler visit every scheduler. */
+export type DirectiveTable = {
+  readonly [K in keyof Required<Directives>]: Directive<NonNullable<Directives[K]>>
+}
+
+/** A dialect: data and pure functions. Text in, value out; nothing here runs a command or reads a clock. */
+export interface Scheduler {
+  readonly name: string
+  readonly aliases?: readonly string[]
+  /** File in templates/. */
+  readonly template: string
+  /** '#SBATCH' */
+  readonly prefix: string
+  readonly directives: DirectiveTable
+  /** Lines that several resources make together. */
+  readonly compose?: (all: Directives) => readonly string[]
+  readonly array?: {
+    /** The environment variable that holds the member's number. */
+    readonly indexVariable: string
+    readonly base: 0 | 1
+    /** The scheduler's name for one member. */
+    taskId(nativeId: string, member: number): string
+  }
+  /** A shell expression: how often the scheduler itself has restarted this job; '0' where it never does. */
+  readonly restartCount: string
+  /** Whether a submitted job runs at once, without a queue. */
+  readonly immediate?: boolean
+  /** Exit code 0: the scheduler is there. */
+  detect(): Command
+  /** `file` is the absolute path of job.sh; `directives` what it was rendered with. */
+  submit(file: string, directives: Directives): Command
+  /** The native id. @throws SubmitError with the scheduler's own words */
+  parseSubmit(result: CommandResult): string
+  /**
+   * Asks for all the user's jobs at once; the ids are a hint for schedulers that cannot. A job that is
+   * gone is absent from the answer. For an array, its key is the native id and it tells the members apart.
+   */
+  query(nativeIds: readonly string[]): Command
+  /** @throws FarcallError COMMAND_FAILED (transient) when the answer is no answer */
+  parseQuery(result: CommandResult): QueueSnapshot
+  /** Accounting for jobs that have left the queue: sacct, qacct, qstat -x. */
+  history?(nativeIds: readonly string[]): Command
+  /** Undefined: this site keeps no accounting. */
+  parseHistory?(result: CommandResult): QueueSnapshot | undefined
+  /** What is asked when there is no accounting: `scontrol show job`. */
+  recent?(nativeIds: readonly string[]): Command
+  parseRecent?(result: CommandResult): QueueSnapshot
+  cancel(nativeIds: readonly string[]): Command
+  /** What is wrong, and what to do, in words, from a failed submission; undefined when it says nothing known. */
+  explainSubmit?(
+    result: CommandResult,
+  ): { code?: 'SCHEDULER_MISSING' | 'SUBMIT_REFUSED'; hint?: string } | undefined
+}
+
+/** nativeId -> where it stands. */
+export type QueueSnapshot = ReadonlyMap<string, QueueEntry>
+
+export interface QueueEntry {
+  /** The job as a whole; for an array the most advanced state that is not final while any member is not. */
+  readonly status: JobStatus
+  /** For an array: the members that the answer names one by one, by number from 0. */
+  readonly members?: ReadonlyMap<number, JobStatus>
+  /** For an array: members not named one by one share this status (pending ones, mostly). */
+  readonly rest?: JobStatus
+}

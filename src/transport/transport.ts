@@ -1,0 +1,55 @@
+import type { Command, CommandResult } from '../core/shell.ts'
+
+export interface ExecOptions {
+  /** Gives up, ends the command and throws COMMAND_TIMEOUT. Default 60 s. */
+  timeoutMs?: number
+  signal?: AbortSignal
+}
+
+export interface FileToPut {
+  /** Absolute, or relative to the login folder. */
+  readonly path: string
+  readonly content: Uint8Array | { readonly localPath: string }
+  /** Default 0o600. */
+  readonly mode?: number
+}
+
+export interface FileStat {
+  readonly size: number
+  readonly uid: number
+  readonly mode: number
+  /** Seconds since the epoch, by the server's clock. */
+  readonly mtime: number
+  readonly type: 'file' | 'directory' | 'other'
+}
+
+/** Where commands run and files land. Everything else is built on these verbs. */
+export interface Transport extends AsyncDisposable {
+  /** For messages: 'local', 'me@login.hpc.edu:22'. */
+  readonly name: string
+  /**
+   * Commands that can run at the same time. 1 means that a long wait blocks all else.
+   * May shrink when the server refuses a channel.
+   */
+  readonly concurrency: number
+  /** Waits for a server, request and answer, since it was opened; for tests and the bench. */
+  readonly roundTrips: number
+  /** Opens it; the first use does so too. @throws TransportError */
+  open(): Promise<void>
+  /**
+   * Runs argv without a login shell's noise. A command that fails is a result, not an error.
+   * @throws TransportError CONNECTION_LOST, COMMAND_TIMEOUT
+   */
+  exec(command: Command, options?: ExecOptions): Promise<CommandResult>
+  /** Each file appears whole under its name or not at all: temporary name, fsync, rename. Makes parent folders (0700). */
+  put(files: readonly FileToPut[]): Promise<void>
+  /** Undefined: not there. `from` and `length` read a part. */
+  get(path: string, range?: { from: number; length?: number }): Promise<Uint8Array | undefined>
+  list(directory: string): Promise<readonly string[]>
+  stat(path: string): Promise<FileStat | undefined>
+  /** Removes files and whole folders; what is not there is no error. */
+  remove(paths: readonly string[]): Promise<void>
+  /** Whether pending work keeps the process alive. */
+  ref(): void
+  unref(): void
+}
