@@ -26,11 +26,12 @@ export interface JobPayload {
 export type ResultRecord = PackRecord
 
 export type JobEvent =
-  | { readonly type: 'state'; readonly id: JobId; readonly status: JobStatus }
+  /** Where the job stands, or one of its members. */
+  | { readonly type: 'state'; readonly id: JobId; readonly member?: number; readonly status: JobStatus }
   /** One item's result: bytes when they were small, else `fetch` has them. */
   | { readonly type: 'item'; readonly id: JobId; readonly record: ResultRecord }
   | { readonly type: 'yield'; readonly id: JobId; readonly record: ResultRecord }
-  /** A member is over. `status` has the last word on why; `fetched` says that its items came before this event. */
+  /** A member is over, and why. `complete`: all its items came as events before this one; else `fetch` them. */
   | {
       readonly type: 'end'
       readonly id: JobId
@@ -42,6 +43,11 @@ export type JobEvent =
     }
   /** The place cannot be watched just now; it is tried again. */
   | { readonly type: 'trouble'; readonly error: unknown }
+
+export interface CancelTarget {
+  readonly id: JobId
+  readonly members?: readonly number[]
+}
 
 export interface FoundJob {
   readonly spec: JobSpec
@@ -70,7 +76,8 @@ export interface Executor extends AsyncDisposable {
     stream: 'stdout' | 'stderr',
     from: number,
   ): Promise<{ bytes: Uint8Array; ended: boolean }>
-  cancel(ids: readonly JobId[]): Promise<void>
+  /** Whole jobs, or some members of one. What has ended already is left alone. */
+  cancel(targets: readonly CancelTarget[]): Promise<void>
   /** The results are safe with the client: notices and, as `keep` says, folders may go. */
   release(ids: readonly JobId[], outcome: 'completed' | 'failed'): Promise<void>
   /** The script that would be submitted; nothing is sent. */

@@ -1,0 +1,158 @@
+/**
+ * The sh scripts that the batch executor sends. Each is one command, so one round trip; all input comes by
+ * arguments and stdin, never by interpolation.
+ */
+
+/** Exit codes of our scripts, apart from what the commands in them use. */
+export const exits = { unusable: 71, missingBlob: 75, uncertain: 76 } as const
+
+/**
+ * Makes the work folder and says what this machine is. $1: the names of blobs that we may need, the rest: none.
+ * The folder itself is an expression, see workdirExpression.
+ */
+export const probeScript = (workdir: string): string => `umask 077
+w=${workdir} || exit ${exits.unusable}
+case $w in /*) ;; *) w=$HOME/$w ;; esac
+mkdir -p -- "$w/blobs" "$w/jobs" "$w/inbox" && cd -- "$w" || exit ${exits.unusable}
+: >"inbox/.probe.$$" && rm -f "inbox/.probe.$$" || exit ${exits.unusable}
+printf 'workdir %s\\n' "$(pwd)"
+printf 'folder %s\\n' "$(ls -ldn .)"
+printf 'uid %s\\n' "$(id -u)"
+printf 'cores %s\\n' "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
+printf 'time %s\\n' "$(date +%s)"
+for b; do [ -f "blobs/$b" ] && printf 'blob %s %s\\n' "$b" "$(wc -c <"blobs/$b")"; done
+exit 0`
+
+/**
+ * Puts a job in its place and submits it. $1 workdir, $2 id, $3 attempt, $4 client, $5 number of blobs, then
+ * the blobs as name:size, then the submit command. stdin: a tar with job/ and blobs/.
+ * The folder submit.<n> is made by mkdir before submitting: whoever finds it knows that this attempt was made.
+ */
+export const submitScript = `umask 077
+cd -- "$1" || exit ${exits.unusable}
+id=$2 n=$3 client=$4 count=$5
+shift 5
+t=jobs/.in.$id.$n.$$
+mkdir "$t" && tar -xf - -C "$t" && mkdir -p "inbox/$client" || { rm -rf "$t"; exit ${exits.unusable}; }
+for f in "$t"/blobs/*; do
+  [ -f "$f" ] && mv -f "$f" blobs/
+done
+missing=
+while [ "$count" -gt 0 ]; do
+  name=\${1%:*} size=\${1##*:}
+  shift
+  count=$((count - 1))
+  have=-1
+  [ -f "blobs/$name" ] && have=$(wc -c <"blobs/$name")
+  if [ "$have" -eq "$size" ]; then touch -c "blobs/$name"; else missing="$missing $name"; fi
+done
+[ -z "$missing" ] || { rm -rf "$t"; printf '%s\\n' "$missing"; exit ${exits.missingBlob}; }
+d=jobs/$id
+fresh=
+if [ -d "$d" ]; then
+  mv -f "$t"/job/* "$d/"
+else
+  mv "$t/job" "$d" && fresh=1 || { rm -rf "$t"; exit ${exits.unusable}; }
+fi
+rm -rf "$t"
+s=$d/submit.$n
+if mkdir "$s" 2>/dev/null; then
+  "$@" >"$s/out" 2>"$s/err"
+  rc=$?
+  printf '%s\\n' "$rc" >"$s/.rc" && mv "$s/.rc" "$s/rc"
+elif [ -f "$s/rc" ]; then
+  read -r rc <"$s/rc"
+else
+  exit ${exits.uncertain}
+fi
+cat "$s/err" >&2
+date +%s
+cat "$s/out"
+[ "$rc" -eq 0 ] || { if [ -n "$fresh" ]; then rm -rf "$d"; else rm -rf "$s"; fi; }
+exit "$rc"`
+
+/**
+ * Waits for notices and prints them all. $1 workdir, $2 seconds between looks, $3 number of looks, then
+ * inboxes. stdin: notices that are recorded and may go, a path a line.
+ * A look costs no process but sleep; \`ls -f\` and one cat read a thousand notices (a stat of each would not).
+ */
+export const watchScript = `cd -- "$1" || exit ${exits.unusable}
+step=$2 looks=$3
+shift 3
+xargs rm -f --
+some() {
+  for d; do
+    for f in "$d"/f*; do [ "$f" = "$d/f*" ] || return 0; done
+  done
+  return 1
+}
+until some "$@"; do
+  looks=$((looks - 1))
+  [ "$looks" -gt 0 ] || exit 0
+  sleep "$step" 2>/dev/null || sleep 1
+done
+for d; do
+  (cd "$d" 2>/dev/null && ls -f | grep '^f' | head -n 2000 | xargs cat --)
+done
+exit 0`
+
+/**
+ * All that is known of jobs by their files. $1 workdir, then ids. For each: a line \`job ID\`, the spec, what
+ * its submissions gave, and the ends of its members, each line with its own mark in front.
+ */
+export const findScript = `cd -- "$1" || exit ${exits.unusable}
+shift
+for id; do
+  [ -f "jobs/$id/spec.json" ] || continue
+  printf 'job %s\\n' "$id"
+  printf 'spec %s\\n' "$(cat "jobs/$id/spec.json")"
+  for s in "jobs/$id"/submit.*; do
+    [ -f "$s/rc" ] || continue
+    printf 'submitted %s %s %s\\n' "\${s##*.}" "$(cat "$s/rc")" "$(head -n 1 "$s/out")"
+  done
+  ls -f "jobs/$id" | grep '^run\\.' | sed "s|.*|jobs/$id/&/end|" | xargs cat -- 2>/dev/null | sed 's/^/end /'
+done
+exit 0`
+
+/** The ends of one attempt's members. $1 workdir, $2 id, $3 attempt. A listing shows a name before it is opened. */
+export const endsScript = `cd -- "$1/jobs/$2" 2>/dev/null || exit 0
+ls -f | grep "^run\\.$3\\." | sed 's|$|/end|' | xargs cat -- 2>/dev/null
+exit 0`
+
+/** The last lines of what a member, or the scheduler for it, wrote. $1 job folder, $2 attempt, $3 member. */
+export const tailScript = `cd -- "$1" 2>/dev/null || exit 0
+if [ -s "run.$2.$3/log.err" ]; then tail -c 4096 "run.$2.$3/log.err"; fi
+if [ -s "scheduler.log" ]; then tail -c 2048 "scheduler.log"; fi
+exit 0`
+
+/** Records of members, one after the other. $1 job folder, $2 attempt, then members. */
+export const recordsScript = `cd -- "$1" || exit ${exits.unusable}
+n=$2
+shift 2
+for k; do printf 'run.%s.%s/out.pack\\n' "$n" "$k"; done | xargs cat --`
+
+/**
+ * One answer of the scheduler for all of a user's farcall processes. $1 workdir, $2 name of the answer,
+ * $3 seconds that an answer is good for, then the query. Prints the server's time of the answer first.
+ */
+export const sharedQueryScript = `umask 077
+cd -- "$1" || exit ${exits.unusable}
+a=queue.$2 good=$3
+shift 3
+now=$(date +%s)
+if [ -f "$a" ] && read -r then rc <"$a" 2>/dev/null && [ "$((now - then))" -ge 0 ] && [ "$((now - then))" -lt "$good" ]; then
+  cat "$a"
+  exit "$rc"
+fi
+"$@" >".$a.out.$$" 2>".$a.err.$$"
+rc=$?
+{ printf '%s %s\\n' "$now" "$rc"; cat ".$a.out.$$"; } >".$a.$$"
+cat ".$a.err.$$" >&2
+cat ".$a.$$"
+if [ "$rc" -eq 0 ]; then mv -f ".$a.$$" "$a"; else rm -f ".$a.$$"; fi
+rm -f ".$a.out.$$" ".$a.err.$$"
+exit "$rc"`
+
+/** Removes jobs and notices. $1 workdir; stdin: paths, a line each. */
+export const removeScript = `cd -- "$1" || exit ${exits.unusable}
+xargs rm -rf --`
