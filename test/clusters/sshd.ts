@@ -1,0 +1,186 @@
+import { spawn } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { descendants, freePorts, isAlive, run, signal, stopProcesses, until } from './processes.ts'
+import { type PlainUser, plainUser } from './user.ts'
+
+/** A private OpenSSH server on loopback, and all that a client needs to log in. */
+export interface Sshd {
+  readonly host: '127.0.0.1'
+  readonly port: number
+  readonly pid: number
+  readonly user: string
+  readonly home: string
+  readonly identityFile: string
+  readonly rsaIdentityFile: string
+  readonly encryptedIdentityFile: string
+  /** Opens `encryptedIdentityFile`. */
+  readonly passphrase: string
+  /** Know the host by its ed25519 key: in plain text, hashed; and by its RSA key alone. */
+  readonly knownHosts: string
+  readonly hashedKnownHosts: string
+  readonly rsaKnownHosts: string
+  readonly hostKeyFile: string
+  readonly rsaHostKeyFile: string
+  /** The options with which OpenSSH's ssh, scp and sftp log in: `ssh ...sshArgs user@host`. */
+  readonly sshArgs: readonly string[]
+  /** What the server logged until now. */
+  log(): string
+  /** Ends the sessions and the server, and takes its folder and its user away. */
+  stop(): Promise<void>
+}
+
+export interface SshdOptions {
+  maxSessions?: number
+  /** Lines of sshd_config; they come before the defaults, and sshd keeps the first value. */
+  extra?: readonly string[]
+  /** An account that exists (or is made) instead of a new one. */
+  user?: string
+  /** An account of a cluster that is up already; whoever made it takes it away. */
+  account?: PlainUser
+  /** Variables of every session. */
+  env?: Readonly<Record<string, string>>
+}
+
+export const sshdPath = '/usr/sbin/sshd'
+const passphrase = 'correct horse'
+
+/** Starts one, in about half a second. As root for a plain user of its own, else for the user who runs the tests. */
+export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
+  const folder = mkdtempSync(join(tmpdir(), 'farcall-sshd-'))
+  chmodSync(folder, 0o755)
+  const file = (name: string) => join(folder, name)
+  const [port, account] = await Promise.all([
+    freePorts(1).then(([free]) => free!),
+    options.account ?? plainUser(file('home'), options.user),
+    key(file('hostkey_ed25519'), 'ed25519'),
+    key(file('hostkey_rsa'), 'rsa'),
+    key(file('id_ed25519'), 'ed25519'),
+    key(file('id_rsa'), 'rsa'),
+    key(file('id_encrypted'), 'ed25519', passphrase),
+  ])
+  const publicKeys = ['id_ed25519', 'id_rsa', 'id_encrypted'].map((name) =>
+    readFileSync(file(`${name}.pub`), 'utf8'),
+  )
+  writeFileSync(file('authorized_keys'), publicKeys.join(''))
+  writeFileSync(file('sshd_config'), configuration(folder, port, options))
+  writeFileSync(file('known_hosts'), knownHost(port, file('hostkey_ed25519.pub')))
+  writeFileSync(file('known_hosts_rsa'), knownHost(port, file('hostkey_rsa.pub')))
+  copyFileSync(file('known_hosts'), file('known_hosts_hashed'))
+  await run('ssh-keygen', ['-q', '-H', '-f', file('known_hosts_hashed')])
+  rmSync(file('known_hosts_hashed.old'), { force: true })
+
+  if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true }) // sshd's privilege separation wants it
+  const args = ['-D', '-f', file('sshd_config'), '-E', file('log')]
+  const daemon = spawn(sshdPath, args, { detached: true, stdio: 'ignore', cwd: '/' })
+  daemon.unref()
+  const log = () => (existsSync(file('log')) ? readFileSync(file('log'), 'utf8') : '')
+  const pid = daemon.pid
+  if (pid === undefined) throw new Error(`${sshdPath} cannot be started`)
+
+  const sessions = () => descendants([pid])
+  const killNow = () => {
+    signal([...sessions(), pid], 'SIGKILL')
+    if (!options.account) account.killAll()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  process.once('exit', killNow)
+  const stop = async () => {
+    process.removeListener('exit', killNow)
+    await stopProcesses([pid, ...sessions()])
+    if (!options.account) await account.remove()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  // Not by a connection: that would count against MaxStartups and stand in the log.
+  await until(() => log().includes('Server listening') || !isAlive(pid), 5000)
+  if (!isAlive(pid)) {
+    const words = log()
+    await stop()
+    throw new Error(`sshd did not start:\n${words}`)
+  }
+  const identityFile = file('id_ed25519')
+  const knownHosts = file('known_hosts')
+  return {
+    host: '127.0.0.1',
+    port,
+    pid,
+    user: account.name,
+    home: account.home,
+    identityFile,
+    rsaIdentityFile: file('id_rsa'),
+    encryptedIdentityFile: file('id_encrypted'),
+    passphrase,
+    knownHosts,
+    hashedKnownHosts: file('known_hosts_hashed'),
+    rsaKnownHosts: file('known_hosts_rsa'),
+    hostKeyFile: file('hostkey_ed25519'),
+    rsaHostKeyFile: file('hostkey_rsa'),
+    sshArgs: sshArgs(port, identityFile, knownHosts),
+    log,
+    stop,
+  }
+}
+
+async function key(file: string, type: 'ed25519' | 'rsa', secret = ''): Promise<void> {
+  const size = type === 'rsa' ? ['-b', '2048'] : []
+  await run('ssh-keygen', ['-q', '-t', type, ...size, '-N', secret, '-C', 'farcall-test', '-f', file])
+}
+
+function knownHost(port: number, publicKeyFile: string): string {
+  return `[127.0.0.1]:${port} ${readFileSync(publicKeyFile, 'utf8').split(' ').slice(0, 2).join(' ')}\n`
+}
+
+function sshArgs(port: number, identityFile: string, knownHosts: string): string[] {
+  const settings = [
+    'IdentitiesOnly=yes',
+    'BatchMode=yes',
+    `UserKnownHostsFile=${knownHosts}`,
+    'GlobalKnownHostsFile=none',
+  ]
+  return [
+    '-F',
+    'none',
+    '-o',
+    `Port=${port}`,
+    '-i',
+    identityFile,
+    ...settings.flatMap((setting) => ['-o', setting]),
+  ]
+}
+
+function configuration(folder: string, port: number, options: SshdOptions): string {
+  const env = Object.entries(options.env ?? {}).map(([name, value]) => `"${name}=${value}"`)
+  return [
+    ...(options.extra ?? []),
+    ...(env.length > 0 ? [`SetEnv ${env.join(' ')}`] : []),
+    `Port ${port}`,
+    'ListenAddress 127.0.0.1',
+    `HostKey ${folder}/hostkey_ed25519`,
+    `HostKey ${folder}/hostkey_rsa`,
+    'PidFile none',
+    `AuthorizedKeysFile ${folder}/authorized_keys`,
+    'StrictModes no', // the temporary folder above is writable by all
+    'UsePAM no',
+    'PasswordAuthentication no',
+    'KbdInteractiveAuthentication no',
+    'PrintMotd no',
+    'PrintLastLog no',
+    'UseDNS no',
+    'MaxStartups 100:30:200',
+    `MaxSessions ${options.maxSessions ?? 64}`,
+    'LoginGraceTime 30',
+    'Subsystem sftp internal-sftp',
+    'LogLevel VERBOSE',
+    '',
+  ].join('\n')
+}
