@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { TransportError } from '../core/errors.ts'
+import type { Command, CommandResult } from '../core/shell.ts'
+import { commandTimeout, connectionClosed, defaultTimeoutMs } from './failures.ts'
+import { signalNumbers } from './signals.ts'
+import type { ExecOptions } from './transport.ts'
+
+/** How long a command may take to end after SIGTERM before SIGKILL. */
+const killAfterMs = 500
+/** How long output may stay open after the command ended: something that it left behind holds it. */
+const drainMs = 1000
+
+interface ProcessOptions extends ExecOptions {
+  cwd: string
+  closed: AbortSignal
+  /** Called with a handle on the child's hold on this process; gives what to call at its end. */
+  onStart(handle: { ref(): void; unref(): void }): () => void
+}
+
+export async function runProcess(command: Command, options: ProcessOptions): Promise<CommandResult> {
+  const [file, ...args] = command.argv
+  if (!file) throw new TransportError('COMMAND_FAILED', 'a command needs at least one word')
+  options.signal?.throwIfAborted()
+  if (options.closed.aborted) throw connectionClosed('local')
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  // its own process group, so that a timeout ends all that the command started
+  const child = spawn(file, args, { cwd: options.cwd, detached: true, stdio: 'pipe' })
+  const stdout: Buffer[] = []
+  const stderr: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
+  // EPIPE: the command did not read its stdin, which is its own business
+  child.stdin.on('error', () => {})
+  child.stdin.end(command.stdin ?? '')
+
+  let failure: unknown
+  let killTimer: NodeJS.Timeout | undefined
+  const end = (reason: unknown) => {
+    if (failure !== undefined) return
+    failure = reason
+    killGroup(child, 'SIGTERM')
+    killTimer = setTimeout(() => killGroup(child, 'SIGKILL'), killAfterMs)
+  }
+  const timer = setTimeout(() => end(commandTimeout(command.argv, timeoutMs)), timeoutMs)
+  const onAbort = () => end(options.signal?.reason)
+  const onClose = () => end(connectionClosed('local'))
+  options.signal?.addEventListener('abort', onAbort, { once: true })
+  options.closed.addEventListener('abort', onClose, { once: true })
+  const release = options.onStart(holdOf(child, timer))
+  let drain: NodeJS.Timeout | undefined
+  try {
+    const exitCode = await new Promise<number>((resolve, reject) => {
+      child.on('error', (error: NodeJS.ErrnoException) => {
+        const code = { ENOENT: 127, EACCES: 126 }[error.code ?? '']
+        if (code === undefined)
+          return reject(
+            new TransportError('COMMAND_FAILED', `${file} could not be started: ${error.message}`, {
+              cause: error,
+            }),
+          )
+        stderr.push(Buffer.from(`${file}: ${code === 127 ? 'not found' : 'not executable'}\n`))
+        resolve(code)
+      })
+      let status = 0
+      child.on('exit', (code, signal) => {
+        status = code ?? 128 + (signalNumbers[signal ?? 'SIGTERM'] ?? 0)
+        // a process left behind in the background may hold the pipes open for ever
+        drain = setTimeout(() => resolve(status), failure === undefined ? drainMs : 0)
+      })
+      child.on('close', () => resolve(status))
+    })
+    if (failure !== undefined) throw failure
+    return { exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') }
+  } finally {
+    clearTimeout(timer)
+    clearTimeout(drain)
+    if (killTimer) {
+      clearTimeout(killTimer)
+      // the leader is gone; what ignored SIGTERM in its group goes now
+      killGroup(child, 'SIGKILL')
+    }
+    options.signal?.removeEventListener('abort', onAbort)
+    options.closed.removeEventListener('abort', onClose)
+    child.stdout.destroy()
+    child.stderr.destroy()
+    release()
+  }
+}
+
+function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return
+  try {
+    process.kill(-child.pid, signal)
+  } catch (error) {
+    // ESRCH: all of the group has ended already
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+interface Hold {
+  ref(): void
+  unref(): void
+}
+
+function holdOf(child: ChildProcess, timer: NodeJS.Timeout): Hold {
+  const holds = [child, timer, child.stdin, child.stdout, child.stderr] as unknown as Partial<Hold>[]
+  return {
+    ref() {
+      for (const hold of holds) hold.ref?.()
+    },
+    unref() {
+      for (const hold of holds) hold.unref?.()
+    },
+  }
+}

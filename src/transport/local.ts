@@ -1,0 +1,72 @@
+import { homedir } from 'node:os'
+import { resolve } from 'node:path'
+import type { Command, CommandResult } from '../core/shell.ts'
+import { getFile, listFolder, putFile, removeAll, statFile } from './local-files.ts'
+import { runProcess } from './local-process.ts'
+import type { ExecOptions, FileToPut, Transport } from './transport.ts'
+
+/**
+ * Runs commands and keeps files on this machine. Relative paths and commands start in the home folder, as they
+ * do over ssh. A "round trip" is one command or one file call.
+ */
+export function createLocalTransport(options: { home?: string } = {}): Transport {
+  const home = options.home ?? homedir()
+  const at = (path: string) => resolve(home, path)
+  const running = new Set<{ ref(): void; unref(): void }>()
+  const abandon = new AbortController()
+  let roundTrips = 0
+  let referenced = true
+
+  return {
+    name: 'local',
+    concurrency: 16,
+    get roundTrips() {
+      return roundTrips
+    },
+    async open() {},
+    exec(command: Command, execOptions: ExecOptions = {}): Promise<CommandResult> {
+      roundTrips++
+      return runProcess(command, {
+        ...execOptions,
+        cwd: home,
+        closed: abandon.signal,
+        onStart(child) {
+          running.add(child)
+          if (!referenced) child.unref()
+          return () => running.delete(child)
+        },
+      })
+    },
+    async put(files: readonly FileToPut[]) {
+      roundTrips++
+      for (const file of files) await putFile({ ...file, path: at(file.path) })
+    },
+    get(path, range) {
+      roundTrips++
+      return getFile(at(path), range)
+    },
+    list(directory) {
+      roundTrips++
+      return listFolder(at(directory))
+    },
+    stat(path) {
+      roundTrips++
+      return statFile(at(path))
+    },
+    remove(paths) {
+      roundTrips++
+      return removeAll(paths.map(at))
+    },
+    ref() {
+      referenced = true
+      for (const child of running) child.ref()
+    },
+    unref() {
+      referenced = false
+      for (const child of running) child.unref()
+    },
+    async [Symbol.asyncDispose]() {
+      abandon.abort()
+    },
+  }
+}
