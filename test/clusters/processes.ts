@@ -54,6 +54,18 @@ export function processesOf(uid: number): number[] {
   })
 }
 
+/** The living processes whose command line and environment (as far as we may read it) answer to a question. */
+export function processesWhere(asks: (argv: string, variables: readonly string[]) => boolean): number[] {
+  return allPids().filter((pid) => {
+    try {
+      const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      return asks(argv, readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')) && isAlive(pid)
+    } catch {
+      return false // ended between two looks, or somebody else's
+    }
+  })
+}
+
 /** Sends a signal to those that still run. */
 export function signal(pids: readonly number[], name: NodeJS.Signals): void {
   for (const pid of pids) {

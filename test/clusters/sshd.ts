@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathWithNode } from './node-on-path.ts'
 import { descendants, freePorts, isAlive, run, signal, stopProcesses, until } from './processes.ts'
 import { type PlainUser, plainUser } from './user.ts'
 
@@ -48,7 +49,7 @@ export interface SshdOptions {
   user?: string
   /** An account of a cluster that is up already; whoever made it takes it away. */
   account?: PlainUser
-  /** Variables of every session. */
+  /** Variables of every session. Without a PATH here theirs has the `node` that runs the tests. */
   env?: Readonly<Record<string, string>>
 }
 
@@ -73,7 +74,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     readFileSync(file(`${name}.pub`), 'utf8'),
   )
   writeFileSync(file('authorized_keys'), publicKeys.join(''))
-  writeFileSync(file('sshd_config'), configuration(folder, port, options))
+  const env = { PATH: options.env?.['PATH'] ?? (await pathWithNode(folder, account)), ...options.env }
+  writeFileSync(file('sshd_config'), configuration(folder, port, { ...options, env }))
   writeFileSync(file('known_hosts'), knownHost(port, file('hostkey_ed25519.pub')))
   writeFileSync(file('known_hosts_rsa'), knownHost(port, file('hostkey_rsa.pub')))
   copyFileSync(file('known_hosts'), file('known_hosts_hashed'))

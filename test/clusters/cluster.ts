@@ -1,0 +1,43 @@
+import { appendFileSync, chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Slurm, type SlurmOptions, startSlurm } from './slurm.ts'
+import { type Sshd, startSshd } from './sshd.ts'
+import { plainUser } from './user.ts'
+
+/** A Slurm, and the login node before it: `ssh user@host sbatch …` works, in login shells and in others. */
+export interface SlurmWithLogin {
+  readonly sshd: Sshd
+  readonly slurm: Slurm
+  stop(): Promise<void>
+}
+
+export async function startCluster(options: Omit<SlurmOptions, 'account'>): Promise<SlurmWithLogin> {
+  const folder = mkdtempSync(join(tmpdir(), 'farcall-home-'))
+  chmodSync(folder, 0o755)
+  const account = await plainUser(join(folder, 'home'))
+  process.once('exit', account.killAll)
+  const end = async () => {
+    process.removeListener('exit', account.killAll)
+    await account.remove()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  const slurm = await startSlurm({ ...options, account }).catch(async (error) => {
+    await end()
+    throw error
+  })
+  const sshd = await startSshd({ account, env: slurm.env }).catch(async (error) => {
+    await slurm.stop()
+    await end()
+    throw error
+  })
+  // /etc/profile sets a PATH of its own in login shells
+  const exports = Object.entries(slurm.env).map(([name, value]) => `export ${name}='${value}'\n`)
+  if (account.home.startsWith(folder)) appendFileSync(join(account.home, '.profile'), exports.join(''))
+  const stop = async () => {
+    await slurm.stop()
+    await sshd.stop()
+    await end()
+  }
+  return { sshd, slurm, stop }
+}
