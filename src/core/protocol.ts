@@ -40,6 +40,8 @@ export interface JobSpec {
   readonly function: { readonly name: string; readonly file?: string; readonly line?: number }
   readonly runtime: BlobRef
   readonly bundle: BlobRef
+  /** A map, whose value is the array of its items' values; else calls that were made together. */
+  readonly map: boolean
   /** Inputs of the map; a plain call has one. */
   readonly items: number
   /** Items for each member: member k runs items [k * chunk, (k + 1) * chunk). */

@@ -78,8 +78,11 @@ export interface Executor extends AsyncDisposable {
   ): Promise<{ bytes: Uint8Array; ended: boolean }>
   /** Whole jobs, or some members of one. What has ended already is left alone. */
   cancel(targets: readonly CancelTarget[]): Promise<void>
-  /** The results are safe with the client: notices and, as `keep` says, folders may go. */
-  release(ids: readonly JobId[], outcome: 'completed' | 'failed'): Promise<void>
+  /**
+   * Stops following. 'completed' and 'failed': the results are safe with the client, so notices and, as `keep`
+   * says, folders may go. 'detached': all stays, for whoever attaches.
+   */
+  release(ids: readonly JobId[], outcome: 'completed' | 'failed' | 'detached'): Promise<void>
   /** The script that would be submitted; nothing is sent. */
   script(spec: JobSpec): string
 }

@@ -33,7 +33,7 @@ cd -- "$1" || exit ${exits.unusable}
 id=$2 n=$3 client=$4 count=$5
 shift 5
 t=jobs/.in.$id.$n.$$
-mkdir "$t" && tar -xf - -C "$t" && mkdir -p "inbox/$client" || { rm -rf "$t"; exit ${exits.unusable}; }
+mkdir "$t" && tar -xof - -C "$t" && mkdir -p "inbox/$client" || { rm -rf "$t"; exit ${exits.unusable}; }
 for f in "$t"/blobs/*; do
   [ -f "$f" ] && mv -f "$f" blobs/
 done
@@ -73,7 +73,7 @@ exit "$rc"`
 
 /**
  * Waits for notices and prints them all. $1 workdir, $2 seconds between looks, $3 number of looks, then
- * inboxes. stdin: notices that are recorded and may go, a path a line.
+ * where to look, as inbox/<client>/<beginning of a name>. stdin: notices that are recorded and may go, a path a line.
  * A look costs no process but sleep; \`ls -f\` and one cat read a thousand notices (a stat of each would not).
  */
 export const watchScript = `cd -- "$1" || exit ${exits.unusable}
@@ -81,8 +81,8 @@ step=$2 looks=$3
 shift 3
 xargs rm -f --
 some() {
-  for d; do
-    for f in "$d"/f*; do [ "$f" = "$d/f*" ] || return 0; done
+  for p; do
+    for f in "$p"*; do [ "$f" = "$p*" ] || return 0; done
   done
   return 1
 }
@@ -91,8 +91,8 @@ until some "$@"; do
   [ "$looks" -gt 0 ] || exit 0
   sleep "$step" 2>/dev/null || sleep 1
 done
-for d; do
-  (cd "$d" 2>/dev/null && ls -f | grep '^f' | head -n 2000 | xargs cat --)
+for p; do
+  (cd "\${p%/*}" 2>/dev/null && ls -f | grep "^\${p##*/}" | head -n 1000 | xargs cat --)
 done
 exit 0`
 
@@ -110,13 +110,16 @@ for id; do
     [ -f "$s/rc" ] || continue
     printf 'submitted %s %s %s\\n' "\${s##*.}" "$(cat "$s/rc")" "$(head -n 1 "$s/out")"
   done
-  ls -f "jobs/$id" | grep '^run\\.' | sed "s|.*|jobs/$id/&/end|" | xargs cat -- 2>/dev/null | sed 's/^/end /'
+  printf '%s\\n' "jobs/$id"/run.*/en[d] | grep -v '\\[' | xargs cat -- | sed 's/^/end /'
 done
 exit 0`
 
-/** The ends of one attempt's members. $1 workdir, $2 id, $3 attempt. A listing shows a name before it is opened. */
+/**
+ * The ends of one attempt's members. $1 workdir, $2 id, $3 attempt. The pattern en[d] makes the shell list the
+ * folder: a name is opened only once a listing shows it (NFS remembers names that were not there).
+ */
 export const endsScript = `cd -- "$1/jobs/$2" 2>/dev/null || exit 0
-ls -f | grep "^run\\.$3\\." | sed 's|$|/end|' | xargs cat -- 2>/dev/null
+printf '%s\\n' run."$3".*/en[d] | grep -v '\\[' | xargs cat --
 exit 0`
 
 /** The last lines of what a member, or the scheduler for it, wrote. $1 job folder, $2 attempt, $3 member. */

@@ -1,0 +1,303 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { AsyncQueue } from '../../core/async-queue.ts'
+import type { Clock } from '../../core/clock.ts'
+import { FarcallError, ResultError } from '../../core/errors.ts'
+import type { JobId } from '../../core/ids.ts'
+import { decodeRecords } from '../../core/pack.ts'
+import type { Profile } from '../../core/profile.ts'
+import { type BlobRef, blobName, type JobSpec, memberItems, paths } from '../../core/protocol.ts'
+import { parseDuration } from '../../core/units.ts'
+import { renderDirectives } from '../../scheduler/directives.ts'
+import { renderScript, type ScriptContext } from '../../scheduler/render.ts'
+import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
+import type { Transport } from '../../transport/transport.ts'
+import type {
+  CancelTarget,
+  Executor,
+  ExecutorTraits,
+  FoundJob,
+  JobEvent,
+  JobPayload,
+  ResultRecord,
+} from '../executor.ts'
+import { parseFound } from './found.ts'
+import { type Place, probePlace } from './place.ts'
+import { exits, findScript, recordsScript, removeScript } from './scripts.ts'
+import { submitJob } from './submission.ts'
+import { TrackedJob } from './tracked-job.ts'
+import { Watcher } from './watcher.ts'
+
+export interface BatchOptions {
+  readonly profile: Profile
+  readonly scheduler: Scheduler
+  readonly transport: Transport
+  readonly clock: Clock
+}
+
+/** The runtime that runs on the node, as built; also its name under blobs/. */
+export const runtimeFile = new URL('../../../dist/runtime/farcall-runtime.cjs', import.meta.url)
+
+export async function readRuntime(): Promise<{ ref: BlobRef; bytes: Uint8Array }> {
+  const bytes = await readFile(runtimeFile)
+  return { ref: blobOf(bytes, 'cjs'), bytes }
+}
+
+export function blobOf(bytes: Uint8Array, ext: string): BlobRef {
+  return { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.byteLength, ext }
+}
+
+/** Jobs as folders of files on a machine with a scheduler: Scheduler × Transport. */
+export class BatchExecutor implements Executor {
+  readonly name: string
+  readonly #options: BatchOptions
+  readonly #events = new AsyncQueue<JobEvent>()
+  readonly #known = new Set<string>()
+  #opened: Promise<void> | undefined
+  #place!: Place
+  #runtime!: { ref: BlobRef; bytes: Uint8Array }
+  #watcher!: Watcher
+
+  constructor(options: BatchOptions) {
+    this.#options = options
+    this.name = `${options.scheduler.name} on ${options.transport.name}`
+  }
+
+  get traits(): ExecutorTraits {
+    const { scheduler } = this.#options
+    const slots = scheduler.immediate && this.#place ? { slots: this.#place.cores } : {}
+    return {
+      sharedFiles: true,
+      arrays: true,
+      dependencies: false,
+      streaming: false,
+      maxMembers: 10_000,
+      ...slots,
+    }
+  }
+
+  get transport(): Transport {
+    return this.#options.transport
+  }
+
+  open(): Promise<void> {
+    this.#opened ??= this.#open().catch((error) => {
+      this.#opened = undefined
+      throw error
+    })
+    return this.#opened
+  }
+
+  async #open(): Promise<void> {
+    const { profile, transport, scheduler, clock } = this.#options
+    this.#runtime = await readRuntime()
+    const runtimeName = blobName(this.#runtime.ref)
+    this.#place = await probePlace(transport, profile.workdir ?? '$HOME/.farcall', [runtimeName])
+    if (this.#place.blobs.get(runtimeName) === this.#runtime.ref.size) this.#known.add(runtimeName)
+    const settings = {
+      queryIntervalMs: 1000 * parseDuration(profile.queryInterval ?? '10s', 'queryInterval'),
+      filePollMs: 1000 * parseDuration(profile.filePoll ?? '2s', 'filePoll'),
+      // A dead process of this machine leaves no file behind later; elsewhere files may lag behind.
+      graceMs: scheduler.immediate ? 2_000 : 1000 * parseDuration(profile.grace ?? '270s', 'grace'),
+    }
+    this.#watcher = new Watcher(
+      { transport, scheduler, workdir: this.#place.workdir },
+      settings,
+      clock,
+      this.#events,
+    )
+  }
+
+  async submit(job: JobPayload): Promise<{ nativeId: string }> {
+    await this.open()
+    const { scheduler, transport, clock } = this.#options
+    const spec: JobSpec = { ...job.spec, runtime: this.#runtime.ref }
+    const blobs = [
+      { ref: this.#runtime.ref, bytes: this.#runtime.bytes },
+      { ref: spec.bundle, bytes: job.bundle },
+    ]
+    const submission = {
+      job: { ...job, spec },
+      script: this.script(spec),
+      directives: this.#directives(spec),
+      blobs,
+    }
+    const { nativeId, time } = await submitJob(
+      transport,
+      scheduler,
+      this.#place.workdir,
+      submission,
+      this.#known,
+    )
+    const tracked = new TrackedJob(spec, nativeId, time, clock.now())
+    this.#watcher.add(tracked)
+    const status = { state: scheduler.immediate ? 'ACTIVE' : 'QUEUED', time: clock.now() } as const
+    tracked.status = status
+    this.#events.push({ type: 'state', id: spec.id, status })
+    return { nativeId }
+  }
+
+  async find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>> {
+    await this.open()
+    const { transport, scheduler, clock } = this.#options
+    const argv = ['sh', '-c', findScript, 'farcall', this.#place.workdir, ...ids]
+    const result = await transport.exec({ argv })
+    if (result.exitCode !== 0)
+      throw new FarcallError(
+        'COMMAND_FAILED',
+        `${this.name}: looking for jobs failed: ${result.stderr.trim()}`,
+      )
+    const found = new Map<JobId, FoundJob | undefined>(ids.map((id) => [id, undefined]))
+    for (const job of parseFound(Buffer.from(result.stdout).toString('utf8'), scheduler)) {
+      const { spec, nativeId } = job
+      found.set(spec.id, { spec, status: job.status, ...(nativeId === undefined ? {} : { nativeId }) })
+      if (nativeId !== undefined)
+        this.#watcher.adopt(new TrackedJob(spec, nativeId, 0, clock.now(), true), job.ends)
+    }
+    return found
+  }
+
+  async *events(signal: AbortSignal): AsyncIterable<JobEvent> {
+    const close = () => this.#events.close()
+    signal.addEventListener('abort', close, { once: true })
+    yield* this.#events
+  }
+
+  async *fetch(id: JobId, members: readonly number[]): AsyncIterable<ResultRecord> {
+    const job = this.#tracked(id)
+    const { transport } = this.#options
+    for (let at = 0; at < members.length; at += 500) {
+      const some = members.slice(at, at + 500)
+      const folder = `${this.#place.workdir}/${paths.job(id)}`
+      const argv = [
+        'sh',
+        '-c',
+        recordsScript,
+        'farcall',
+        folder,
+        String(job.spec.attempt),
+        ...some.map(String),
+      ]
+      const result = await transport.exec({ argv }, { timeoutMs: 3_600_000 })
+      const { records, torn } = decodeRecords(result.stdout)
+      // A member that was killed leaves a torn last record, and with it the rest of this answer: read one by one.
+      if ((torn || result.exitCode !== 0) && some.length > 1) {
+        for (const member of some) yield* this.fetch(id, [member])
+        continue
+      }
+      const wanted = new Set<number>()
+      for (const member of some) {
+        const { from, to } = memberItems(job.spec, member)
+        for (let item = from; item < to; item++) wanted.add(item)
+      }
+      for (const record of records) if (wanted.has(record.index)) yield record
+    }
+  }
+
+  async logs(id: JobId, member: number, stream: 'stdout' | 'stderr', from: number) {
+    const job = this.#tracked(id)
+    // Asked before the file is read: what is written until the end is then in the file.
+    const ended = job.ended.has(member)
+    const run = paths.run(id, job.spec.attempt, member)
+    const file = `${this.#place.workdir}/${run}/${stream === 'stdout' ? 'log.out' : 'log.err'}`
+    const bytes = (await this.#options.transport.get(file, { from })) ?? new Uint8Array()
+    return { bytes, ended }
+  }
+
+  async cancel(targets: readonly CancelTarget[]): Promise<void> {
+    const { scheduler, transport } = this.#options
+    const natives: string[] = []
+    for (const { id, members } of targets) {
+      const job = this.#tracked(id)
+      const open = [...job.open()].filter((member) => !members || members.includes(member))
+      if (open.length === 0) continue
+      for (const member of open) job.canceled.add(member)
+      const whole = open.length === [...job.open()].length
+      if (whole || job.spec.members === 1) natives.push(job.nativeId)
+      else if (scheduler.array)
+        for (const member of open) natives.push(scheduler.array.taskId(job.nativeId, member))
+    }
+    if (natives.length === 0) return
+    const result = await transport.exec(scheduler.cancel(natives))
+    if (result.exitCode !== 0)
+      throw new FarcallError(
+        'COMMAND_FAILED',
+        `${this.name}: cancel: ${result.stderr.trim() || result.exitCode}`,
+        {
+          transient: true,
+        },
+      )
+  }
+
+  async release(ids: readonly JobId[], outcome: 'completed' | 'failed' | 'detached'): Promise<void> {
+    const keep = this.#options.profile.keep ?? 'failed'
+    const stays = outcome === 'detached' || keep === 'all' || (keep === 'failed' && outcome === 'failed')
+    for (const id of ids) this.#watcher.forget(id)
+    await this.#remove([...(stays ? [] : ids.map(paths.job)), ...this.#watcher.takeRecorded()])
+  }
+
+  async #remove(files: readonly string[]): Promise<void> {
+    if (files.length === 0) return
+    const argv = ['sh', '-c', removeScript, 'farcall', this.#place.workdir]
+    const stdin = files.map((file) => `${file}\n`).join('')
+    const result = await this.#options.transport.exec({ argv, stdin })
+    if (result.exitCode !== 0 && result.exitCode !== exits.unusable)
+      throw new FarcallError('COMMAND_FAILED', `${this.name}: cleaning up: ${result.stderr.trim()}`)
+  }
+
+  script(spec: JobSpec): string {
+    const { scheduler, profile } = this.#options
+    const directives = this.#directives(spec)
+    const { workdir } = this.#place
+    const { resources } = spec
+    const context: ScriptContext = {
+      directives: renderDirectives(scheduler, directives),
+      id: spec.id,
+      attempt: spec.attempt,
+      members: spec.members,
+      workdir,
+      runtime: `${workdir}/blobs/${blobName(this.#runtime.ref)}`,
+      client: spec.client,
+      memberVariable: spec.members > 1 ? (scheduler.array?.indexVariable ?? '') : '',
+      memberBase: scheduler.array?.base ?? 0,
+      restartCount: scheduler.restartCount,
+      environment: spec.environment,
+      ...(resources.cores === undefined ? {} : { cores: resources.cores }),
+      ...(resources.memoryBytes === undefined ? {} : { memoryBytes: resources.memoryBytes }),
+      ...(resources.timeSeconds === undefined ? {} : { timeSeconds: resources.timeSeconds }),
+      ...(spec.concurrency === undefined ? {} : { concurrency: spec.concurrency }),
+    }
+    return renderScript(
+      profile.template === undefined ? scheduler.template : { path: profile.template },
+      context,
+    )
+  }
+
+  #directives(spec: JobSpec): Directives {
+    const concurrency = spec.concurrency === undefined ? {} : { concurrency: spec.concurrency }
+    return {
+      ...spec.resources,
+      name: spec.name,
+      log: `${this.#place.workdir}/${paths.job(spec.id)}/scheduler.log`,
+      ...(spec.members > 1 ? { array: { size: spec.members, ...concurrency } } : {}),
+    }
+  }
+
+  #tracked(id: JobId): TrackedJob {
+    const job = this.#watcher?.get(id)
+    if (job) return job
+    throw new ResultError(
+      'JOB_UNKNOWN',
+      `job ${id} is not followed by this process, or its files were removed`,
+      {
+        hint: "`attach(id)` follows it; `keep: 'all'` in the profile keeps the files of jobs that are done",
+      },
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#watcher?.stop()
+    this.#events.close()
+    await this.#options.transport[Symbol.asyncDispose]()
+  }
+}

@@ -1,0 +1,56 @@
+import { ResultError } from '../../core/errors.ts'
+import { decodeRecords, type PackRecord } from '../../core/pack.ts'
+import { type MemberEnd, noticeMagic, protocolVersion } from '../../core/protocol.ts'
+
+export interface Notice {
+  readonly end: MemberEnd
+  /** All of the member's records when they were small enough to come along. */
+  readonly records: readonly PackRecord[] | undefined
+}
+
+/** Reads what one `cat` of an inbox printed. A notice that is cut off ends the reading: it is read again. */
+export function parseNotices(bytes: Uint8Array): Notice[] {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const notices: Notice[] = []
+  let at = 0
+  while (at < all.length) {
+    const newline = all.indexOf(10, at)
+    if (newline < 0) break
+    const header = all.toString('latin1', at, newline)
+    const match = new RegExp(`^${noticeMagic} (\\d{1,9}) (\\d{1,9})$`).exec(header)
+    if (!match)
+      throw new ResultError('RESULT_CORRUPT', `no notice, but ${JSON.stringify(header.slice(0, 80))}`)
+    const endStart = newline + 1
+    const recordsStart = endStart + Number(match[1])
+    const stop = recordsStart + Number(match[2])
+    if (stop > all.length) break
+    const end = parseEnd(all.toString('utf8', endStart, recordsStart))
+    const { records, torn } = decodeRecords(all.subarray(recordsStart, stop))
+    notices.push({ end, records: torn === undefined && records.length === end.items ? records : undefined })
+    at = stop
+  }
+  return notices
+}
+
+/** @throws ResultError RESULT_CORRUPT, PROTOCOL_NEWER */
+export function parseEnd(line: string): MemberEnd {
+  let end: MemberEnd
+  try {
+    end = JSON.parse(line) as MemberEnd
+  } catch (cause) {
+    throw new ResultError('RESULT_CORRUPT', `an end file holds ${JSON.stringify(line.slice(0, 80))}`, {
+      cause,
+    })
+  }
+  if (end === null || typeof end !== 'object' || typeof end.id !== 'string' || !Number.isInteger(end.member))
+    throw new ResultError('RESULT_CORRUPT', `an end file holds ${JSON.stringify(line.slice(0, 80))}`)
+  if (end.protocol > protocolVersion)
+    throw new ResultError(
+      'PROTOCOL_NEWER',
+      `the job ${end.id} was written by a newer farcall (protocol ${end.protocol})`,
+      {
+        hint: `this one reads up to protocol ${protocolVersion}: update farcall`,
+      },
+    )
+  return end
+}

@@ -1,0 +1,87 @@
+import { ConfigError, FarcallError } from '../../core/errors.ts'
+import { shellQuote } from '../../core/shell.ts'
+import type { Transport } from '../../transport/transport.ts'
+import { probeScript } from './scripts.ts'
+
+/** What was found where the jobs will lie. */
+export interface Place {
+  /** Absolute path on the cluster. */
+  readonly workdir: string
+  readonly cores: number
+  /** Blobs that are there, of those asked for: name -> size. */
+  readonly blobs: ReadonlyMap<string, number>
+}
+
+/** A workdir as an sh word: ~ and $VARIABLES are the cluster's, all else is itself. */
+export function workdirExpression(workdir: string): string {
+  const tilde = /^~(?=\/|$)/.exec(workdir)
+  const rest = tilde ? workdir.slice(1) : workdir
+  const parts = rest.split(/(\$\{[A-Za-z_]\w*\}|\$[A-Za-z_]\w*)/)
+  const words = parts.map((part, index) => {
+    if (index % 2 === 0) return part === '' ? '' : shellQuote(part)
+    const name = part.replace(/[${}]/g, '')
+    return `"\${${name}:?is not set on the cluster}"`
+  })
+  return (tilde ? '"$HOME"' : '') + words.join('')
+}
+
+/**
+ * Makes the work folder, or finds it, and refuses one that others could write to.
+ * @throws ConfigError WORKDIR_UNUSABLE, WORKDIR_UNSAFE
+ */
+export async function probePlace(
+  transport: Transport,
+  workdir: string,
+  blobs: readonly string[],
+): Promise<Place> {
+  const script = probeScript(workdirExpression(workdir))
+  const result = await transport.exec({ argv: ['sh', '-c', script, 'farcall', ...blobs] })
+  if (result.exitCode !== 0)
+    throw new ConfigError(
+      'WORKDIR_UNUSABLE',
+      `workdir ${JSON.stringify(workdir)} on ${transport.name}: ${result.stderr.trim() || `exit code ${result.exitCode}`}`,
+      { hint: 'name a folder that you may write to and that the nodes share, as `workdir` of the profile' },
+    )
+  return readProbe(Buffer.from(result.stdout).toString('utf8'), transport.name)
+}
+
+function readProbe(text: string, name: string): Place {
+  const facts = new Map<string, string>()
+  const blobs = new Map<string, number>()
+  for (const line of text.split('\n')) {
+    const space = line.indexOf(' ')
+    const [key, value] = [line.slice(0, space), line.slice(space + 1)]
+    if (key === 'blob') {
+      const [blob, size] = value.split(' ').filter(Boolean)
+      blobs.set(blob!, Number(size))
+    } else facts.set(key, value)
+  }
+  const workdir = facts.get('workdir')
+  const [mode, , owner] = (facts.get('folder') ?? '').split(/\s+/)
+  if (!workdir || !mode || !owner)
+    throw new FarcallError(
+      'COMMAND_FAILED',
+      `${name}: the answer to our first command makes no sense: ${text.slice(0, 200)}`,
+      {
+        hint: 'does a start-up file of your shell print something, or replace commands?',
+      },
+    )
+  if (owner !== facts.get('uid'))
+    throw new ConfigError(
+      'WORKDIR_UNSAFE',
+      `workdir ${workdir} on ${name} belongs to uid ${owner}, not to you`,
+      {
+        hint: 'name a folder of your own as `workdir`',
+      },
+    )
+  // ls -l: drwxrwxrwx; places 5 and 8 are the write bits of group and others
+  if (mode[5] === 'w' || mode[8] === 'w')
+    throw new ConfigError(
+      'WORKDIR_UNSAFE',
+      `workdir ${workdir} on ${name} can be written to by others (${mode})`,
+      {
+        hint: `chmod go-w ${shellQuote(workdir)}`,
+      },
+    )
+  return { workdir, cores: Math.max(1, Number(facts.get('cores')) || 1), blobs }
+}

@@ -1,0 +1,71 @@
+import type { JobSpec, MemberEnd } from '../../core/protocol.ts'
+import { isFinal, type JobStatus, mayFollow } from '../../core/status.ts'
+import type { QueueEntry } from '../../scheduler/scheduler.ts'
+
+/** A member whose fate is open: the queue no longer shows it, or its end does not say why. */
+export interface Question {
+  readonly since: number
+  end?: MemberEnd
+}
+
+/** What the executor remembers of a job while it is not over. */
+export class TrackedJob {
+  readonly ended = new Set<number>()
+  readonly canceled = new Set<number>()
+  readonly questions = new Map<number, Question>()
+  status: JobStatus = { state: 'QUEUED' }
+  readonly #members = new Map<number, JobStatus>()
+  readonly spec: JobSpec
+  readonly nativeId: string
+  /** Seconds since the epoch by the server's clock: an older answer of the queue says nothing about it. */
+  readonly submittedAt: number
+  /** Milliseconds by our clock. */
+  readonly born: number
+
+  /** Submitted by another client; we took it over. */
+  readonly adopted: boolean
+
+  constructor(spec: JobSpec, nativeId: string, submittedAt: number, born: number, adopted = false) {
+    this.adopted = adopted
+    this.spec = spec
+    this.nativeId = nativeId
+    this.submittedAt = submittedAt
+    this.born = born
+  }
+
+  get over(): boolean {
+    return this.ended.size === this.spec.members
+  }
+
+  *open(): Iterable<number> {
+    for (let member = 0; member < this.spec.members; member++) if (!this.ended.has(member)) yield member
+  }
+
+  /** Takes in what the queue says. Gives the changes, and which open members it no longer shows. */
+  observe(entry: QueueEntry | undefined): { changes: [number | undefined, JobStatus][]; absent: number[] } {
+    const changes: [number | undefined, JobStatus][] = []
+    const absent: number[] = []
+    for (const member of this.open()) {
+      const status = entry && memberStatus(entry, member)
+      if (!status || isFinal(status.state)) {
+        absent.push(member)
+        continue
+      }
+      this.questions.delete(member)
+      const before = this.#members.get(member) ?? { state: 'QUEUED' }
+      if (!mayFollow(status, before)) continue
+      this.#members.set(member, status)
+      if (this.spec.members > 1) changes.push([member, status])
+    }
+    if (entry && !isFinal(entry.status.state) && mayFollow(entry.status, this.status)) {
+      this.status = entry.status
+      changes.unshift([undefined, entry.status])
+    }
+    return { changes, absent }
+  }
+}
+
+export function memberStatus(entry: QueueEntry, member: number): JobStatus | undefined {
+  if (!entry.members && !entry.rest) return entry.status
+  return entry.members?.get(member) ?? entry.rest
+}

@@ -1,0 +1,72 @@
+import type { MemberEnd } from '../../core/protocol.ts'
+import { isFinal, type JobStatus } from '../../core/status.ts'
+
+/** What is known of a member that has ended, or that the queue no longer shows. */
+export interface Evidence {
+  /** The end file: the truth about what the node saw. */
+  readonly end?: MemberEnd | undefined
+  /** What the scheduler's accounting says. */
+  readonly accounting?: JobStatus | undefined
+  /** Whether we asked for its end. */
+  readonly canceledByUs: boolean
+  /** Milliseconds since it was first missed in the queue, or since its end came. */
+  readonly waitedMs: number
+  /** How long a file may take to be seen here. */
+  readonly graceMs: number
+  /** Whether the scheduler can be asked about jobs that left the queue. */
+  readonly hasAccounting: boolean
+}
+
+/** Accounting lags behind the node by some seconds. */
+const accountingLagMs = 15_000
+/** An end file that would tell more is waited for this long, when accounting has told the reason already. */
+const courtesyMs = 3_000
+
+/**
+ * Files decide, the queue hints. Undefined: too early to say, look again.
+ * The end file says how Node ended; only accounting can say why a signal came.
+ */
+export function verdict(evidence: Evidence): JobStatus | undefined {
+  return evidence.end ? withEnd(evidence.end, evidence) : withoutEnd(evidence)
+}
+
+function withEnd(end: MemberEnd, evidence: Evidence): JobStatus | undefined {
+  const facts = factsOf(end)
+  if (end.reason === undefined) return { state: 'COMPLETED', ...facts }
+  if (end.reason !== 'signal') return { state: 'FAILED', reason: end.reason, ...facts }
+  if (evidence.canceledByUs) return { state: 'CANCELED', reason: 'by-user', ...facts }
+  const { accounting } = evidence
+  const tellsWhy = accounting && isFinal(accounting.state) && accounting.state !== 'COMPLETED'
+  if (tellsWhy && accounting.reason !== 'exit-code') return { ...facts, ...accounting }
+  if (tellsWhy || !evidence.hasAccounting || evidence.waitedMs >= accountingLagMs)
+    return { state: 'FAILED', reason: 'signal', ...facts }
+  return undefined
+}
+
+function withoutEnd(evidence: Evidence): JobStatus | undefined {
+  const { accounting, waitedMs, graceMs } = evidence
+  if (evidence.canceledByUs && waitedMs >= Math.min(courtesyMs, graceMs))
+    return { ...accounting, state: 'CANCELED', reason: 'by-user' }
+  if (accounting && !isFinal(accounting.state)) return undefined
+  if (accounting && accounting.state !== 'COMPLETED') {
+    // An exit code may be the runtime's own, whose end file is still on its way.
+    const wait = accounting.reason === 'exit-code' ? Math.min(graceMs, 30_000) : Math.min(graceMs, courtesyMs)
+    return waitedMs >= wait ? accounting : undefined
+  }
+  if (waitedMs < graceMs) return undefined
+  const seconds = Math.round(waitedMs / 1000)
+  const message = accounting
+    ? `the scheduler says ${accounting.native ?? accounting.state}, but no result appeared within ${seconds} s`
+    : `it left the queue without a trace, and no result appeared within ${seconds} s`
+  return { ...accounting, state: 'FAILED', reason: 'lost', message }
+}
+
+function factsOf(end: MemberEnd): Partial<JobStatus> {
+  return {
+    ...(end.message === undefined ? {} : { message: end.message }),
+    ...(end.exitCode === undefined ? {} : { exitCode: end.exitCode }),
+    ...(end.signal === undefined ? {} : { signal: end.signal }),
+    ...(end.endedAt === undefined ? {} : { time: end.endedAt }),
+    ...(end.peakMemory === undefined ? {} : { peakMemory: end.peakMemory }),
+  }
+}
