@@ -1,0 +1,103 @@
+/** Runs one member of a job: its items in order, a record for each, then `end`. Started by job.sh. */
+import { hostname } from 'node:os'
+import type { BundleModule } from '../src/capture/types.ts'
+import { type JobSpec, type MemberEnd, memberItems, protocolVersion } from '../src/core/protocol.ts'
+import { LaunchError, readPlace, readSpec } from './arguments.ts'
+import { importBundle, readArguments, verifiedBlob } from './bundle.ts'
+import { guard, watchExit } from './exits.ts'
+import { openOutput } from './output.ts'
+import { setTask } from './task.ts'
+import { decodeWith, encodeResult, encodeThrown } from './values.ts'
+
+// Taken before user code can replace them: fake timers, a patched process.exit.
+const { setImmediate } = globalThis
+const exit = process.exit.bind(process)
+const startedAt = Date.now()
+
+async function main(): Promise<void> {
+  // job.sh finds out that it was too old, from the missing out.pack.
+  if (Number.parseInt(process.versions.node, 10) < 16) exit(1)
+  const place = readPlace(process.argv.slice(2))
+  const output = openOutput(place)
+  let spec: JobSpec | undefined
+  let failed = false
+
+  const finish = (how: Partial<MemberEnd>) => {
+    const range = spec && memberItems(spec, place.member)
+    output.close(spec?.client, {
+      protocol: protocolVersion,
+      id: place.id,
+      attempt: place.attempt,
+      member: place.member,
+      ...how,
+      bytes: output.bytes,
+      items: range ? range.to - range.from : 0,
+      host: hostname(),
+      node: process.version,
+      startedAt,
+      endedAt: Date.now(),
+      peakMemory: process.resourceUsage().maxRSS * 1024,
+    })
+  }
+  const watch = watchExit(finish)
+
+  try {
+    spec = readSpec(place)
+    const { from, to } = memberItems(spec, place.member)
+    const path = verifiedBlob(place, spec.bundle)
+    const { values, items } = readArguments(place, from, to)
+
+    let bundle: BundleModule | undefined
+    const fail = (index: number, error: unknown) => {
+      failed = true
+      output.append({ kind: 'error', index, bytes: encodeThrown(bundle, error) })
+    }
+    try {
+      bundle = await guard(async () => {
+        const loaded = await importBundle(path)
+        loaded.setValues(decodeWith(loaded, values))
+        return loaded
+      })
+    } catch (error) {
+      // The user's own top-level code threw: so does each call.
+      for (let index = from; index < to; index++) fail(index, error)
+    }
+    if (bundle) {
+      for (const [at, bytes] of items.entries()) {
+        const index = from + at
+        setTask(place, spec, index)
+        try {
+          const result = await runItem(bundle, bytes)
+          output.append({ kind: 'value', index, bytes: result })
+        } catch (error) {
+          fail(index, error)
+        }
+      }
+    }
+    watch.finished()
+    finish({})
+  } catch (error) {
+    watch.finished()
+    if (!(error instanceof LaunchError)) throw error
+    failed = true
+    finish({ reason: 'launch-failed', message: error.message })
+  }
+  // Timers and sockets that the user's code left open keep nobody waiting.
+  exit(failed ? 1 : 0)
+}
+
+function runItem(bundle: BundleModule, bytes: Uint8Array): Promise<Uint8Array> {
+  return guard(async () => {
+    const call = decodeWith(bundle, bytes) as { self?: unknown; args: unknown[] }
+    const value = await bundle.main.apply(call.self, call.args)
+    // One turn, so that a rejection which nobody handles is found while this item is the one running.
+    await new Promise((resolve) => setImmediate(resolve))
+    return encodeResult(bundle, value)
+  })
+}
+
+main().catch((error) => {
+  // Out of quota, a lost file system: job.sh reports it with these words, when it still can.
+  process.stderr.write(`farcall: ${error?.stack ?? error}\n`)
+  exit(74)
+})

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Liquid, LiquidError } from 'liquidjs'
+import { ConfigError } from '../core/errors.ts'
+import type { Environment } from '../core/profile.ts'
+import { requirePlainText, shellQuote } from '../core/shell.ts'
+
+/** What a job template can name. */
+export interface ScriptContext {
+  /** Whole lines, prefix included: '#SBATCH --time=60'. */
+  readonly directives: readonly string[]
+  readonly id: string
+  readonly attempt: number
+  readonly members: number
+  /** Inputs of the map, and how many of them one member runs. */
+  readonly items: number
+  readonly chunk: number
+  /** Absolute path on the cluster. */
+  readonly workdir: string
+  /** Absolute path of the runtime's blob on the cluster. */
+  readonly runtime: string
+  /** The inbox for notices. */
+  readonly client: string
+  /** The environment variable that holds the member's number; '' without an array. */
+  readonly memberVariable: string
+  readonly memberBase: 0 | 1
+  /** A shell expression: how often the scheduler has restarted the job. */
+  readonly restartCount: string
+  readonly environment: Environment
+  readonly cores?: number | undefined
+  readonly memoryBytes?: number | undefined
+  readonly timeSeconds?: number | undefined
+  /** Members that `direct` runs at once. */
+  readonly concurrency?: number | undefined
+}
+
+/** templates/ lies beside src/ and dist/ alike. */
+const folder = fileURLToPath(new URL('../../templates/', import.meta.url))
+
+const engine = new Liquid({
+  root: folder,
+  strictVariables: true,
+  strictFilters: true,
+  lenientIf: true,
+  ownPropertyOnly: true,
+  cache: true,
+})
+
+engine.registerFilter('sh', (value: unknown) => {
+  if (typeof value !== 'string' && typeof value !== 'number')
+    throw new Error(`sh: ${value === null || value === undefined ? 'nothing' : typeof value} to quote`)
+  return shellQuote(String(value))
+})
+
+/**
+ * The job script for a context. A template is a file name of ours, or a path of the user's, which may
+ * `{% include 'body.sh.liquid' %}` like ours do.
+ * @throws ConfigError TEMPLATE_INVALID naming file and line; VALUE_UNSAFE for a directive or variable
+ * that cannot be written into a script
+ */
+export function renderScript(template: string | { path: string }, context: ScriptContext): string {
+  const file = typeof template === 'string' ? join(folder, template) : template.path
+  const scope = toScope(context)
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new ConfigError(
+      'TEMPLATE_INVALID',
+      `template ${file} cannot be read: ${(error as Error).message}`,
+      {
+        hint: "check the profile's template",
+        cause: error,
+      },
+    )
+  }
+  try {
+    return engine.parseAndRenderSync(text, scope)
+  } catch (error) {
+    throw invalid(file, error)
+  }
+}
+
+function toScope(context: ScriptContext): object {
+  const { environment } = context
+  for (const line of context.directives) requirePlainText(line, 'directive')
+  for (const name of Object.keys(environment.variables ?? {}))
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      throw new ConfigError(
+        'VALUE_UNSAFE',
+        `environment.variables: ${JSON.stringify(name)} is no variable name`,
+        {
+          hint: 'use letters, digits and underscores, not starting with a digit',
+        },
+      )
+  return {
+    ...context,
+    cores: context.cores ?? null,
+    memoryBytes: context.memoryBytes ?? null,
+    timeSeconds: context.timeSeconds ?? null,
+    concurrency: context.concurrency ?? null,
+    environment: {
+      node: environment.node ?? 'auto',
+      modules: environment.modules ?? [],
+      variables: environment.variables ?? {},
+    },
+    // The lines as one text, for `eval`: a line that sh cannot read then fails by itself.
+    setup: (environment.setup ?? []).join('\n'),
+  }
+}
+
+function invalid(file: string, error: unknown): ConfigError {
+  if (error instanceof ConfigError) return error
+  if (!LiquidError.is(error)) throw error
+  if (error.originalError instanceof ConfigError) return error.originalError
+  const [line] = error.token.getPosition()
+  const where = error.token.file ?? file
+  const words = error.message.replace(/, (file|line):.*$/, '')
+  return new ConfigError('TEMPLATE_INVALID', `template ${where}:${line}: ${words}`, {
+    hint: 'templates are LiquidJS; docs/templates.md lists the names they can use',
+    cause: error,
+  })
+}
