@@ -35,6 +35,7 @@ export interface Sshd {
   readonly rsaHostKeyFile: string
   /** The options with which OpenSSH's ssh, scp and sftp log in: `ssh ...sshArgs user@host`. */
   readonly sshArgs: readonly string[]
+  readonly logFile: string
   /** What the server logged until now. */
   log(): string
   /** Ends the sessions and the server, and takes its folder and its user away. */
@@ -128,6 +129,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     hostKeyFile: file('hostkey_ed25519'),
     rsaHostKeyFile: file('hostkey_rsa'),
     sshArgs: sshArgs(port, identityFile, knownHosts),
+    logFile: file('log'),
     log,
     stop,
   }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,8 +16,6 @@ export interface PlainUser {
   killAll(): void
 }
 
-let made = 0
-
 /**
  * As root: a new account with its home in `home`, one for each cluster, so that clusters which are up at once share nothing;
  * or an account that exists, by its name. Else the user who runs the tests.
@@ -28,7 +27,7 @@ export async function plainUser(home: string, name?: string): Promise<PlainUser>
     const entry = await passwdEntry(name)
     if (entry) return existing(name, entry.uid, entry.gid, entry.home)
   }
-  const account = name ?? `farcall-t${process.pid.toString(36)}${(made++).toString(36)}`
+  const account = name ?? `farcall-${randomBytes(4).toString('hex')}`
   // '*' and not '!': without PAM sshd refuses an account that is locked.
   await changeAccounts(['useradd', '-m', '-d', home, '-s', '/bin/bash', '-p', '*', account])
   const entry = await passwdEntry(account)

@@ -1,0 +1,61 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { defineConfig } from 'vitest/config'
+
+/** Kinds of tests that need more than Node, by the ending of their files; `npm test` says which can run here. */
+const kinds = ['local', 'ssh', 'slurm', 'package', 'examples'] as const
+
+const seconds = 1000
+
+/** The settings, caches and job records of a test run are its own, never those of whoever runs it. */
+const folder = join(tmpdir(), `farcall-test-${process.pid}`)
+const env = {
+  XDG_CONFIG_HOME: join(folder, 'config'),
+  XDG_CACHE_HOME: join(folder, 'cache'),
+  XDG_DATA_HOME: join(folder, 'data'),
+  XDG_STATE_HOME: join(folder, 'state'),
+  FARCALL_TEST_FOLDER: folder,
+}
+
+const oxc = { decorator: { legacy: true } }
+
+/** Real jobs, logins and clusters: one file after the other, since they share a machine of two cores. */
+function realThing(name: (typeof kinds)[number], timeout: number, globalSetup: string[] = []) {
+  return {
+    oxc,
+    test: {
+      name,
+      env,
+      include: [`test/**/*.${name}.test.ts`],
+      globalSetup,
+      fileParallelism: false,
+      testTimeout: timeout,
+      hookTimeout: timeout,
+    },
+  }
+}
+
+export default defineConfig({
+  test: {
+    env,
+    globalSetup: ['test/clusters/setup/run.ts'],
+    projects: [
+      {
+        oxc,
+        test: {
+          name: 'unit',
+          env,
+          include: ['test/**/*.test.ts'],
+          exclude: [...kinds.map((kind) => `**/*.${kind}.test.ts`), 'test/fixtures/**'],
+          testTimeout: 20 * seconds,
+          hookTimeout: 20 * seconds,
+        },
+      },
+      realThing('local', 60 * seconds),
+      realThing('ssh', 60 * seconds, ['test/clusters/setup/ssh.ts']),
+      realThing('slurm', 120 * seconds, ['test/clusters/setup/slurm.ts']),
+      realThing('package', 300 * seconds),
+      realThing('examples', 180 * seconds, ['test/clusters/setup/ssh.ts']),
+    ],
+  },
+})
