@@ -1,0 +1,180 @@
+import { FarcallError, SubmitError } from '../core/errors.ts'
+import type { CommandResult } from '../core/shell.ts'
+import type { DirectiveTable, QueueSnapshot, Scheduler } from './scheduler.ts'
+import { SnapshotBuilder } from './snapshot.ts'
+
+/** What is composed, job.sh itself does: ulimit and timeout have no scheduler behind them here. */
+const directives: DirectiveTable = {
+  name: 'composed',
+  cores: 'composed',
+  memoryBytes: 'composed',
+  timeSeconds: 'composed',
+  log: 'composed',
+  array: 'composed',
+  gpus: 'unsupported',
+  nodes: 'unsupported',
+  tasksPerNode: 'unsupported',
+  partition: 'unsupported',
+  account: 'unsupported',
+  qos: 'unsupported',
+  constraint: 'unsupported',
+  reservation: 'unsupported',
+  nodelist: 'unsupported',
+  exclude: 'unsupported',
+  exclusive: 'unsupported',
+  licenses: 'unsupported',
+  dependency: 'unsupported',
+  priority: 'unsupported',
+  mailType: 'unsupported',
+  mailUser: 'unsupported',
+  signal: 'unsupported',
+  requeue: 'unsupported',
+  native: 'unsupported',
+}
+
+/**
+ * $1 the script, $2 its log. Whoever reports the id is the session leader itself, which then becomes the job:
+ * pid = process group = session, and no moment at which it could be missed. Nothing ties it to us: no terminal,
+ * no open file, its own session. Field 22 of /proc/PID/stat is the start time; the name in field 2 may hold anything.
+ */
+const startScript = `file=$1 log=$2
+command -v setsid >/dev/null 2>&1 && [ -r /proc/self/stat ] && [ -r /proc/sys/kernel/random/boot_id ] || {
+  echo 'direct needs Linux: setsid and /proc' >&2
+  exit 127
+}
+[ -r "$file" ] || { echo "$file cannot be read" >&2; exit 1; }
+(umask 077; : >>"$log") || exit 1
+unset NODE_OPTIONS
+id=$(setsid sh -c '
+  read -r boot </proc/sys/kernel/random/boot_id
+  stat=$(cat /proc/$$/stat)
+  file=$1
+  read -r first <"$file"
+  set -f
+  set -- \${stat##*") "}
+  printf "%s:%s:%s:%s\\n" "$(uname -n)" "$boot" "$$" "\${20}" >&3
+  exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+  case $first in "#!"*) set -- \${first#"#!"} ;; *) set -- sh ;; esac
+  set +f
+  exec "$@" "$file"
+' sh "$file" 3>&1 </dev/null >>"$log" 2>&1 &)
+case $id in
+  *:*:*:*) printf '%s\\n' "$id" ;;
+  *) tail -n 5 "$log" >&2; echo 'the process did not start' >&2; exit 1 ;;
+esac
+`
+
+/** Sets host, boot, pid and start from $id, and says where it stands: alive, gone or away. */
+const standing = `this=$(uname -n)
+read -r now_boot </proc/sys/kernel/random/boot_id || exit 1
+split() { start=\${1##*:}; rest=\${1%:*}; pid=\${rest##*:}; rest=\${rest%:*}; boot=\${rest##*:}; host=\${rest%:*}; }
+standing() {
+  split "$1"
+  [ "$host" = "$this" ] || { echo away; return; }
+  [ "$boot" = "$now_boot" ] || { echo gone; return; }
+  stat=$(cat "/proc/$pid/stat" 2>/dev/null) || { echo gone; return; }
+  set -f; set -- \${stat##*") "}; set +f
+  if [ "\${20}" != "$start" ] || [ "$1" = Z ] || [ "$1" = X ]; then echo gone; else echo alive; fi
+}
+`
+
+const queryScript = `${standing}for id; do printf '%s %s %s\\n' "$id" "$(standing "$id")" "$this"; done
+`
+
+/**
+ * TERM to the process group; KILL, 5 s later and without us, to what is left of the session: programs that made
+ * process groups of their own are in it still.
+ */
+const cancelScript = `${standing}status=0
+for id; do
+  case $(standing "$id") in
+    away) split "$id"; echo "$id runs on $host, and this is $this" >&2; status=1 ;;
+    alive)
+      split "$id"
+      kill -TERM "-$pid" || { status=1; continue; }
+      setsid sh -c '
+        pid=$1 start=$2
+        left() {
+          members=
+          for file in /proc/[0-9]*/stat; do
+            read -r stat <"$file" || continue
+            set -- \${stat##*") "}
+            number=\${file#/proc/}; number=\${number%/stat}
+            # The pid was given to another process: none of these is ours.
+            if [ "$number" = "$pid" ] && [ "\${20}" != "$start" ]; then members=; return 1; fi
+            [ "$4" = "$pid" ] && [ "$1" != Z ] && members="$members $number"
+          done
+          [ -n "$members" ]
+        }
+        for second in 1 2 3 4 5; do sleep 1; left || exit 0; done
+        kill -KILL $members
+      ' sh "$pid" "$start" </dev/null >/dev/null 2>&1 &
+      ;;
+  esac
+done
+exit $status
+`
+
+const nativeId = /^[\w.-]+:[0-9a-f-]{36}:\d+:\d+$/
+
+/**
+ * Plain processes on the machine itself, at once and without a queue; they outlive the client and its connection.
+ * A job is known by host, boot, pid and start time, since login aliases rotate and pids recur. Linux only.
+ */
+export const direct: Scheduler = {
+  name: 'direct',
+  aliases: ['local', 'process'],
+  template: 'direct.sh.liquid',
+  // Nothing reads the header.
+  prefix: '#',
+  directives,
+  restartCount: '0',
+  immediate: true,
+  detect: () => ({ argv: ['sh', '-c', 'command -v setsid && test -r /proc/self/stat'] }),
+  submit: (file, { log = '/dev/null' }) => script(startScript, [file, log]),
+  parseSubmit,
+  query: (ids) => script(queryScript, ids),
+  parseQuery,
+  cancel: (ids) => script(cancelScript, ids),
+}
+
+function script(text: string, args: readonly string[]) {
+  return { argv: ['sh', '-c', text, 'direct', ...args] }
+}
+
+function parseSubmit(result: CommandResult): string {
+  const lines = new TextDecoder().decode(result.stdout).split('\n')
+  const id = lines.map((line) => line.trim()).findLast((line) => nativeId.test(line))
+  if (result.exitCode === 0 && id) return id
+  const said = result.stderr.trim() || `starting the job gave exit code ${result.exitCode} and no process`
+  if (result.exitCode === 127)
+    throw new SubmitError('SCHEDULER_MISSING', said, {
+      hint: 'use a profile whose host is a Linux machine with util-linux or busybox',
+    })
+  throw new SubmitError('SUBMIT_REFUSED', said)
+}
+
+function parseQuery(result: CommandResult): QueueSnapshot {
+  if (result.exitCode !== 0)
+    throw new FarcallError(
+      'COMMAND_FAILED',
+      `looking for processes: ${result.stderr.trim() || result.exitCode}`,
+      {
+        transient: true,
+      },
+    )
+  const jobs = new SnapshotBuilder()
+  for (const line of new TextDecoder().decode(result.stdout).split('\n')) {
+    const [id = '', word, here] = line.trim().split(' ')
+    if (!nativeId.test(id)) continue
+    if (word === 'alive') jobs.job(id, { state: 'ACTIVE', native: word })
+    // Not gone: nobody who knows was asked.
+    if (word === 'away')
+      jobs.job(id, {
+        state: 'ACTIVE',
+        native: word,
+        message: `it was started on ${id.split(':')[0]}, and this is ${here ?? 'another machine'}`,
+      })
+  }
+  return jobs.build()
+}

@@ -1,0 +1,80 @@
+/** The sh scripts that run Slurm's commands; ids and options come by arguments, never by interpolation. */
+
+/**
+ * Variables that a surrounding Slurm job (a notebook in an allocation, a member that submits) would hand down:
+ * its SLURM_ARRAY_TASK_ID and SLURM_RESTART_COUNT would pass for the new job's own.
+ */
+const cleanEnvironment = `for v in $(env | sed -n 's/^\\(SLURM_[A-Za-z0-9_]*\\)=.*/\\1/p'); do
+  case $v in SLURM_CONF|SLURM_CONF_SERVER|SLURM_CLUSTERS|SLURM_JWT) ;; *) unset "$v" ;; esac
+done
+`
+
+/** Users' defaults for a command's output: filters and formats that would hide jobs from us. */
+const cleanPrefix = (prefix: string) =>
+  `for v in $(env | sed -n 's/^\\(${prefix}_[A-Za-z0-9_]*\\)=.*/\\1/p'); do unset "$v"; done
+`
+
+// Account, partition and the like may come from SBATCH_ variables, as the user has it; what we decide may not.
+export const submitScript = `${cleanEnvironment}unset NODE_OPTIONS SBATCH_ARRAY_INX SBATCH_WAIT SBATCH_ERROR SBATCH_INPUT SBATCH_TEST_ONLY SBATCH_WRAP
+exec sbatch "$@"
+`
+
+const fields = ['ArrayJobID', 'ArrayTaskID', 'State', 'RestartCnt', 'Reason']
+
+// Width 0 is 'as wide as it is'. Slurms that lack a field of --Format fall back to --format.
+export const queryScript = `${cleanEnvironment}${cleanPrefix('SQUEUE')}SLURM_BITSTR_LEN=0; export SLURM_BITSTR_LEN
+me=$(id -u)
+ask() {
+  if said=$(squeue "$@" --noheader --all --user="$me" --Format='${fields.map((field) => `${field}:0|`).join(',')}' 2>&1)
+  then printf '%s\\n' "$said"
+  else
+    case $said in
+      *'nvalid job format'*) squeue "$@" --noheader --all --user="$me" --format='%F|%K|%T||%r|' ;;
+      *) printf '%s\\n' "$said" >&2; return 1 ;;
+    esac
+  fi
+}
+for cluster do
+  case $cluster in
+    .) ask || exit ;;
+    *) printf 'CLUSTER: %s\\n' "$cluster"; ask --clusters="$cluster" || exit ;;
+  esac
+done
+`
+
+export const historyScript = `${cleanEnvironment}${cleanPrefix('SACCT')}SLURM_TIME_FORMAT=%s; export SLURM_TIME_FORMAT
+for group do
+  case $group in
+    *\\;*) printf 'CLUSTER: %s\\n' "\${group##*;}"; set -- --clusters="\${group##*;}" ;;
+    *) set -- ;;
+  esac
+  sacct "$@" --jobs="\${group%%;*}" --noheader --parsable2 --noconvert \\
+    --format=JobID,State,ExitCode,UID,MaxRSS,End || exit
+done
+`
+
+// Not -o: on one line a job's name could pass for its state.
+export const recentScript = `${cleanEnvironment}${cleanPrefix('SCONTROL')}for job do
+  case $job in
+    *\\;*) printf 'CLUSTER: %s\\n' "\${job##*;}"; set -- --clusters="\${job##*;}" ;;
+    *) set -- ;;
+  esac
+  said=$(scontrol "$@" show job "\${job%%;*}" 2>&1) || case $said in
+    *'nvalid job id'*) continue ;;
+    *) printf '%s\\n' "$said" >&2; exit 1 ;;
+  esac
+  printf '%s\\n' "$said"
+done
+`
+
+export const cancelScript = `${cleanEnvironment}${cleanPrefix('SCANCEL')}status=0
+for group do
+  case $group in
+    *\\;*) set -- --clusters="\${group##*;}" ;;
+    *) set -- ;;
+  esac
+  # shellcheck disable=SC2046
+  scancel --quiet "$@" $(printf '%s' "\${group%%;*}" | tr , ' ') || status=$?
+done
+exit $status
+`

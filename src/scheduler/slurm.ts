@@ -1,0 +1,132 @@
+import type { Command } from '../core/shell.ts'
+import type { Directives, DirectiveTable, Scheduler } from './scheduler.ts'
+import { explainSubmit, parseHistory, parseQuery, parseRecent, parseSubmit } from './slurm-answers.ts'
+import { cancelScript, historyScript, queryScript, recentScript, submitScript } from './slurm-scripts.ts'
+
+type Options = {
+  readonly [K in keyof Required<Directives>]: (
+    value: NonNullable<Directives[K]>,
+    all: Directives,
+  ) => readonly string[]
+}
+
+const one = (option: string) => (value: string | number) => [`--${option}=${value}`]
+const list = (option: string) => (value: string | readonly string[]) => [
+  `--${option}=${[value].flat().join(',')}`,
+]
+
+/** sbatch's options, each as one argument; https://slurm.schedmd.com/sbatch.html */
+const options: Options = {
+  name: one('job-name'),
+  partition: one('partition'),
+  account: one('account'),
+  qos: one('qos'),
+  nodes: one('nodes'),
+  // Without a node count Slurm takes ntasks-per-node for a ceiling and starts one task.
+  tasksPerNode: (tasks, { nodes }) => [...(nodes ? [] : ['--nodes=1']), `--ntasks-per-node=${tasks}`],
+  cores: one('cpus-per-task'),
+  // Slurm counts in MiB and calls them M.
+  memoryBytes: (bytes) => [`--mem=${Math.ceil(bytes / 1024 ** 2)}M`],
+  timeSeconds: (seconds) => [`--time=${slurmTime(seconds)}`],
+  gpus: ({ count, type }) => [`--gres=gpu:${type ? `${type}:` : ''}${count}`],
+  constraint: one('constraint'),
+  reservation: one('reservation'),
+  nodelist: list('nodelist'),
+  exclude: list('exclude'),
+  exclusive: (asked) => (asked ? ['--exclusive'] : []),
+  licenses: list('licenses'),
+  dependency: list('dependency'),
+  priority: one('priority'),
+  mailType: list('mail-type'),
+  mailUser: one('mail-user'),
+  // Slurm signals job steps only, and we start none: B: sends it to the script's shell, which passes it on.
+  signal: (signal) => [`--signal=${/^[BR]+:/.test(signal) ? '' : 'B:'}${signal}`],
+  requeue: (asked) => [asked ? '--requeue' : '--no-requeue'],
+  array: ({ size, concurrency }) => [`--array=0-${size - 1}${concurrency ? `%${concurrency}` : ''}`],
+  // % starts a replacement symbol. All members and restarts share the file.
+  log: (path) => [`--output=${path.replaceAll('%', '%%')}`, '--open-mode=append'],
+  native: (lines) => lines,
+}
+
+const directives = Object.fromEntries(
+  Object.entries(options).map(([key, write]) => [
+    key,
+    key === 'native' ? write : (value: never, all: Directives) => write(value, all).map(quoteDirective),
+  ]),
+) as unknown as DirectiveTable
+
+/** D-HH:MM:SS in whole minutes: Slurm's own resolution, rounded up. */
+function slurmTime(seconds: number): string {
+  const minutes = Math.ceil(seconds / 60)
+  const two = (value: number) => String(value).padStart(2, '0')
+  const clock = `${two(Math.floor(minutes / 60) % 24)}:${two(minutes % 60)}:00`
+  const days = Math.floor(minutes / 1440)
+  return days > 0 ? `${days}-${clock}` : clock
+}
+
+/**
+ * One option as sbatch reads it from a #SBATCH line: white space and # end it, either quote groups, and
+ * a backslash escapes, within quotes too. No shell sees the line: $( ) and backticks are just characters.
+ */
+export function quoteDirective(option: string): string {
+  const [, key, value] = /^(--[a-z-]+=)(.*)$/su.exec(option) ?? [undefined, '', option]
+  if (/^[\w@%+=:,./[\]*&|~-]*$/.test(value!)) return option
+  return `${key}"${value!.replaceAll(/[\\"]/g, '\\$&')}"`
+}
+
+/** What a directive line that needs no quoting says, as arguments. */
+function nativeArguments(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => (/["'\\#]/.test(line) ? [] : line.trim().split(/\s+/)))
+}
+
+/** Slurm, from 20.02 on. */
+export const slurm: Scheduler = {
+  name: 'slurm',
+  aliases: ['sbatch'],
+  template: 'slurm.sh.liquid',
+  prefix: '#SBATCH',
+  directives,
+  array: {
+    indexVariable: 'SLURM_ARRAY_TASK_ID',
+    base: 0,
+    taskId(nativeId, member) {
+      const [job, cluster] = nativeId.split(';')
+      return `${job}_${member}${cluster ? `;${cluster}` : ''}`
+    },
+  },
+  restartCount: '${SLURM_RESTART_COUNT:-0}',
+  detect: () => ({ argv: ['sh', '-c', 'command -v sbatch && command -v squeue'] }),
+
+  // The options go with the command as well: SBATCH_ variables override #SBATCH lines, but not arguments.
+  submit(file, all) {
+    const argv: string[] = []
+    for (const [key, value] of Object.entries(all) as [keyof Directives, never][])
+      if (value !== undefined && key !== 'native') argv.push(...options[key](value, all))
+    return script(submitScript, 'sbatch', ['--parsable', ...argv, ...nativeArguments(all.native ?? []), file])
+  },
+  parseSubmit,
+  explainSubmit,
+
+  query: (ids) =>
+    script(queryScript, 'squeue', [...new Set(['.', ...ids.flatMap((id) => id.split(';')[1] ?? [])])]),
+  parseQuery,
+  history: (ids) => script(historyScript, 'sacct', byCluster(ids)),
+  parseHistory,
+  recent: (ids) => script(recentScript, 'scontrol', ids),
+  parseRecent,
+  cancel: (ids) => script(cancelScript, 'scancel', byCluster(ids)),
+}
+
+function script(text: string, name: string, args: readonly string[]): Command {
+  return { argv: ['sh', '-c', text, name, ...args] }
+}
+
+/** '1,2' and '3,4;other': what one command can be asked. */
+function byCluster(ids: readonly string[]): string[] {
+  const groups = new Map<string, string[]>()
+  for (const id of ids) {
+    const [job, cluster = ''] = id.split(';')
+    groups.set(cluster, [...(groups.get(cluster) ?? []), job!])
+  }
+  return [...groups].map(([cluster, jobs]) => jobs.join(',') + (cluster && `;${cluster}`))
+}
