@@ -1,0 +1,130 @@
+// npm test: runs every kind of test that this machine can run, says which it cannot and what would bring it, and ends with
+// `N passed, M failed`. Arguments: kinds (unit, ssh, slurm …), file filters, vitest's own options, --require-all.
+import { spawn } from 'node:child_process'
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { constants as osConstants, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+const systemFolders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
+
+/** Command -> Debian package, for each kind of test that needs more than Node. */
+const sshCommands = { sshd: 'openssh-server', ssh: 'openssh-client', 'ssh-keygen': 'openssh-client' }
+const slurmCommands = {
+  slurmctld: 'slurmctld',
+  slurmd: 'slurmd',
+  slurmdbd: 'slurmdbd',
+  sbatch: 'slurm-client',
+  munged: 'munge',
+  mariadbd: 'mariadb-server',
+  'mariadb-install-db': 'mariadb-server',
+}
+const kinds = {
+  unit: {},
+  local: {},
+  ssh: { commands: sshCommands },
+  slurm: { commands: { ...sshCommands, ...slurmCommands }, root: true },
+  package: {},
+  examples: { commands: sshCommands },
+}
+
+/** Why a kind of test cannot run here, with the way out; undefined when it can. */
+export function obstacle(
+  { commands = {}, root: needsRoot = false },
+  has = isInstalled,
+  isRoot = process.getuid?.() === 0,
+) {
+  const missing = Object.keys(commands).filter((command) => !has(command))
+  if (missing.length > 0) {
+    const packages = [...new Set(missing.map((command) => commands[command]))].sort()
+    return `no ${missing.join(', ')} here; apt-get install -y --no-install-recommends ${packages.join(' ')}`
+  }
+  if (needsRoot && !isRoot) return 'not root; run the tests as root (it makes an account and starts daemons)'
+  return undefined
+}
+
+function isInstalled(command) {
+  const folders = [...(process.env.PATH ?? '').split(':'), ...systemFolders]
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, command), constants.X_OK)
+      return true
+    } catch {
+      return false // not in this one
+    }
+  })
+}
+
+/** Counts of vitest's JSON report. A file that could not be loaded has no test to fail, and counts as one. */
+export function count(report) {
+  const broken = report.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  )
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + broken.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  }
+}
+
+export function summary({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+}
+
+/** Runs vitest with its words going out live; gives its exit code and its report, if it came to one. */
+async function runVitest(projects, args) {
+  const folder = mkdtempSync(join(tmpdir(), 'farcall-report-'))
+  const file = join(folder, 'report.json')
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+  const argv = [vitest, 'run', ...projects.map((name) => `--project=${name}`), ...reporters, ...args]
+  // A root shell without a login may lack the folders of daemons and of useradd.
+  const env = { ...process.env, PATH: [process.env.PATH, ...systemFolders].filter(Boolean).join(':') }
+  const child = spawn(process.execPath, argv, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] })
+  // The clusters are vitest's to stop, so wait for it. A terminal sends its Ctrl-C to both of us.
+  process.on('SIGINT', () => {})
+  for (const name of ['SIGTERM', 'SIGHUP']) process.on(name, () => child.kill(name))
+  const exitCode = await new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve(code ?? 128 + osConstants.signals[signal]))
+  })
+  try {
+    return { exitCode, report: JSON.parse(readFileSync(file, 'utf8')) }
+  } catch {
+    return { exitCode, report: undefined } // vitest ended before it had a result
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function main(args) {
+  const requireAll = args.includes('--require-all') || process.env.FARCALL_TEST_REQUIRE === 'all'
+  const asked = args.filter((arg) => arg in kinds)
+  const rest = args.filter((arg) => !(arg in kinds) && arg !== '--require-all')
+  const wanted = asked.length > 0 ? asked : Object.keys(kinds)
+  const leftOut = wanted
+    .map((name) => ({ name, reason: obstacle(kinds[name]) }))
+    .filter(({ reason }) => reason !== undefined)
+  const projects = wanted.filter((name) => !leftOut.some((one) => one.name === name))
+
+  const { exitCode, report } =
+    projects.length > 0 ? await runVitest(projects, rest) : { exitCode: 1, report: undefined }
+  const counts = report ? count(report) : { passed: 0, failed: 0, skipped: 0 }
+  if (requireAll) counts.failed += leftOut.length
+  const ran = counts.passed + counts.failed
+  if (exitCode !== 0 && counts.failed === 0) {
+    console.log(ran === 0 ? '\nNo test ran.' : '\nvitest reports an error outside the tests; see above.')
+    counts.failed = 1
+  } else if (ran === 0) {
+    console.log('\nNo test ran.')
+    counts.failed = 1
+  }
+  for (const { name, reason } of leftOut)
+    console.log(`${requireAll ? 'Missing' : 'Left out'}: ${name} tests: ${reason}`)
+  console.log(summary(counts))
+  return counts.failed === 0 ? 0 : exitCode || 1
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,143 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import { describe, expect, test } from 'vitest'
+import { errorCodes } from '../src/core/error-codes.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** The rows of the house, from the ground up. A room imports from rows below its own. */
+const rows = [
+  ['core'],
+  ['codec'],
+  ['capture', 'scheduler', 'transport', 'store', 'container'],
+  ['executor', 'config'],
+  ['client', 'workflow'],
+  ['cli', 'dashboard', 'notebook', 'testing'],
+] as const
+const rooms = rows.flat()
+const rowOf = (room: string): number => rows.findIndex((row) => (row as readonly string[]).includes(room))
+const rowOfFive = 2
+
+interface Arrow {
+  readonly from: string
+  /** The file that is imported, from the root; or a package or builtin by its name. */
+  readonly to: string
+}
+
+const sources = (folder: string): string[] =>
+  existsSync(join(root, folder))
+    ? readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+        .filter((name) => /\.tsx?$/.test(name))
+        .map((name) => join(folder, name))
+    : []
+
+/** Every import of a file, static or dynamic, of values or of types. */
+function arrowsFrom(file: string): Arrow[] {
+  const { importedFiles } = ts.preProcessFile(readFileSync(join(root, file), 'utf8'), true, true)
+  return importedFiles.map(({ fileName }) => ({
+    from: file,
+    to: fileName.startsWith('.') ? relative(root, resolve(root, dirname(file), fileName)) : fileName,
+  }))
+}
+
+/** 'src/executor/batch/watch.ts' -> 'executor', 'runtime/main.ts' -> 'runtime', 'src/index.ts' -> 'index.ts', 'zod' -> undefined. */
+function roomOf(path: string): string | undefined {
+  const [top, room] = path.split('/')
+  if (top === 'runtime') return top
+  return top === 'src' ? room : undefined
+}
+
+const arrows = [...sources('src'), ...sources('runtime')].flatMap(arrowsFrom)
+const inside = arrows.filter(({ to }) => roomOf(to) !== undefined)
+const outside = arrows.filter(({ to }) => !to.startsWith('src/') && !to.startsWith('runtime/'))
+const shown = (wrong: readonly Arrow[]) => wrong.map(({ from, to }) => `${from} -> ${to}`)
+
+describe('the house', () => {
+  test('every source lies in a room that the design names', () => {
+    const elsewhere = sources('src').filter((file) => file !== 'src/index.ts' && rowOf(roomOf(file)!) < 0)
+    expect(elsewhere).toEqual([])
+    expect(arrows.length).toBeGreaterThan(50)
+  })
+
+  test('each room imports only from rows below it', () => {
+    const wrong = inside.filter(({ from, to }) => {
+      const [here, there] = [roomOf(from)!, roomOf(to)!]
+      return rowOf(here) >= 0 && here !== there && !(rowOf(there) >= 0 && rowOf(there) <= rowOf(here))
+    })
+    expect(shown(wrong)).toEqual([])
+  })
+
+  test('neighbours on the row of five never import each other', () => {
+    const wrong = inside.filter(({ from, to }) => {
+      const [here, there] = [roomOf(from)!, roomOf(to)!]
+      return here !== there && rowOf(here) === rowOfFive && rowOf(there) === rowOfFive
+    })
+    expect(shown(wrong)).toEqual([])
+  })
+
+  test('of two neighbours on another row at most one knows the other', () => {
+    const pairs = rooms.flatMap((a) =>
+      rooms.filter((b) => a < b && rowOf(a) === rowOf(b)).map((b) => [a, b] as const),
+    )
+    const between = (a: string, b: string) =>
+      inside.filter(({ from, to }) => roomOf(from) === a && roomOf(to) === b)
+    const wrong = pairs
+      .map(([a, b]) => [between(a, b), between(b, a)] as const)
+      .filter((both) => both.every((one) => one.length > 0))
+    expect(wrong.map((both) => shown(both.flat()))).toEqual([])
+  })
+
+  test('the runtime imports only core and codec, and nothing imports the runtime', () => {
+    const wrong = inside.filter(({ from, to }) => {
+      const [here, there] = [roomOf(from)!, roomOf(to)!]
+      return here === 'runtime' ? !['runtime', 'core', 'codec'].includes(there) : there === 'runtime'
+    })
+    expect(shown(wrong)).toEqual([])
+  })
+
+  test('core imports nothing but itself and Node', () => {
+    const wrong = arrows.filter(
+      ({ from, to }) => roomOf(from) === 'core' && roomOf(to) !== 'core' && !isBuiltin(to),
+    )
+    expect(shown(wrong)).toEqual([])
+  })
+
+  test('the Profile type is in core', () => {
+    const declare = sources('src').filter((file) =>
+      /^export (interface|type) Profile\b/m.test(readFileSync(join(root, file), 'utf8')),
+    )
+    expect(declare).toEqual(['src/core/profile.ts'])
+  })
+
+  test('imports of our own files name them in full, and stay in src and runtime', () => {
+    const wrong = arrows.filter(({ from, to }) =>
+      roomOf(to) === undefined
+        ? to.startsWith('..') || /^(src|runtime|test|scripts|farcall)(\/|$)/.test(to)
+        : !existsSync(join(root, to)) && from !== to,
+    )
+    expect(shown(wrong)).toEqual([])
+  })
+
+  test('builtins carry their prefix, and packages are dependencies that users get', () => {
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const packageOf = (name: string) =>
+      name
+        .split('/')
+        .slice(0, name.startsWith('@') ? 2 : 1)
+        .join('/')
+    const wrong = outside.filter(
+      ({ to }) => !(to.startsWith('node:') ? isBuiltin(to) : packageOf(to) in dependencies),
+    )
+    expect(shown(wrong)).toEqual([])
+  })
+})
+
+describe('error codes', () => {
+  test('each has a page docs/errors/CODE.md, and each page a code', () => {
+    const pages = readdirSync(join(root, 'docs/errors')).map((name) => name.replace(/\.md$/, ''))
+    expect(pages.filter((name) => name !== 'README').sort()).toEqual([...errorCodes].sort())
+  })
+})
