@@ -1,0 +1,208 @@
+import { stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { ConfigError } from '../core/errors.ts'
+import { checkVariables, profileFromEnvironment } from './environment.ts'
+import { isTree, mergeLayers, pathKey } from './merge.ts'
+import { validate } from './problems.ts'
+import { type Found, folderPlaces, projectPlaces, readFile, readFolder } from './read.ts'
+import { getConfig } from './runtime.ts'
+import type { Config, Layer, LoadedConfig, Source } from './types.ts'
+
+export interface LoadOptions {
+  /** Where the search for the project's file starts, upward; default: the working directory. */
+  cwd?: string
+  /** Default: process.env */
+  env?: NodeJS.ProcessEnv
+  home?: string
+  /** Default: what `configure()` has set. */
+  runtime?: Config
+  /** Selects a profile, as --profile does; wins over FARCALL_PROFILE. */
+  profile?: string
+  /** Default: /etc/farcall */
+  siteDir?: string
+}
+
+/**
+ * The configuration of all sources, merged by key: `configure()`, FARCALL_ variables, project, user and site file.
+ * @throws ConfigError CONFIG_INVALID, CONFIG_UNREADABLE, PROFILE_UNKNOWN
+ */
+export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfig> {
+  const { env = process.env, home = homedir(), siteDir = '/etc/farcall' } = options
+  const cwd = resolve(options.cwd ?? process.cwd())
+  const show = (file: string) => shownPath(file, cwd, home)
+  const place = { cwd, env, home, show }
+
+  const runtime = await layer({ kind: 'runtime', name: 'configure()' }, options.runtime ?? getConfig(), place)
+  const files: Layer[] = []
+  const project = await findProject(place)
+  if (project) files.push(await layer({ kind: 'project', name: project.file }, project.content, place))
+  for (const [kind, folder] of [['user', userFolder(env, home)] as const, ['site', siteDir] as const]) {
+    const trust = (file: string, owner: number) =>
+      refuseForeign(show(file), owner, kind === 'user' ? [self()] : [self(), 0], 'make it your own: `chown`')
+    const found = await readFolder(folder, { places: folderPlaces, show, trust })
+    if (found) files.push(await layer({ kind, name: found.file }, found.content, place))
+  }
+
+  const below = mergeLayers([runtime, ...files])
+  checkVariables(env, secretNames([runtime, ...files]))
+  const [selected, selectedBy] = select(options, env, runtime, below)
+  const environment = await environmentLayer(env, selected, place)
+  const { config, sources } = mergeLayers([runtime, environment, ...files])
+  const cacheHome = absolute(env['XDG_CACHE_HOME']) ?? join(home, '.cache')
+  return {
+    config,
+    selected,
+    selectedBy,
+    cacheDir: config.cacheDir ?? join(cacheHome, 'farcall'),
+    files: files.map(({ source }) => source.name),
+    sources,
+  }
+}
+
+interface Place {
+  cwd: string
+  env: NodeJS.ProcessEnv
+  home: string
+  show: (file: string) => string
+}
+
+/** A source's content, checked, with its relative paths made absolute. */
+async function layer(source: Source, content: unknown, { cwd, home, show }: Place): Promise<Layer> {
+  const { configSchema } = await import('./schema.ts')
+  const where = source.kind === 'runtime' ? source.name : show(source.name)
+  const locate = (path: readonly PropertyKey[]) =>
+    [where, path.map(String).join('.')].filter(Boolean).join(': ')
+  const config = validate(configSchema, withoutUndefined(content), locate)
+  const folder = isAbsolute(source.name) ? dirname(source.name) : cwd
+  return { source, config: normalize(config, { folder, home }, locate) }
+}
+
+async function environmentLayer(
+  env: NodeJS.ProcessEnv,
+  selected: string,
+  { cwd, home }: Place,
+): Promise<Layer> {
+  const { configSchema } = await import('./schema.ts')
+  const names = new Map<string, string>()
+  const content: Record<string, unknown> = {}
+  const set = (path: readonly string[], value: unknown, variable: string) => {
+    names.set(pathKey(path), variable)
+    path.slice(0, -1).reduce<Record<string, unknown>>((tree, key) => {
+      if (!Object.hasOwn(tree, key)) tree[key] = {}
+      return tree[key] as Record<string, unknown>
+    }, content)[path.at(-1)!] = value
+  }
+  for (const { path, value, variable } of profileFromEnvironment(env))
+    set(['profiles', selected, ...path], value, variable)
+  if (env['FARCALL_CACHE_DIR']) set(['cacheDir'], env['FARCALL_CACHE_DIR'], 'FARCALL_CACHE_DIR')
+  const locate = (path: readonly PropertyKey[]) =>
+    names.get(pathKey(path.map(String))) ?? path.map(String).join('.')
+  const config = normalize(validate(configSchema, content, locate), { folder: cwd, home }, locate)
+  const queue = names.get(pathKey(['profiles', selected, 'resources', 'queue']))
+  if (queue) names.set(pathKey(['profiles', selected, 'resources', 'partition']), queue)
+  return { source: { kind: 'environment', name: 'FARCALL_*' }, config, names }
+}
+
+/** `queue` becomes `partition`, so that layers that spell it differently meet; ~ and relative local paths are filled. */
+function normalize(
+  config: Config,
+  { folder, home }: { folder: string; home: string },
+  locate: (path: readonly PropertyKey[]) => string,
+): Config {
+  const local = (path: string) => resolve(folder, path.replace(/^~(?=\/|$)/, home))
+  const result: Config = { ...config }
+  if (config.cacheDir) result.cacheDir = local(config.cacheDir)
+  if (config.profiles) {
+    const entries = Object.entries(config.profiles).map(([name, profile]) => {
+      const copy = { ...profile }
+      for (const key of ['identityFile', 'knownHosts', 'template'] as const)
+        if (copy[key]) copy[key] = local(copy[key])
+      if (copy.resources?.queue !== undefined) {
+        const { queue, ...resources } = copy.resources
+        if (resources.partition !== undefined && resources.partition !== queue) {
+          throw new ConfigError(
+            'CONFIG_INVALID',
+            `${locate(['profiles', name, 'resources', 'queue'])}: it is another word for partition, and both are set`,
+            { hint: 'keep one of them' },
+          )
+        }
+        copy.resources = { ...resources, partition: queue }
+      }
+      return [name, copy] as const
+    })
+    result.profiles = Object.fromEntries(entries)
+  }
+  return result
+}
+
+function select(
+  options: LoadOptions,
+  env: NodeJS.ProcessEnv,
+  runtime: Layer,
+  { config, sources }: { config: Config; sources: ReadonlyMap<string, Source> },
+): [string, Source] {
+  const names = Object.keys(config.profiles ?? {})
+  if (options.profile) return [options.profile, { kind: 'runtime', name: '--profile' }]
+  if (runtime.config.defaultProfile) return [runtime.config.defaultProfile, runtime.source]
+  if (env['FARCALL_PROFILE'])
+    return [env['FARCALL_PROFILE'], { kind: 'environment', name: 'FARCALL_PROFILE' }]
+  if (config.defaultProfile) return [config.defaultProfile, sources.get('defaultProfile')!]
+  const byDefault: Source = { kind: 'default', name: 'default' }
+  if (names.length < 2) return [names[0] ?? 'local', byDefault]
+  // Guessing one of several could start heavy work on a login node.
+  throw new ConfigError('PROFILE_UNKNOWN', `no profile is chosen; there are ${names.join(', ')}`, {
+    hint: 'set defaultProfile in the configuration, or FARCALL_PROFILE',
+  })
+}
+
+/** The nearest project file at or above cwd, up to the home folder or the root. */
+async function findProject({ cwd, env, home, show }: Place): Promise<Found | undefined> {
+  const named = env['FARCALL_CONFIG']
+  if (named) return readFile(resolve(cwd, named), { show, trust: () => {} })
+  const owner = (await stat(cwd)).uid
+  // A file planted above the project, in a shared /scratch or /tmp, would choose what runs and where.
+  const trust = (file: string, of: number) =>
+    refuseForeign(show(file), of, [self(), 0, owner], `trust it by naming it: FARCALL_CONFIG=${file}`)
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const found = await readFolder(folder, { places: projectPlaces, show, trust })
+    if (found || folder === home || folder === dirname(folder)) return found
+  }
+}
+
+function refuseForeign(shown: string, owner: number, trusted: readonly number[], hint: string): void {
+  if (trusted.includes(owner)) return
+  throw new ConfigError('CONFIG_UNREADABLE', `${shown}: it belongs to another user (uid ${owner})`, { hint })
+}
+
+const self = (): number => process.getuid?.() ?? 0
+
+/** XDG: a relative value is to be ignored. */
+const absolute = (path: string | undefined): string | undefined =>
+  path && isAbsolute(path) ? path : undefined
+
+function userFolder(env: NodeJS.ProcessEnv, home: string): string {
+  return join(absolute(env['XDG_CONFIG_HOME']) ?? join(home, '.config'), 'farcall')
+}
+
+function shownPath(file: string, cwd: string, home: string): string {
+  const within = relative(cwd, file)
+  if (!within.startsWith('..')) return within
+  return file.startsWith(`${home}/`) ? `~${file.slice(home.length)}` : file
+}
+
+function secretNames(layers: readonly Layer[]): Set<string> {
+  const profiles = layers.flatMap(({ config }) => Object.values(config.profiles ?? {}))
+  return new Set(
+    profiles.flatMap(({ password, passphrase }) =>
+      [password?.env, passphrase?.env].filter((name) => name !== undefined),
+    ),
+  )
+}
+
+/** A key whose value is undefined is not set: `host: process.env.HOST` in a farcall.config.ts. */
+function withoutUndefined(value: unknown): unknown {
+  if (!isTree(value) || Object.getPrototypeOf(Object.getPrototypeOf(value) ?? {}) !== null) return value
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined)
+  return Object.fromEntries(entries.map(([key, inner]) => [key, withoutUndefined(inner)]))
+}

@@ -1,0 +1,102 @@
+import type { z } from 'zod'
+import { ConfigError } from '../core/errors.ts'
+import { nearest } from './nearest.ts'
+
+type Path = readonly PropertyKey[]
+interface Node {
+  def: {
+    type: string
+    innerType?: Node
+    valueType?: Node
+    element?: Node
+    shape?: Record<string, Node>
+  }
+  description?: string
+}
+
+const secretKeys = new Set<PropertyKey>(['password', 'passphrase'])
+
+/**
+ * The value as the schema gives it.
+ * @param locate names the place of a path: `farcall.config.yaml: profiles.hpc.port`
+ * @throws ConfigError CONFIG_INVALID, each problem on its line
+ */
+export function validate<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  locate: (path: Path) => string,
+): z.output<S> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const problems = result.error.issues.flatMap((issue) => describe(schema, value, issue, locate))
+  const secret = result.error.issues.some(isSecret)
+  throw new ConfigError('CONFIG_INVALID', [...new Set(problems)].join('\n'), {
+    hint: secret
+      ? "keep the secret in an environment variable and name it: password: { env: 'HPC_PASSWORD' }"
+      : 'all keys are listed in docs/configuration.md',
+  })
+}
+
+function describe(
+  schema: z.ZodType,
+  value: unknown,
+  issue: z.core.$ZodIssue,
+  locate: (path: Path) => string,
+): string[] {
+  const { node, expected } = walk(schema as unknown as Node, issue.path)
+  if (issue.code === 'unrecognized_keys') {
+    const known = Object.keys(node?.def.shape ?? {})
+    return issue.keys.map((key) => {
+      const near = nearest(key, known)
+      return `${locate([...issue.path, key])}: unknown key${near ? `, did you mean '${near}'?` : ''}`
+    })
+  }
+  if (issue.code === 'invalid_key') return [`${locate(issue.path)}: this name cannot be used here`]
+  if (isSecret(issue))
+    return [`${locate(issue.path)}: a secret is not written here; expected { env: 'NAME' }`]
+  return [
+    `${locate(issue.path)}: expected ${expected ?? 'something else'}, got ${show(at(value, issue.path))}`,
+  ]
+}
+
+/** Then the value that was found must not be shown. */
+function isSecret(issue: z.core.$ZodIssue): boolean {
+  return issue.code !== 'unrecognized_keys' && issue.path.some((key) => secretKeys.has(key))
+}
+
+/** The schema at a path, and what the innermost description on the way there says. */
+function walk(root: Node, path: Path): { node: Node | undefined; expected: string | undefined } {
+  let expected: string | undefined
+  const unwrap = (outer: Node | undefined): Node | undefined => {
+    let node = outer
+    let description = node?.description
+    while (node?.def.innerType) {
+      node = node.def.innerType
+      description ??= node.description
+    }
+    expected = description ?? expected
+    return node
+  }
+  let node = unwrap(root)
+  for (const key of path) {
+    if (!node) break
+    node = unwrap(node.def.shape?.[String(key)] ?? node.def.valueType ?? node.def.element)
+  }
+  return { node, expected }
+}
+
+function at(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  )
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (typeof value === 'function') return 'a function'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object' && value !== null) return 'a record'
+  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  return shown.length > 60 ? `${shown.slice(0, 57)}…` : shown
+}

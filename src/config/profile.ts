@@ -1,0 +1,77 @@
+import { ConfigError } from '../core/errors.ts'
+import { nearest } from './nearest.ts'
+import type { LoadedConfig, ResolvedProfile, Source } from './types.ts'
+
+const builtIn: Source = { kind: 'default', name: 'default' }
+
+/**
+ * A profile with every default filled in, and where each value came from ('resources.partition' → source).
+ * @throws ConfigError PROFILE_UNKNOWN, or CONFIG_INVALID when it names no scheduler
+ * @example const { profile } = resolveProfile(await loadConfig())
+ */
+export function resolveProfile(
+  loaded: LoadedConfig,
+  name = loaded.selected,
+): { name: string; profile: ResolvedProfile; sources: ReadonlyMap<string, Source> } {
+  const profiles = loaded.config.profiles ?? {}
+  const own = Object.hasOwn(profiles, name) ? profiles[name] : undefined
+  if (!own && name !== 'local') throw unknownProfile(name, Object.keys(profiles), loaded)
+  const written = { ...(name === 'local' ? { scheduler: 'direct' } : {}), ...own }
+  const { scheduler } = written
+  if (scheduler === undefined) {
+    throw new ConfigError(
+      'CONFIG_INVALID',
+      `profiles.${name}.scheduler: expected a scheduler's name, got nothing`,
+      {
+        hint: `set it, for example \`scheduler: slurm\`; \`direct\` runs jobs without a scheduler`,
+      },
+    )
+  }
+  if (written.transport === 'ssh' && written.host === undefined) {
+    throw new ConfigError(
+      'CONFIG_INVALID',
+      `profiles.${name}.host: expected a host name for transport 'ssh', got nothing`,
+    )
+  }
+  const profile: ResolvedProfile = {
+    transport: written.host === undefined ? 'local' : 'ssh',
+    hostKey: 'strict',
+    workdir: '$HOME/.farcall',
+    queryInterval: '10s',
+    filePoll: '2s',
+    // Without a scheduler there is no accounting and mostly no NFS to wait for.
+    grace: scheduler === 'direct' ? '60s' : '270s',
+    keep: 'failed',
+    interrupt: 'cancel',
+    ...written,
+    scheduler,
+    resources: { ...written.resources },
+    environment: { node: 'auto', ...written.environment },
+  }
+  const sources = new Map<string, Source>()
+  for (const path of leaves(profile)) {
+    sources.set(path.join('.'), loaded.sources.get(['profiles', name, ...path].join('\0')) ?? builtIn)
+  }
+  return { name, profile, sources }
+}
+
+function unknownProfile(name: string, names: string[], loaded: LoadedConfig): ConfigError {
+  const near = nearest(name, names)
+  const by =
+    name === loaded.selected && loaded.selectedBy.kind !== 'default' ? ` (${loaded.selectedBy.name})` : ''
+  const there = [...new Set([...names, 'local'])].join(', ')
+  return new ConfigError('PROFILE_UNKNOWN', `there is no profile '${name}'${by}; there are ${there}`, {
+    hint: near
+      ? `did you mean '${near}'?`
+      : 'profiles are set in a farcall.config file; see docs/configuration.md',
+  })
+}
+
+/** Paths of all values; a list is one value. */
+function leaves(value: object, path: readonly string[] = []): string[][] {
+  return Object.entries(value).flatMap(([key, inner]) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? leaves(inner, [...path, key])
+      : [[...path, key]],
+  )
+}

@@ -1,0 +1,140 @@
+import { constants } from 'node:fs'
+import { access, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Loader } from 'cosmiconfig'
+import { ConfigError } from '../core/errors.ts'
+import { loadScript } from './script.ts'
+
+export const projectPlaces = [
+  ...['ts', 'mts', 'js', 'mjs', 'json', 'yaml', 'yml'].map((extension) => `farcall.config.${extension}`),
+  '.farcallrc',
+  'package.json',
+]
+export const folderPlaces = ['ts', 'mts', 'js', 'mjs', 'json', 'yaml', 'yml'].map(
+  (extension) => `config.${extension}`,
+)
+
+export interface Found {
+  file: string
+  content: unknown
+}
+
+interface ReadOptions {
+  places: readonly string[]
+  /** How a path is written in messages. */
+  show: (file: string) => string
+  /** Throws when a file of this owner may not be used. */
+  trust: (file: string, owner: number) => void
+}
+
+/**
+ * The configuration in one folder, or undefined when there is none.
+ * @throws ConfigError CONFIG_UNREADABLE when it is there and cannot be read or parsed
+ */
+export async function readFolder(folder: string, options: ReadOptions): Promise<Found | undefined> {
+  // cosmiconfig passes over a file that it may not read; the user would wonder why nothing is set.
+  const there: string[] = []
+  for (const place of options.places) {
+    const file = join(folder, place)
+    const stats = await stat(file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EACCES') return undefined
+      throw unreadable(options.show(file), error)
+    })
+    if (stats && !stats.isDirectory()) there.push(place)
+  }
+  if (there.length === 0) return undefined
+  const explorer = await explore(there, options)
+  try {
+    const found = await explorer.search(folder)
+    return found ? { file: found.filepath, content: found.isEmpty ? {} : found.config } : undefined
+  } finally {
+    explorer.clearCaches()
+  }
+}
+
+/** One file, named by the user. */
+export async function readFile(file: string, options: Omit<ReadOptions, 'places'>): Promise<Found> {
+  const explorer = await explore([basename(file)], options)
+  try {
+    const found = await explorer.load(file)
+    return { file, content: !found || found.isEmpty ? {} : found.config }
+  } catch (error) {
+    throw error instanceof ConfigError ? error : unreadable(options.show(file), error as Error)
+  }
+}
+
+async function explore(
+  places: readonly string[],
+  { show, trust }: ReadOptions | Omit<ReadOptions, 'places'>,
+) {
+  const { cosmiconfig } = await import('cosmiconfig')
+  const guard =
+    (loader: (file: string, text: string, shown: string) => unknown): Loader =>
+    async (file, text) => {
+      const shown = show(file)
+      await access(file, constants.R_OK).catch((error: Error) => {
+        throw unreadable(shown, error)
+      })
+      trust(file, (await stat(file)).uid)
+      return (await loader(file, text, shown)) as object
+    }
+  const script = guard((file, _text, shown) => loadScript(file, shown))
+  const yaml = guard((_file, text, shown) => parseYaml(text, shown))
+  return cosmiconfig('farcall', {
+    searchPlaces: [...places],
+    searchStrategy: 'none',
+    ignoreEmptySearchPlaces: false,
+    cache: false,
+    loaders: {
+      '.ts': script,
+      '.mts': script,
+      '.js': script,
+      '.mjs': script,
+      '.json': guard((_file, text, shown) => parseJson(text, shown)),
+      '.yaml': yaml,
+      '.yml': yaml,
+      noExt: yaml,
+    },
+  })
+}
+
+function parseJson(text: string, shown: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const { message } = error as Error
+    const offset = Number(message.match(/at position (\d+)/)?.[1] ?? text.length)
+    const before = text.slice(0, offset).split('\n')
+    const what = message.replace(/ in JSON at position.*/s, '').replace(/ \(line.*/s, '')
+    throw new ConfigError(
+      'CONFIG_UNREADABLE',
+      `${shown}:${before.length}:${before.at(-1)!.length + 1}: ${what}`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+async function parseYaml(text: string, shown: string): Promise<unknown> {
+  const { LineCounter, parseDocument } = await import('yaml')
+  const lineCounter = new LineCounter()
+  const document = parseDocument(text, { lineCounter, prettyErrors: false })
+  const problems = [...document.errors, ...document.warnings].map(({ pos, message }) => {
+    const { line, col } = lineCounter.linePos(pos[0])
+    return `${shown}:${line}:${col}: ${message}`
+  })
+  if (problems.length > 0) throw new ConfigError('CONFIG_UNREADABLE', problems.join('\n'))
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch (error) {
+    throw new ConfigError('CONFIG_UNREADABLE', `${shown}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function unreadable(shown: string, error: Error): ConfigError {
+  return new ConfigError('CONFIG_UNREADABLE', `${shown}: it cannot be read: ${error.message}`, {
+    cause: error,
+    hint: 'make it readable for you, or remove it',
+  })
+}

@@ -1,0 +1,155 @@
+import { z } from 'zod'
+import type { Profile } from '../core/profile.ts'
+import type { Resources } from '../core/resources.ts'
+import { parseDuration, parseMemory } from '../core/units.ts'
+import type { Config } from './types.ts'
+
+// A leaf's description is both the "expected …" of an error and the text an editor shows.
+const text = z
+  .string()
+  .min(1)
+  .regex(/^[^\x00-\x1f\x7f]*$/)
+  .describe('text on one line')
+const lines = z
+  .string()
+  .regex(/^[^\x00-\x08\x0b-\x1f\x7f]*$/)
+  .describe('shell lines')
+const wholeNumber = z.int().min(1).describe('a whole number from 1')
+const duration = z
+  .union([z.string(), z.number()])
+  .refine((value) => reads(() => parseDuration(value)))
+  .describe("a duration like '90s', '2h' or '02:00:00', or a number of seconds")
+const memory = z
+  .union([z.string(), z.number()])
+  .refine((value) => reads(() => parseMemory(value)))
+  .describe("a memory size like '512MB' or '16GB', or a number of bytes")
+const list = z.array(text).readonly().describe('a list of texts')
+const textOrList = z.union([text, z.array(text).readonly()]).describe('text, or a list of texts')
+const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+const secret = z
+  .strictObject({ env: variableName.describe('the name of an environment variable') })
+  .describe("{ env: 'NAME' }, the name of an environment variable")
+const path = text.describe('a path')
+
+function oneOf<const T extends readonly [string, ...string[]]>(names: T) {
+  return z.enum(names).describe(`one of ${names.map((name) => `'${name}'`).join(', ')}`)
+}
+
+function reads(parse: () => unknown): boolean {
+  try {
+    parse()
+    return true
+  } catch {
+    // The caller says what was expected, with the key's path.
+    return false
+  }
+}
+
+/** Schemas by resource name; `cluster` options and workflow steps use them too. */
+export const resourcesShape = {
+  cores: wholeNumber.exactOptional(),
+  memory: memory.exactOptional(),
+  time: duration.exactOptional(),
+  gpus: z
+    .union([z.int().min(0), z.string().regex(/^[^\s:,\x00-\x1f]+:\d+$|^\d+$/)])
+    .describe("a number of GPUs, or a type and a number like 'a100:2'")
+    .exactOptional(),
+  nodes: wholeNumber.exactOptional(),
+  tasksPerNode: wholeNumber.exactOptional(),
+  partition: text.exactOptional(),
+  queue: text.exactOptional(),
+  account: text.exactOptional(),
+  qos: text.exactOptional(),
+  constraint: text.exactOptional(),
+  reservation: text.exactOptional(),
+  nodelist: textOrList.exactOptional(),
+  exclude: textOrList.exactOptional(),
+  exclusive: z.boolean().describe('true or false').exactOptional(),
+  licenses: textOrList.exactOptional(),
+  dependency: textOrList.exactOptional(),
+  priority: z.number().describe('a number').exactOptional(),
+  name: text.exactOptional(),
+  mailType: textOrList.exactOptional(),
+  mailUser: text.exactOptional(),
+  signal: text.exactOptional(),
+  requeue: z.boolean().describe('true or false').exactOptional(),
+  native: list.exactOptional(),
+} satisfies Record<keyof Resources, z.ZodType>
+
+export const resourcesSchema = z.strictObject(resourcesShape).describe('a record of resources')
+
+export const environmentSchema = z
+  .strictObject({
+    node: z
+      .string()
+      .regex(/^(auto|[/~$][^\x00-\x1f\x7f]*)$/)
+      .describe("'auto' or an absolute path")
+      .exactOptional(),
+    modules: list.exactOptional(),
+    setup: z.array(lines).readonly().describe('a list of shell lines').exactOptional(),
+    variables: z
+      .record(variableName, z.string().describe('text (numbers in quotes)'))
+      .readonly()
+      .describe('a record of environment variables')
+      .exactOptional(),
+  })
+  .describe('a record with node, modules, setup or variables')
+
+const profileShape = {
+  scheduler: text.describe("a scheduler's name, like 'slurm'"),
+  host: text
+    .regex(/^[^-\s][^\s]*$/)
+    .describe('a host name, or an alias of ~/.ssh/config')
+    .exactOptional(),
+  port: z.int().min(1).max(65535).describe('a number from 1 to 65535').exactOptional(),
+  user: text
+    .regex(/^[^-\s][^\s]*$/)
+    .describe('a login name')
+    .exactOptional(),
+  transport: oneOf(['local', 'ssh']).exactOptional(),
+  identityFile: path.exactOptional(),
+  password: secret.exactOptional(),
+  passphrase: secret.exactOptional(),
+  knownHosts: path.exactOptional(),
+  hostKey: oneOf(['strict', 'accept-new']).exactOptional(),
+  workdir: text
+    .regex(/^[/~$]/)
+    .describe('an absolute path on the cluster; ~ and $VARIABLES are its own')
+    .exactOptional(),
+  resources: resourcesSchema.exactOptional(),
+  environment: environmentSchema.exactOptional(),
+  template: path.exactOptional(),
+  queryInterval: duration.exactOptional(),
+  filePoll: duration.exactOptional(),
+  grace: duration.exactOptional(),
+  keep: oneOf(['failed', 'all', 'none']).exactOptional(),
+  interrupt: oneOf(['cancel', 'detach']).exactOptional(),
+  concurrency: wholeNumber.exactOptional(),
+} satisfies Record<keyof Profile, z.ZodType>
+
+const profileSchema = z.strictObject(profileShape)
+
+/** A profile as one layer writes it: another layer may hold the rest. */
+export const partialProfileSchema = z
+  .strictObject({ ...profileShape, scheduler: profileShape.scheduler.exactOptional() })
+  .describe('a profile, like { scheduler: slurm, host: login.hpc.edu }')
+
+export const configSchema = z
+  .strictObject({
+    defaultProfile: text.describe("a profile's name").exactOptional(),
+    profiles: z
+      .record(text, partialProfileSchema)
+      .readonly()
+      .describe('a record of profiles by name')
+      .exactOptional(),
+    cacheDir: path.exactOptional(),
+  })
+  .describe('a record with defaultProfile, profiles or cacheDir')
+
+// The compiler holds schema and type together: a field added to one of them alone fails here.
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never
+type SameFields<A, B> = Same<keyof A, keyof B> & Same<A, B>
+true satisfies SameFields<z.output<typeof resourcesSchema>, Resources>
+true satisfies SameFields<z.output<typeof environmentSchema>, NonNullable<Profile['environment']>>
+true satisfies SameFields<z.output<typeof profileSchema>, Profile>
+true satisfies SameFields<z.output<typeof configSchema>, Config>
