@@ -1,6 +1,7 @@
 import { ConfigError } from '../core/errors.ts'
 import type { Profile } from '../core/profile.ts'
 import { createLocalTransport } from './local.ts'
+import { createSshTransport } from './ssh.ts'
 import type { Transport } from './transport.ts'
 
 /**
@@ -17,6 +18,12 @@ export function openTransport(profile: Profile): Transport {
           hint: "remove `host`, or use transport: 'ssh'",
         })
       return createLocalTransport()
+    case 'ssh': {
+      const { host } = profile
+      if (!host)
+        throw new ConfigError('CONFIG_INVALID', "transport 'ssh' needs a host", { hint: 'set `host`' })
+      return createSshTransport({ ...profile, host })
+    }
     default:
       throw new ConfigError('CONFIG_INVALID', `transport '${kind}' is not known`, {
         hint: "use transport: 'local' or 'ssh'",

@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto'
+import { TransportError } from '../core/errors.ts'
+import { createMarkScanner, frame, openingCommand, openingInput } from './shell-loop.ts'
+import type { Connection } from './ssh-connection.ts'
+
+export interface ScriptResult {
+  exitCode: number
+  stdout: Buffer
+  stderr: Buffer
+}
+
+/** One open shell: runs one script at a time, a round trip each. */
+export interface ShellChannel {
+  /** The far loop's process id; it leads the process group of all that it runs. */
+  readonly pid: number
+  readonly closed: boolean
+  run(script: string, stdin: ScriptInput): Promise<ScriptResult>
+  /** Asks the server to signal all that runs in it; sshd does so since 7.9, others ignore it. */
+  signal(name: 'TERM' | 'KILL'): void
+  close(): void
+  onClosed(listener: () => void): void
+}
+
+/** Bytes, or a stream whose length is known beforehand. */
+export type ScriptInput = Uint8Array | { readonly size: number; readonly chunks: AsyncIterable<Uint8Array> }
+
+const empty = new Uint8Array()
+const readyTimeoutMs = 60_000
+
+/** @throws TransportError LOGIN_REFUSED when the login shell does not come up; ChannelRefused */
+export async function openShellChannel(connection: Connection, name: string): Promise<ShellChannel> {
+  const channel = await connection.openChannel(openingCommand)
+  const token = randomBytes(16).toString('hex')
+  const onClosed: (() => void)[] = []
+  let closed = false
+  let pid = 0
+  let seq = 0
+  channel.on('error', () => {
+    // a broken channel also closes, and that is where it is handled
+  })
+  channel.once('close', () => {
+    closed = true
+    for (const listener of onClosed) listener()
+  })
+  const idle = () => {
+    // what a process in the background writes between two commands belongs to none of them
+    channel.on('data', drop)
+    channel.stderr.on('data', drop)
+  }
+
+  /** Writes, and collects until the mark is there on stdout and on stderr. */
+  const exchange = (number: number, send: () => Promise<void> | void): Promise<ScriptResult> =>
+    connection.guard<ScriptResult>((resolve, reject) => {
+      if (closed) return reject(ended(name, ''))
+      const scanners = [createMarkScanner(token, number), createMarkScanner(token, number)] as const
+      const found: ({ output: Buffer; value: number } | undefined)[] = [undefined, undefined]
+      const feed = (index: 0 | 1) => (chunk: Buffer) => {
+        found[index] ??= scanners[index].feed(chunk)
+        const [stdout, stderr] = found
+        if (!stdout || !stderr) return
+        release()
+        resolve({ exitCode: stdout.value, stdout: stdout.output, stderr: stderr.output })
+      }
+      const onStdout = feed(0)
+      const onStderr = feed(1)
+      const onClose = () => {
+        release()
+        reject(ended(name, scanners[1].soFar().toString('utf8') + scanners[0].soFar().toString('utf8')))
+      }
+      const release = () => {
+        channel.off('data', onStdout)
+        channel.stderr.off('data', onStderr)
+        channel.off('close', onClose)
+        idle()
+      }
+      channel.off('data', drop)
+      channel.stderr.off('data', drop)
+      channel.on('data', onStdout)
+      channel.stderr.on('data', onStderr)
+      channel.once('close', onClose)
+      Promise.resolve(send()).catch((error) => {
+        // half a frame went out; nothing that follows on this channel would be understood
+        release()
+        channel.close()
+        reject(error)
+      })
+    })
+
+  const write = (bytes: Uint8Array) =>
+    new Promise<void>((resolve) => {
+      if (closed || channel.write(bytes)) return resolve()
+      const go = () => {
+        channel.off('drain', go)
+        channel.off('close', go)
+        resolve()
+      }
+      channel.on('drain', go)
+      channel.on('close', go)
+    })
+
+  const timer = setTimeout(() => channel.close(), readyTimeoutMs).unref()
+  try {
+    const ready = await exchange(0, () => void channel.write(openingInput(token)))
+    pid = ready.exitCode
+  } finally {
+    clearTimeout(timer)
+  }
+
+  return {
+    get pid() {
+      return pid
+    },
+    get closed() {
+      return closed
+    },
+    run(script, stdin) {
+      const number = ++seq
+      return exchange(number, async () => {
+        if (stdin instanceof Uint8Array) {
+          await write(frame(number, script, stdin))
+          return
+        }
+        await write(frame(number, script, empty, stdin.size))
+        for await (const chunk of stdin.chunks) await write(chunk)
+      })
+    },
+    signal(signalName) {
+      if (!closed) channel.signal(signalName)
+    },
+    close() {
+      if (closed) return
+      // the loop ends at the end of its input, and its session with it
+      channel.end()
+      channel.close()
+    },
+    onClosed(listener) {
+      if (closed) listener()
+      else onClosed.push(listener)
+    },
+  }
+}
+
+function drop(): void {}
+
+function ended(name: string, output: string): TransportError {
+  const words = output.trim().slice(-500)
+  return new TransportError(
+    'LOGIN_REFUSED',
+    `${name}: the shell ended${words ? `; it wrote: ${words}` : ' and wrote nothing'}`,
+    {
+      hint: 'see whether `ssh HOST true` works, and what your login files (.profile, .bashrc) run without a terminal',
+    },
+  )
+}

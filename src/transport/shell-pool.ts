@@ -1,0 +1,106 @@
+import type { ScriptInput, ScriptResult, ShellChannel } from './shell-channel.ts'
+import { ChannelRefused } from './ssh-connection.ts'
+
+const wanted = 4
+
+export interface ShellPool {
+  /** Channels that can be open together, as far as is known. */
+  readonly limit: number
+  run(script: string, stdin: ScriptInput, onStart?: (channel: ShellChannel) => void): Promise<ScriptResult>
+  /** Closes an idle channel to make place for another session; the last one stays. */
+  giveOne(): Promise<boolean>
+  /** Ends all that runs in the channel. */
+  end(channel: ShellChannel): Promise<void>
+}
+
+/** Opens shells as they are needed, up to four or as many as the server gives; the rest waits its turn. */
+export function createShellPool(open: () => Promise<ShellChannel>): ShellPool {
+  const channels = new Set<ShellChannel>()
+  const idle: ShellChannel[] = []
+  const waiting: { resolve(channel: ShellChannel): void; reject(error: unknown): void }[] = []
+  let opening = 0
+  let limit = wanted
+
+  const pump = () => {
+    while (waiting.length > 0 && idle.length > 0) {
+      const channel = idle.pop() as ShellChannel
+      if (!channel.closed) waiting.shift()?.resolve(channel)
+    }
+    while (opening < waiting.length && channels.size + opening < limit) void openOne()
+  }
+
+  const openOne = async () => {
+    opening++
+    try {
+      const channel = await open()
+      channels.add(channel)
+      channel.onClosed(() => {
+        channels.delete(channel)
+        const at = idle.indexOf(channel)
+        if (at >= 0) idle.splice(at, 1)
+        pump()
+      })
+      idle.push(channel)
+    } catch (error) {
+      if (error instanceof ChannelRefused && channels.size > 0) limit = channels.size
+      else waiting.shift()?.reject(error)
+    } finally {
+      opening--
+    }
+    pump()
+  }
+
+  const acquire = () =>
+    new Promise<ShellChannel>((resolve, reject) => {
+      waiting.push({ resolve, reject })
+      pump()
+    })
+
+  const run: ShellPool['run'] = async (script, stdin, onStart) => {
+    const channel = await acquire()
+    onStart?.(channel)
+    try {
+      return await channel.run(script, stdin)
+    } finally {
+      if (!channel.closed) idle.push(channel)
+      pump()
+    }
+  }
+
+  return {
+    get limit() {
+      return limit
+    },
+    run,
+    async giveOne() {
+      if (channels.size < 2) return false
+      const channel = idle.pop()
+      if (!channel) return false
+      limit = Math.max(1, channels.size - 1)
+      await closed(channel, () => channel.close())
+      return true
+    },
+    async end(channel) {
+      await closed(channel, () => channel.signal('TERM'), 400)
+      if (channel.closed) return
+      await closed(channel, () => channel.signal('KILL'), 400)
+      if (channel.closed) return
+      // a server that does not pass signals on: by another shell, which kills the group that the far loop leads
+      channel.close()
+      channels.delete(channel)
+      await run(`kill -s KILL -- -${channel.pid}`, new Uint8Array())
+    },
+  }
+}
+
+/** Waits until it is closed, or for so long. */
+function closed(channel: ShellChannel, start: () => void, withinMs = 2000): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, withinMs)
+    channel.onClosed(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    start()
+  })
+}
