@@ -60,6 +60,8 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   }
 }
 
+type Locate = (path: readonly PropertyKey[]) => string
+
 interface Place {
   cwd: string
   env: NodeJS.ProcessEnv
@@ -73,7 +75,7 @@ async function layer(source: Source, content: unknown, { cwd, home, show }: Plac
   const where = source.kind === 'runtime' ? source.name : show(source.name)
   const locate = (path: readonly PropertyKey[]) =>
     [where, path.map(String).join('.')].filter(Boolean).join(': ')
-  const config = validate(configSchema, withoutUndefined(content), locate)
+  const config = validate(configSchema, withoutUndefined(content, [], locate), locate)
   const folder = isAbsolute(source.name) ? dirname(source.name) : cwd
   return { source, config: normalize(config, { folder, home }, locate) }
 }
@@ -108,7 +110,7 @@ async function environmentLayer(
 function normalize(
   config: Config,
   { folder, home }: { folder: string; home: string },
-  locate: (path: readonly PropertyKey[]) => string,
+  locate: Locate,
 ): Config {
   const local = (path: string) => resolve(folder, path.replace(/^~(?=\/|$)/, home))
   const result: Config = { ...config }
@@ -160,7 +162,9 @@ function select(
 async function findProject({ cwd, env, home, show }: Place): Promise<Found | undefined> {
   const named = env['FARCALL_CONFIG']
   if (named) return readFile(resolve(cwd, named), { show, trust: () => {} })
-  const owner = (await stat(cwd)).uid
+  const { uid: owner } = await stat(cwd).catch((cause: Error) => {
+    throw new ConfigError('CONFIG_UNREADABLE', `${cwd}: it cannot be looked at: ${cause.message}`, { cause })
+  })
   // A file planted above the project, in a shared /scratch or /tmp, would choose what runs and where.
   const trust = (file: string, of: number) =>
     refuseForeign(show(file), of, [self(), 0, owner], `trust it by naming it: FARCALL_CONFIG=${file}`)
@@ -201,8 +205,14 @@ function secretNames(layers: readonly Layer[]): Set<string> {
 }
 
 /** A key whose value is undefined is not set: `host: process.env.HOST` in a farcall.config.ts. */
-function withoutUndefined(value: unknown): unknown {
+function withoutUndefined(value: unknown, path: readonly string[], locate: Locate): unknown {
   if (!isTree(value) || Object.getPrototypeOf(Object.getPrototypeOf(value) ?? {}) !== null) return value
-  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined)
-  return Object.fromEntries(entries.map(([key, inner]) => [key, withoutUndefined(inner)]))
+  const result: Record<string, unknown> = {}
+  for (const [key, inner] of Object.entries(value)) {
+    // zod would drop it in silence.
+    if (key === '__proto__')
+      throw new ConfigError('CONFIG_INVALID', `${locate([...path, key])}: this name cannot be used`)
+    if (inner !== undefined) result[key] = withoutUndefined(inner, [...path, key], locate)
+  }
+  return result
 }

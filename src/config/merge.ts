@@ -14,10 +14,10 @@ export function mergeLayers(layers: readonly Layer[]): { config: Config; sources
       for (const [key, inner] of Object.entries(value)) {
         const here = [...path, key]
         if (isTree(inner) && (!Object.hasOwn(into, key) || isTree(into[key]))) {
-          if (!Object.hasOwn(into, key)) put(into, key, {})
+          if (!Object.hasOwn(into, key)) into[key] = {}
           visit(into[key] as Tree, inner, here)
         } else if (!Object.hasOwn(into, key)) {
-          put(into, key, inner)
+          into[key] = inner
           const name = names?.get(pathKey(here))
           sources.set(pathKey(here), name === undefined ? source : { ...source, name })
         }
@@ -26,11 +26,6 @@ export function mergeLayers(layers: readonly Layer[]): { config: Config; sources
     visit(config, from as Tree, [])
   }
   return { config: config as Config, sources }
-}
-
-/** A profile may be named `__proto__`: define, never assign. */
-function put(tree: Tree, key: string, value: unknown): void {
-  Object.defineProperty(tree, key, { value, writable: true, enumerable: true, configurable: true })
 }
 
 export function isTree(value: unknown): value is Tree {

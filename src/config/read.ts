@@ -40,7 +40,11 @@ export async function readFolder(folder: string, options: ReadOptions): Promise<
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EACCES') return undefined
       throw unreadable(options.show(file), error)
     })
-    if (stats && !stats.isDirectory()) there.push(place)
+    if (!stats || stats.isDirectory()) continue
+    await access(file, constants.R_OK).catch((error: Error) => {
+      throw unreadable(options.show(file), error)
+    })
+    there.push(place)
   }
   if (there.length === 0) return undefined
   const explorer = await explore(there, options)
@@ -72,9 +76,6 @@ async function explore(
     (loader: (file: string, text: string, shown: string) => unknown): Loader =>
     async (file, text) => {
       const shown = show(file)
-      await access(file, constants.R_OK).catch((error: Error) => {
-        throw unreadable(shown, error)
-      })
       trust(file, (await stat(file)).uid)
       return (await loader(file, text, shown)) as object
     }
@@ -98,21 +99,20 @@ async function explore(
   })
 }
 
-function parseJson(text: string, shown: string): unknown {
+async function parseJson(text: string, shown: string): Promise<unknown> {
   try {
     return JSON.parse(text)
-  } catch (error) {
-    const { message } = error as Error
-    const offset = Number(message.match(/at position (\d+)/)?.[1] ?? text.length)
-    const before = text.slice(0, offset).split('\n')
-    const what = message.replace(/ in JSON at position.*/s, '').replace(/ \(line.*/s, '')
-    throw new ConfigError(
-      'CONFIG_UNREADABLE',
-      `${shown}:${before.length}:${before.at(-1)!.length + 1}: ${what}`,
-      {
-        cause: error,
-      },
+  } catch (cause) {
+    // JSON.parse tells the place only sometimes, and quotes what stands around it, which may be a secret.
+    const { transform } = await import('esbuild')
+    const [failure] = await transform(text, { loader: 'json', logLevel: 'silent' }).then(
+      () => [],
+      (error: { errors: { text: string; location: { line: number; column: number } | null }[] }) =>
+        error.errors,
     )
+    const place = failure?.location ? `:${failure.location.line}:${failure.location.column + 1}` : ''
+    const what = failure?.text.replace(/"[^"]{2,}"$/, 'text') ?? 'not valid JSON'
+    throw new ConfigError('CONFIG_UNREADABLE', `${shown}${place}: ${what}`, { cause })
   }
 }
 

@@ -90,8 +90,12 @@ async function compile(file: string, shown: string): Promise<string> {
         },
       ],
     })
-    const [map, script] = [...result.outputFiles].sort((a) => (a.path.endsWith('.map') ? -1 : 1))
-    return `${script!.text}\n//# sourceMappingURL=data:application/json;base64,${Buffer.from(map!.contents).toString('base64')}\n`
+    const text = (suffix: string) => result.outputFiles.find(({ path }) => path.endsWith(suffix))!.text
+    const map = JSON.parse(text('.map')) as { sources: string[] }
+    // Full paths: the compiled file runs from another folder.
+    map.sources = map.sources.map((source) => join(dirname(file), source))
+    const inline = Buffer.from(JSON.stringify(map)).toString('base64')
+    return `${text('.mjs')}\n//# sourceMappingURL=data:application/json;base64,${inline}\n`
   } catch (error) {
     const failures = (error as { errors?: { text: string; location?: Location | null }[] }).errors
     if (!failures) throw error
@@ -130,8 +134,7 @@ async function originalPosition(
   const trace = new TraceMap(Buffer.from(map[1]!, 'base64').toString())
   const original = originalPositionFor(trace, { line: Number(frame[1]), column: Number(frame[2]) - 1 })
   if (original.source === null) return ''
-  const source = join(dirname(file), original.source)
-  const within = source === file ? '' : ` (${relative(dirname(file), source)})`
+  const within = original.source === file ? '' : ` (${relative(dirname(file), original.source)})`
   return `:${original.line}:${original.column + 1}${within}`
 }
 
