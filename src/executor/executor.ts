@@ -84,5 +84,5 @@ export interface Executor extends AsyncDisposable {
    */
   release(ids: readonly JobId[], outcome: 'completed' | 'failed' | 'detached'): Promise<void>
   /** The script that would be submitted; nothing is sent. */
-  script(spec: JobSpec): string
+  script(spec: JobSpec): Promise<string>
 }

@@ -116,19 +116,10 @@ export class BatchExecutor implements Executor {
       { ref: this.#runtime.ref, bytes: this.#runtime.bytes },
       { ref: spec.bundle, bytes: job.bundle },
     ]
-    const submission = {
-      job: { ...job, spec },
-      script: this.script(spec),
-      directives: this.#directives(spec),
-      blobs,
-    }
-    const { nativeId, time } = await submitJob(
-      transport,
-      scheduler,
-      this.#place.workdir,
-      submission,
-      this.#known,
-    )
+    const { workdir } = this.#place
+    const [script, directives] = [this.#script(spec, workdir), this.#directives(spec, workdir)]
+    const submission = { job: { ...job, spec }, script, directives, blobs }
+    const { nativeId, time } = await submitJob(transport, scheduler, workdir, submission, this.#known)
     const tracked = new TrackedJob(spec, nativeId, time, clock.now())
     this.#watcher.add(tracked)
     const status = { state: scheduler.immediate ? 'ACTIVE' : 'QUEUED', time: clock.now() } as const
@@ -245,16 +236,22 @@ export class BatchExecutor implements Executor {
       throw new FarcallError('COMMAND_FAILED', `${this.name}: cleaning up: ${result.stderr.trim()}`)
   }
 
-  script(spec: JobSpec): string {
+  async script(spec: JobSpec): Promise<string> {
+    this.#runtime ??= await readRuntime()
+    return this.#script(spec, this.#place?.workdir ?? this.#options.profile.workdir ?? '$HOME/.farcall')
+  }
+
+  #script(spec: JobSpec, workdir: string): string {
     const { scheduler, profile } = this.#options
-    const directives = this.#directives(spec)
-    const { workdir } = this.#place
+    const directives = this.#directives(spec, workdir)
     const { resources } = spec
     const context: ScriptContext = {
       directives: renderDirectives(scheduler, directives),
       id: spec.id,
       attempt: spec.attempt,
       members: spec.members,
+      items: spec.items,
+      chunk: spec.chunk,
       workdir,
       runtime: `${workdir}/blobs/${blobName(this.#runtime.ref)}`,
       client: spec.client,
@@ -273,12 +270,12 @@ export class BatchExecutor implements Executor {
     )
   }
 
-  #directives(spec: JobSpec): Directives {
+  #directives(spec: JobSpec, workdir: string): Directives {
     const concurrency = spec.concurrency === undefined ? {} : { concurrency: spec.concurrency }
     return {
       ...spec.resources,
       name: spec.name,
-      log: `${this.#place.workdir}/${paths.job(spec.id)}/scheduler.log`,
+      log: `${workdir}/${paths.job(spec.id)}/scheduler.log`,
       ...(spec.members > 1 ? { array: { size: spec.members, ...concurrency } } : {}),
     }
   }

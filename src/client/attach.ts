@@ -1,0 +1,89 @@
+import { readMap } from '../capture/cache.ts'
+import { loadConfig } from '../config/load.ts'
+import { resolveProfile } from '../config/profile.ts'
+import { ConfigError, FarcallError } from '../core/errors.ts'
+import { isJobId } from '../core/ids.ts'
+import type { JobSpec } from '../core/protocol.ts'
+import { cacheFolder } from './cache-folder.ts'
+import { deferred } from './deferred.ts'
+import { type Handle, Job } from './job.ts'
+import { allResults } from './job-array.ts'
+import { type Session, sessionFor } from './session.ts'
+import { type Item, Submission } from './submission.ts'
+
+export interface AttachOptions {
+  /** Where the job was submitted; default: the configuration's profile. */
+  profile?: string
+}
+
+/**
+ * A job again, in another process or on another day: its result, its log, its end. For a map, the value is the
+ * array of all results; `id[k]` is one call or item of several.
+ * Instances of your own classes in the result are refused: this process has not captured them.
+ *
+ * @throws (by rejecting) ConfigError OPTION_INVALID for what is no id, FarcallError JOB_UNKNOWN
+ * @example const result = await attach('fabcdefghijklm')
+ */
+export function attach<R = unknown>(id: string, options: AttachOptions = {}): Job<R> {
+  const match = /^(f[a-z2-7]{13})(?:\[(\d+)\])?$/.exec(id)
+  const submission = new Submission(match?.[1] ?? id)
+  const site: { stack?: string } = {}
+  Error.captureStackTrace(site, attach)
+  const value = deferred<unknown>()
+  const item: Item = {
+    index: Number(match?.[2] ?? 0),
+    settled: value,
+    callSite: site,
+    status: { state: 'NEW' },
+  }
+  const session = follow(submission, site, options)
+  session
+    .then(() => resultOf(submission, match?.[2] === undefined ? undefined : item.index))
+    .then(value.resolve, value.reject)
+  const handle: Handle = { submission, session, seal: () => {} }
+  return new Job<R>(handle, item)
+}
+
+async function follow(
+  submission: Submission,
+  site: { stack?: string },
+  options: AttachOptions,
+): Promise<Session> {
+  if (!isJobId(submission.id))
+    throw new ConfigError(
+      'OPTION_INVALID',
+      `attach: ${JSON.stringify(submission.id)} is not the id of a job`,
+      {
+        hint: "ids are f and 13 of a-z2-7, with [k] for one of several calls: 'fabcdefghijklm[3]'",
+      },
+    )
+  const { profile } = resolveProfile(await loadConfig(), options.profile)
+  const session = await sessionFor(profile)
+  await session.executor.open()
+  session.follow(submission)
+  const found = (await session.executor.find([submission.id])).get(submission.id)
+  if (!found) throw unknownJob(submission.id, session)
+  prepare(submission, found.spec, session, site)
+  submission.nativeId = found.nativeId
+  return session
+}
+
+function prepare(submission: Submission, spec: JobSpec, session: Session, site: { stack?: string }): void {
+  for (let index = 0; index < spec.items; index++) submission.add(site)
+  const map = readMap(spec.bundle.sha256, cacheFolder())
+  submission.begin({ spec, executor: session.executor, decoder: { classes: new Map(), map } })
+}
+
+async function resultOf(submission: Submission, index: number | undefined): Promise<unknown> {
+  const { spec } = submission.submitted!
+  if (index === undefined && (spec.map || spec.items > 1)) return allResults(submission)
+  const item = submission.items[index ?? 0]
+  if (!item) throw new RangeError(`job ${submission.id} has ${spec.items} items, there is no item ${index}`)
+  return item.settled.promise
+}
+
+function unknownJob(id: string, session: Session): FarcallError {
+  return new FarcallError('JOB_UNKNOWN', `there is no job ${id} on ${session.executor.name}`, {
+    hint: "name the profile it was submitted with; folders of jobs that are done are removed unless the profile says keep: 'all'",
+  })
+}

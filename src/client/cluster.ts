@@ -1,0 +1,128 @@
+import { CaptureError, ConfigError } from '../core/errors.ts'
+import { resolveResources } from '../core/resolve-resources.ts'
+import { type ClusterOptions, splitOptions } from './options.ts'
+import { Caller, makeRemote, type Remote, type Target } from './remote.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: any function may be marked
+type AnyFunction = (...args: any[]) => any
+
+/** The Remote of a plain function. */
+export type RemoteOf<F extends AnyFunction> = Remote<Parameters<F>, Awaited<ReturnType<F>>>
+
+/** Marks a method; it must be declared to return a promise, since that is what it gives from then on. */
+export interface ClusterDecorator {
+  <This, A extends unknown[], R extends Promise<unknown>>(
+    method: (this: This, ...args: A) => R,
+    context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => R>,
+  ): (this: This, ...args: A) => R
+  // biome-ignore lint/suspicious/noExplicitAny: any method may be marked
+  <F extends (...args: any[]) => Promise<unknown>>(
+    target: object,
+    key: string | symbol,
+    descriptor: TypedPropertyDescriptor<F>,
+  ): TypedPropertyDescriptor<F> | undefined
+}
+
+/** Where farcall keeps what it knows of a marked function, across copies of the library. */
+export const targetSymbol = Symbol.for('farcall.target')
+
+/**
+ * Marks a function to run on the cluster: as a decorator of a method, or around a plain function.
+ * What the function needs (variables around it, modules, packages) goes along.
+ *
+ * @throws ConfigError OPTION_UNKNOWN, OPTION_INVALID, UNIT_INVALID for options that cannot be used
+ * @example
+ * class Study {
+ *   \@cluster({ cores: 8, memory: '16GB', time: '2h' })
+ *   static async simulate(seed: number) { return heavyWork(seed) }
+ * }
+ * await Study.simulate(42)
+ * @example
+ * const simulate = cluster({ memory: '4GB' }, (seed: number) => heavyWork(seed))
+ * const results = await simulate.map([1, 2, 3])
+ */
+export function cluster<F extends AnyFunction>(options: ClusterOptions, fn: F): RemoteOf<F>
+export function cluster<F extends AnyFunction>(fn: F): RemoteOf<F>
+export function cluster(options?: ClusterOptions): ClusterDecorator
+export function cluster(...args: unknown[]): unknown {
+  const site = new Error().stack ?? ''
+  const [first, second] = args
+  if (typeof first === 'function')
+    return isDecoration(args) ? decorate({}, site, args) : wrap({}, first, site)
+  const options = (first ?? {}) as ClusterOptions
+  checkOptions(options)
+  if (args.length < 2) return (...decorated: unknown[]) => decorate(options, site, decorated)
+  if (typeof second !== 'function')
+    throw new ConfigError(
+      'OPTION_INVALID',
+      `cluster: expected a function after the options, got ${typeof second}`,
+      {
+        hint: 'cluster(options, fn), or @cluster(options) on a method',
+      },
+    )
+  return wrap(options, second, site)
+}
+
+function checkOptions(options: unknown): asserts options is ClusterOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new ConfigError('OPTION_INVALID', `cluster: expected options, got ${String(options)}`)
+  resolveResources(splitOptions(options as ClusterOptions).resources)
+}
+
+function wrap(options: ClusterOptions, fn: Function, site: string): Remote<unknown[], unknown> {
+  const target: Target = { fn: fn as Target['fn'], site, options }
+  const remote = makeRemote<unknown[], unknown>(target)
+  Object.defineProperty(remote, targetSymbol, { value: target })
+  return remote
+}
+
+function isDecoration(args: readonly unknown[]): boolean {
+  return isContext(args[1]) || args.length === 3
+}
+
+function isContext(value: unknown): value is ClassMethodDecoratorContext {
+  return typeof value === 'object' && value !== null && typeof (value as { kind?: unknown }).kind === 'string'
+}
+
+/** Both dialects: TC39 hands a method and its context, the legacy one target, key and descriptor. */
+function decorate(options: ClusterOptions, site: string, args: readonly unknown[]): unknown {
+  const [first, second, third] = args
+  if (isContext(second)) {
+    const { kind, name } = second
+    if (kind !== 'method') throw notAMethod(kind, name)
+    if (second.private)
+      throw refusedMethod(name, 'is private', 'make it public, or call it from a public method')
+    return replacement(first as Target['fn'], { name, isStatic: second.static }, options, site)
+  }
+  const name = second as string | symbol
+  const descriptor = third as PropertyDescriptor | undefined
+  if (typeof descriptor?.value !== 'function') throw notAMethod(descriptor?.get ? 'getter' : 'field', name)
+  const method = { name, isStatic: typeof first === 'function' }
+  descriptor.value = replacement(descriptor.value as Target['fn'], method, options, site)
+  return descriptor
+}
+
+function replacement(
+  fn: Target['fn'],
+  method: { name: string | symbol; isStatic: boolean },
+  options: ClusterOptions,
+  site: string,
+) {
+  const target: Target = { fn, site, options, method }
+  const caller = new Caller(target)
+  const marked = function (this: unknown, ...args: unknown[]) {
+    return caller.call(this, args, marked)
+  }
+  Object.defineProperty(marked, 'name', { value: fn.name, configurable: true })
+  Object.defineProperty(marked, 'length', { value: fn.length, configurable: true })
+  Object.defineProperty(marked, targetSymbol, { value: target })
+  return marked
+}
+
+function notAMethod(kind: string, name: string | symbol): CaptureError {
+  return refusedMethod(name, `is a ${kind}`, 'put @cluster on a method, or use cluster(options, fn)')
+}
+
+function refusedMethod(name: string | symbol, why: string, hint: string): CaptureError {
+  return new CaptureError('CAPTURE_REFUSED', `@cluster on ${String(name)}: it ${why}`, { hint })
+}

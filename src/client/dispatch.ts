@@ -1,0 +1,100 @@
+import type { Snapshot } from '../capture/types.ts'
+import { loadConfig } from '../config/load.ts'
+import { resolveProfile } from '../config/profile.ts'
+import type { ResolvedProfile } from '../config/types.ts'
+import type { Environment } from '../core/profile.ts'
+import { type JobSpec, protocolVersion } from '../core/protocol.ts'
+import { resolveResources } from '../core/resolve-resources.ts'
+import { requirePlainText } from '../core/shell.ts'
+import { blobOf } from '../executor/batch/batch-executor.ts'
+import type { ExecutorTraits } from '../executor/executor.ts'
+import { type ClusterOptions, splitOptions } from './options.ts'
+import { planMembers } from './plan.ts'
+import { type Session, sessionFor } from './session.ts'
+import type { Submission } from './submission.ts'
+import { version } from './version.ts'
+
+/** What is to be submitted: one function with one set of captured values, and its inputs. */
+export interface Request {
+  readonly snapshot: Snapshot
+  readonly options: ClusterOptions
+  /** Encoded inputs, one for each item. */
+  readonly entries: readonly Uint8Array[]
+  readonly map: boolean
+}
+
+/** Submits. Rejects, and so do all items, when that is not possible. */
+export async function dispatch(submission: Submission, request: Promise<Request>): Promise<Session> {
+  try {
+    const { snapshot, options, entries, map } = await request
+    const { profile, session } = await place(options)
+    const [bundle] = await Promise.all([snapshot.bundle(), session.executor.open()])
+    const spec = makeSpec(submission.id, snapshot, options, profile, session.executor.traits, {
+      bundle: blobOf(bundle.code, 'mjs'),
+      client: session.client,
+      items: entries.length,
+      map,
+    })
+    const decoder = { classes: snapshot.classes(), map: bundle.map }
+    submission.begin({ spec, executor: session.executor, decoder })
+    const payload = { spec, args: [snapshot.values(), ...entries], bundle: bundle.code }
+    await session.submit(submission, payload)
+    return session
+  } catch (error) {
+    submission.abandon(error, { state: 'FAILED', reason: 'submit-failed' })
+    throw error
+  }
+}
+
+/** The script that would be submitted for one input. */
+export async function renderOnly(id: string, snapshot: Snapshot, options: ClusterOptions): Promise<string> {
+  const { profile, session } = await place(options)
+  const bundle = blobOf((await snapshot.bundle()).code, 'mjs')
+  const rest = { bundle, client: session.client, items: 1, map: false }
+  return session.executor.script(makeSpec(id, snapshot, options, profile, session.executor.traits, rest))
+}
+
+async function place(options: ClusterOptions): Promise<{ profile: ResolvedProfile; session: Session }> {
+  const { profile } = resolveProfile(await loadConfig(), options.profile)
+  return { profile, session: await sessionFor(profile) }
+}
+
+interface SpecFacts extends Pick<JobSpec, 'bundle' | 'client' | 'items' | 'map'> {}
+
+function makeSpec(
+  id: string,
+  snapshot: Snapshot,
+  options: ClusterOptions,
+  profile: ResolvedProfile,
+  traits: ExecutorTraits,
+  facts: SpecFacts,
+): JobSpec {
+  const { resources: asked, environment, concurrency = profile.concurrency, chunk } = splitOptions(options)
+  const resources = resolveResources({ ...profile.resources, ...asked })
+  const plan = planMembers(facts.items, chunk, resources.cores ?? 1, traits)
+  return {
+    protocol: protocolVersion,
+    id,
+    attempt: 1,
+    name: requirePlainText(resources.name ?? (snapshot.name || 'farcall'), 'name'),
+    function: {
+      name: snapshot.name,
+      ...(snapshot.file === undefined ? {} : { file: snapshot.file }),
+      ...(snapshot.line === undefined ? {} : { line: snapshot.line }),
+    },
+    // The executor fills in its own: a client does not know what runs there.
+    runtime: { sha256: '', size: 0, ext: 'cjs' },
+    ...facts,
+    ...plan,
+    ...(concurrency === undefined ? {} : { concurrency }),
+    resources,
+    environment: mergeEnvironments(profile.environment, environment),
+    createdAt: new Date().toISOString(),
+    farcall: version,
+  }
+}
+
+/** The call's environment on top of the profile's; variables one by one, lists as a whole. */
+function mergeEnvironments(profile: Environment, call: Environment): Environment {
+  return { ...profile, ...call, variables: { ...profile.variables, ...call.variables } }
+}

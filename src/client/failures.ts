@@ -1,0 +1,102 @@
+import { type FarcallError, JobCanceledError, JobFailedError } from '../core/errors.ts'
+import type { JobSpec, MemberEnd } from '../core/protocol.ts'
+import type { JobStatus } from '../core/status.ts'
+
+export interface MemberFailure {
+  readonly spec: JobSpec
+  readonly jobId: string
+  readonly status: JobStatus
+  readonly end?: MemberEnd | undefined
+  readonly stderrTail?: string | undefined
+}
+
+/** The error for a member that ended without a result: the reason in words, and what to do about it. */
+export function failureOf(failure: MemberFailure): FarcallError {
+  const { status, jobId, end, stderrTail, spec } = failure
+  const text = `job ${jobId} (${spec.name}) ${describe(failure)}`
+  if (status.state === 'CANCELED')
+    return new JobCanceledError(text, {
+      jobId,
+      status,
+      ...(status.reason === 'by-admin' ? { hint: 'an administrator ended it; ask your site why' } : {}),
+    })
+  const hint = adviceFor(failure)
+  const error = new JobFailedError(
+    status.reason === 'interpreter-missing' ? 'INTERPRETER_MISSING' : 'JOB_FAILED',
+    text,
+    {
+      jobId,
+      status,
+      transient: status.reason === 'node-failure' || status.reason === 'preempted',
+      ...(hint === undefined ? {} : { hint }),
+      ...(stderrTail === undefined ? {} : { stderrTail }),
+    },
+  )
+  if (end?.stack) error.stack += `\n    on the node:\n${end.stack}`
+  return error
+}
+
+function describe({ status, end }: MemberFailure): string {
+  const native = status.native ? `, ${status.native} in the scheduler's words` : ''
+  const message = status.message ? `: ${status.message}` : ''
+  const where = end?.host ? ` on ${end.host}` : ''
+  switch (status.reason) {
+    case 'by-user':
+      return `was canceled${native}`
+    case 'by-admin':
+      return `was canceled by an administrator${native}`
+    case 'timeout':
+      return `ran into its time limit${where}${native}${message}`
+    case 'out-of-memory':
+      return `ran out of memory${where}${native}${message}`
+    case 'signal':
+      return `was ended by signal ${status.signal ?? '?'}${where}${native}${message}`
+    case 'exit-code':
+      return `ended${where} with exit code ${status.exitCode ?? '?'}${native}${message}`
+    case 'node-failure':
+      return `lost its node${where}${native}${message}`
+    case 'preempted':
+      return `was preempted${where}${native}${message}`
+    case 'interpreter-missing':
+      return `found no usable Node${where}${message}`
+    case 'launch-failed':
+      return `could not be started${where}${native}${message}`
+    case 'lost':
+      return `is lost${native}${message}`
+    default:
+      return `failed${where}${native}${message}`
+  }
+}
+
+function adviceFor({ status, spec }: MemberFailure): string | undefined {
+  const { memoryBytes, timeSeconds } = spec.resources
+  switch (status.reason) {
+    case 'out-of-memory': {
+      const used = status.peakMemory === undefined ? '' : `used ${gigabytes(status.peakMemory)} `
+      if (memoryBytes === undefined)
+        return `${used}: ask for more with memory: '…GB'`.trim().replace(/^: /, '')
+      return `${used}of ${gigabytes(memoryBytes)}: ask for memory: '${Math.ceil((memoryBytes / 2 ** 30) * 1.5)}GB'`
+    }
+    case 'timeout':
+      return timeSeconds === undefined
+        ? "ask for more with time: '2h'"
+        : `it was granted ${timeSeconds} s: ask for time: ${Math.ceil(timeSeconds * 2)}, or split the work with map`
+    case 'signal':
+      return status.signal === 9
+        ? 'SIGKILL is most likely the memory limit; ask for more with memory, or look at the log of the node'
+        : undefined
+    case 'interpreter-missing':
+      return "load Node 16 or newer with environment: { modules: ['…'] }, or name it with environment: { node: '/path/to/node' }"
+    case 'preempted':
+    case 'node-failure':
+      return 'run it again: nothing of yours was at fault'
+    case 'lost':
+      return 'is the work folder shared between the login node and the compute nodes? see `workdir`, and the log of the scheduler'
+    default:
+      return undefined
+  }
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GB`
+}

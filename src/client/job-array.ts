@@ -1,0 +1,142 @@
+import { AsyncQueue } from '../core/async-queue.ts'
+import { isFinal } from '../core/status.ts'
+import { cancelItems, type Handle, ignoreRejection, Job } from './job.ts'
+import type { Item, Submission } from './submission.ts'
+
+/** How far a map is. */
+export interface Progress {
+  readonly total: number
+  readonly done: number
+  readonly running: number
+  readonly queued: number
+  readonly failed: number
+}
+
+/**
+ * A map that runs elsewhere: a promise of the results in the order of the inputs, and an async iterable of
+ * results as they finish. Every item runs, whatever becomes of the others; if some fail, the promise rejects
+ * with an AggregateError whose errors carry the `index` of their item.
+ *
+ * @example
+ * const results = simulate.map(seeds)
+ * for await (const { index, value } of results) console.log(seeds[index], value)
+ */
+export class JobArray<R>
+  extends Promise<R[]>
+  implements AsyncIterable<{ index: number; value: R }>, AsyncDisposable
+{
+  readonly #handle: Handle
+  readonly #ready: Promise<Submission>
+
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise
+  }
+
+  /** @internal `ready` resolves when all items are known, and rejects when there is no submission. */
+  constructor(handle: Handle, ready: Promise<Submission>) {
+    super((resolve, reject) => {
+      ready.then((submission) => allResults<R>(submission)).then(resolve, reject)
+    })
+    this.#handle = handle
+    this.#ready = ready
+  }
+
+  get id(): string {
+    return this.#handle.submission.id
+  }
+
+  get nativeId(): string | undefined {
+    return this.#handle.submission.nativeId
+  }
+
+  /** Items by where they stand, as far as this process has heard. */
+  get progress(): Progress {
+    const { items } = this.#handle.submission
+    const count = (...states: string[]) => items.filter((item) => states.includes(item.status.state)).length
+    return {
+      total: items.length,
+      done: count('COMPLETED'),
+      running: count('ACTIVE'),
+      queued: count('NEW', 'QUEUED'),
+      failed: count('FAILED', 'CANCELED'),
+    }
+  }
+
+  /** How each item ended, in the order of the inputs; never rejects for an item's sake. */
+  async settled(): Promise<PromiseSettledResult<R>[]> {
+    this.catch(ignoreRejection)
+    const { items } = await this.#ready
+    return (await Promise.allSettled(items.map((item) => item.settled.promise))) as PromiseSettledResult<R>[]
+  }
+
+  /** The item's own job: its log, its status. */
+  async job(index: number): Promise<{ job: Job<R> }> {
+    const { items } = await this.#ready
+    const item = items[index]
+    if (!item) throw new RangeError(`job ${this.id} has ${items.length} items, there is no item ${index}`)
+    const job = new Job<R>(this.#handle, item)
+    job.catch(ignoreRejection)
+    return { job }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<{ index: number; value: R }, void, void> {
+    this.catch(ignoreRejection)
+    const { items } = await this.#ready
+    const finished = new AsyncQueue<Item>()
+    let open = items.length
+    if (open === 0) finished.close()
+    for (const item of items) {
+      const push = () => {
+        finished.push(item)
+        if (--open === 0) finished.close()
+      }
+      item.settled.promise.then(push, push)
+    }
+    for await (const item of finished) {
+      if (item.status.state === 'COMPLETED')
+        yield { index: item.index, value: (await item.settled.promise) as R }
+    }
+    if (items.some((item) => item.status.state !== 'COMPLETED')) await this
+  }
+
+  /** Ends what has not ended. What is done stays done, and is in `settled()`. */
+  async cancel(reason: unknown = undefined): Promise<void> {
+    await cancelItems(this.#handle, this.#handle.submission.items, reason)
+  }
+
+  /** Lets go: the jobs go on, and this program may end without them. The promise stays pending. */
+  async detach(): Promise<void> {
+    this.catch(ignoreRejection)
+    const session = await this.#handle.session
+    await session.detach(this.#handle.submission)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.catch(ignoreRejection)
+    if (this.#handle.submission.items.some((item) => !isFinal(item.status.state))) await this.cancel()
+  }
+}
+
+/** Waits for all, then tells of all that failed: no item's work is thrown away because of another's. */
+export async function allResults<R>({ items, id }: Submission): Promise<R[]> {
+  const results = await Promise.allSettled(items.map((item) => item.settled.promise))
+  const failed = results.flatMap((result, index) =>
+    result.status === 'rejected' ? [{ reason: result.reason, index }] : [],
+  )
+  if (failed.length === 0) return results.map((result) => (result as PromiseFulfilledResult<R>).value)
+  const reasons = new Set(failed.map(({ reason }) => reason))
+  // One reason for all (not submitted, connection lost) is no matter of the items.
+  if (reasons.size === 1 && failed.length === items.length && items.length > 1) throw failed[0]!.reason
+  const errors = failed.map(({ reason, index }) => withIndex(reason, index))
+  const first = errors[0] instanceof Error ? errors[0].message.split('\n')[0] : String(errors[0])
+  throw new AggregateError(
+    errors,
+    `job ${id}: ${errors.length} of ${items.length} items failed; the first: ${first}`,
+  )
+}
+
+function withIndex(reason: unknown, index: number): unknown {
+  if (typeof reason === 'object' && reason !== null && Object.isExtensible(reason) && !('index' in reason))
+    Object.defineProperty(reason, 'index', { value: index, enumerable: true, configurable: true })
+  return reason
+}

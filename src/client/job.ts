@@ -1,0 +1,152 @@
+import { JobCanceledError } from '../core/errors.ts'
+import { isFinal, type JobStatus } from '../core/status.ts'
+import { readLog } from './log.ts'
+import type { Session } from './session.ts'
+import type { Item, Submission } from './submission.ts'
+
+/** The client's handle of a submission: where it is, once that is known. */
+export interface Handle {
+  readonly submission: Submission
+  /** Closes the group of calls that travel together, so that ids are known. */
+  seal(): void
+  /** Rejects when the job could not be submitted. */
+  readonly session: Promise<Session>
+}
+
+export interface LogOptions {
+  /** Goes on until the job has ended. */
+  follow?: boolean
+  stream?: 'stdout' | 'stderr'
+}
+
+/**
+ * A call that runs elsewhere. It is a promise of the result, with what one wants to know of a job.
+ *
+ * @example
+ * const job = simulate(42)
+ * for await (const line of job.logs({ follow: true })) console.log(line)
+ * const result = await job
+ */
+export class Job<R> extends Promise<R> implements AsyncDisposable {
+  readonly #handle: Handle
+  readonly #item: Item
+
+  /** `then` and its kin give plain promises: only the call itself is a job. */
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise
+  }
+
+  /** @internal */
+  constructor(handle: Handle, item: Item) {
+    super((resolve, reject) => {
+      item.settled.promise.then(resolve as (value: unknown) => void, reject)
+    })
+    this.#handle = handle
+    this.#item = item
+  }
+
+  /** Ours; what `attach` takes. Calls made together share a submission: `id[3]` is the fourth. */
+  get id(): string {
+    this.#handle.seal()
+    return this.#handle.submission.itemId(this.#item)
+  }
+
+  /** The scheduler's id; undefined until it is submitted. */
+  get nativeId(): string | undefined {
+    return this.#handle.submission.nativeId
+  }
+
+  /** Where the job stands, as far as this process has heard. Asks nobody. */
+  status(): JobStatus {
+    return this.#item.status
+  }
+
+  /** Each status from now on, the last one final. */
+  async *updates(): AsyncGenerator<JobStatus, void, void> {
+    const item = this.#item
+    const seen: JobStatus[] = [item.status]
+    let wake = () => {}
+    const stop = this.#handle.submission.listen((status, items) => {
+      if (!items.includes(item)) return
+      seen.push(status)
+      wake()
+    })
+    try {
+      for (;;) {
+        const status = seen.shift()
+        if (status) {
+          yield status
+          if (isFinal(status.state)) return
+        } else
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+      }
+    } finally {
+      stop()
+    }
+  }
+
+  /**
+   * The lines that the job wrote to stdout (or stderr).
+   * @throws FarcallError when its files cannot be read
+   */
+  async *logs(options: LogOptions = {}): AsyncGenerator<string, void, void> {
+    yield* readLog(this.#handle, this.#item, options)
+  }
+
+  /** Ends the job; the promise then rejects with JobCanceledError. Resolves when the cluster has been told. */
+  async cancel(reason: unknown = undefined): Promise<void> {
+    await cancelItems(this.#handle, [this.#item], reason)
+  }
+
+  /** Lets go: the job goes on, and this program may end without it. The promise stays pending. */
+  async detach(): Promise<void> {
+    this.catch(ignoreRejection)
+    const session = await this.#handle.session
+    await session.detach(this.#handle.submission)
+  }
+
+  /** Cancels it unless it has ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.catch(ignoreRejection)
+    if (!isFinal(this.#item.status.state)) await this.cancel()
+  }
+}
+
+/** For promises whose failure is reported elsewhere. */
+export function ignoreRejection(): void {}
+
+export async function cancelItems(handle: Handle, items: readonly Item[], reason: unknown): Promise<void> {
+  handle.seal()
+  const { submission } = handle
+  const open = items.filter((item) => !isFinal(item.status.state))
+  if (open.length === 0) return
+  const all = open.length === submission.open
+  if (all) submission.canceling ??= reason ?? new Error('canceled')
+  // Before it is submitted there is nothing to tell; the submission looks at `canceling` when it is through.
+  if (!submission.submitted || submission.nativeId === undefined) {
+    if (all) await handle.session.catch(ignoreRejection)
+    return
+  }
+  const { executor, spec } = submission.submitted
+  const members = [...new Set(open.map((item) => Math.floor(item.index / spec.chunk)))]
+  const whole = members.filter((member) => isWholeMember(member, open, submission))
+  await executor.cancel([all ? { id: submission.id } : { id: submission.id, members: whole }])
+  for (const item of open) {
+    // Its chunk has other items that are wanted: it runs on, and its result is not looked at.
+    if (!all && !whole.includes(Math.floor(item.index / spec.chunk))) {
+      const status = { state: 'CANCELED', reason: 'by-user' } as const
+      const details = { jobId: submission.itemId(item), status }
+      submission.settle(item, status, () =>
+        item.settled.reject(new JobCanceledError(`job ${details.jobId} was canceled`, details)),
+      )
+    }
+  }
+}
+
+function isWholeMember(member: number, items: readonly Item[], submission: Submission): boolean {
+  const { chunk } = submission.submitted!.spec
+  const others = submission.items.slice(member * chunk, (member + 1) * chunk)
+  return others.every((item) => isFinal(item.status.state) || items.includes(item))
+}

@@ -1,0 +1,40 @@
+import { StringDecoder } from 'node:string_decoder'
+import { systemClock } from '../core/clock.ts'
+import { isFinal } from '../core/status.ts'
+import type { Handle, LogOptions } from './job.ts'
+import type { Item } from './submission.ts'
+
+/** Between two looks at a log that is followed, milliseconds. */
+const followMs = 500
+
+/** A member's log, line by line; all items of its chunk write to it. */
+export async function* readLog(
+  handle: Handle,
+  item: Item,
+  options: LogOptions,
+): AsyncGenerator<string, void, void> {
+  handle.seal()
+  await handle.session
+  const { spec, executor } = handle.submission.submitted!
+  const member = Math.floor(item.index / spec.chunk)
+  const decoder = new StringDecoder('utf8')
+  let rest = ''
+  let from = 0
+  for (;;) {
+    const over = isFinal(item.status.state)
+    const { bytes, ended } = await executor.logs(
+      handle.submission.id,
+      member,
+      options.stream ?? 'stdout',
+      from,
+    )
+    from += bytes.byteLength
+    const lines = (rest + decoder.write(Buffer.from(bytes))).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+    if (!options.follow || over || ended) break
+    await systemClock.sleep(followMs)
+  }
+  rest += decoder.end()
+  if (rest !== '') yield rest
+}

@@ -1,0 +1,226 @@
+import { snapshot as takeSnapshot } from '../capture/snapshot.ts'
+import type { CallSite, CaptureOptions, Snapshot } from '../capture/types.ts'
+import { CaptureError } from '../core/errors.ts'
+import { newJobId } from '../core/ids.ts'
+import { cacheFolder } from './cache-folder.ts'
+import { deferred } from './deferred.ts'
+import { dispatch, type Request, renderOnly } from './dispatch.ts'
+import { type Handle, ignoreRejection, Job } from './job.ts'
+import { JobArray } from './job-array.ts'
+import { type ClusterOptions, type MapOptions, splitOptions } from './options.ts'
+import { type Item, Submission } from './submission.ts'
+
+/** A function that runs on the cluster when it is called. */
+export interface Remote<A extends unknown[], R> {
+  /** Runs it there. Calls made in one turn of the event loop travel together, as one array job. */
+  (...args: A): Job<R>
+  /** Runs it for each item, as one array job. Async inputs are read to their end first. */
+  map(items: Iterable<A[0]> | AsyncIterable<A[0]>, options?: MapOptions): JobArray<R>
+  /** Like map, with a list of arguments for each call. */
+  starmap(argLists: Iterable<A> | AsyncIterable<A>, options?: MapOptions): JobArray<R>
+  /** Runs it here, as if farcall were not there. */
+  local(...args: A): R | Promise<R>
+  /** The same function with other options on top of its own. */
+  with(options: ClusterOptions): Remote<A, R>
+  /** The script that would be submitted. Nothing is sent. */
+  script(...args: A): Promise<string>
+}
+
+/** What is marked: a function, where that was, and how. */
+export interface Target {
+  readonly fn: (...args: never[]) => unknown
+  readonly site: CallSite
+  readonly options: ClusterOptions
+  readonly method?: CaptureOptions['method']
+}
+
+/** Calls made in this turn of the event loop, still open for more. */
+interface OpenGroup extends Handle {
+  readonly snapshot: Snapshot
+  readonly entries: Uint8Array[]
+}
+
+const mostInGroup = 10_000
+
+/** Calls of one target, with its options; remembers the group of calls that is still open. */
+export class Caller {
+  readonly #target: Target
+  #open: OpenGroup | undefined
+
+  constructor(target: Target) {
+    this.#target = target
+    // A wrong option is told where it is written, not where the function is called.
+    splitOptions(target.options)
+  }
+
+  call<R>(self: unknown, args: readonly unknown[], hide: Function): Job<R> {
+    const callSite = siteOf(hide)
+    try {
+      const { signal } = splitOptions(this.#target.options)
+      const snapshot = this.#snapshot()
+      const group = this.#group(snapshot)
+      // The group's own snapshot encodes, so that what arguments bring along joins its bundle.
+      const entry = group.snapshot.encode(this.#input(self, args), 'call')
+      group.entries.push(entry)
+      const item = group.submission.add(callSite)
+      const job = new Job<R>(group, item)
+      if (signal) followSignal(signal, job)
+      return job
+    } catch (error) {
+      return refused(callSite, error)
+    }
+  }
+
+  map<R>(
+    lists: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>,
+    options: MapOptions,
+    hide: Function,
+  ): JobArray<R> {
+    const callSite = siteOf(hide)
+    const submission = new Submission(newJobId())
+    const ready = deferred<Request>()
+    const merged = { ...this.#target.options, ...options }
+    const session = dispatch(submission, ready.promise)
+    session.catch(ignoreRejection)
+    const handle: Handle = { submission, session, seal: () => {} }
+    const filled = this.#fill(submission, lists, merged, callSite).then((request) => {
+      ready.resolve(request)
+      return submission
+    })
+    filled.catch(ready.reject)
+    const array = new JobArray<R>(handle, filled)
+    const { signal } = splitOptions(merged)
+    if (signal) followSignal(signal, array)
+    return array
+  }
+
+  script(self: unknown, args: readonly unknown[]): Promise<string> {
+    const snapshot = this.#snapshot()
+    snapshot.encode(this.#input(self, args), 'call')
+    return renderOnly(newJobId(), snapshot, this.#target.options)
+  }
+
+  async #fill(
+    submission: Submission,
+    lists: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>,
+    options: ClusterOptions,
+    callSite: { stack?: string },
+  ): Promise<Request> {
+    const snapshot = this.#snapshot()
+    const entries: Uint8Array[] = []
+    const take = (args: readonly unknown[]) => {
+      entries.push(snapshot.encode({ args }, `item ${entries.length}`))
+      submission.add(callSite)
+    }
+    // Plain iterables are read at once: what they hold cannot change in between.
+    if (Symbol.iterator in lists) for (const args of lists) take(args)
+    else for await (const args of lists) take(args)
+    if (entries.length === 0) submission.over.resolve()
+    return { snapshot, options, entries, map: true }
+  }
+
+  #snapshot(): Snapshot {
+    const { fn, site, method } = this.#target
+    return takeSnapshot(fn, site, { cacheDir: cacheFolder(), ...(method ? { method } : {}) })
+  }
+
+  #input(self: unknown, args: readonly unknown[]): { self?: unknown; args: readonly unknown[] } {
+    const { method } = this.#target
+    return method && !method.isStatic ? { self, args } : { args }
+  }
+
+  #group(snapshot: Snapshot): OpenGroup {
+    const open = this.#open
+    const joins =
+      open &&
+      open.entries.length < mostInGroup &&
+      Buffer.compare(open.snapshot.values(), snapshot.values()) === 0
+    if (open && joins) return open
+    open?.seal()
+    const ready = deferred<Request>()
+    const submission = new Submission(newJobId())
+    const session = dispatch(submission, ready.promise)
+    session.catch(ignoreRejection)
+    const entries: Uint8Array[] = []
+    let sealed = false
+    const group: OpenGroup = {
+      snapshot,
+      entries,
+      submission,
+      session,
+      seal: () => {
+        if (sealed) return
+        sealed = true
+        if (this.#open === group) this.#open = undefined
+        ready.resolve({ snapshot, options: this.#target.options, entries, map: false })
+      },
+    }
+    this.#open = group
+    setImmediate(group.seal)
+    return group
+  }
+}
+
+/** Makes the callable that users hold. */
+export function makeRemote<A extends unknown[], R>(target: Target): Remote<A, R> {
+  const caller = new Caller(target)
+  const remote = function remote(this: unknown, ...args: A): Job<R> {
+    return caller.call<R>(this, args, remote)
+  } as Remote<A, R>
+  const methods = {
+    map: (items: Iterable<A[0]> | AsyncIterable<A[0]>, options: MapOptions = {}) =>
+      caller.map<R>(asLists(items), options, remote.map),
+    starmap: (lists: Iterable<A> | AsyncIterable<A>, options: MapOptions = {}) =>
+      caller.map<R>(lists, options, remote.starmap),
+    local: (...args: A) => Reflect.apply(target.fn, undefined, args) as R | Promise<R>,
+    with: (options: ClusterOptions) =>
+      makeRemote<A, R>({ ...target, options: { ...target.options, ...options } }),
+    script: (...args: A) => caller.script(undefined, args),
+  }
+  for (const [key, value] of Object.entries(methods)) Object.defineProperty(remote, key, { value })
+  Object.defineProperty(remote, 'name', { value: target.fn.name, configurable: true })
+  Object.defineProperty(remote, 'length', { value: target.fn.length, configurable: true })
+  return remote
+}
+
+function asLists<T>(items: Iterable<T> | AsyncIterable<T>): Iterable<[T]> | AsyncIterable<[T]> {
+  if (items === null || items === undefined || !(Symbol.iterator in items || Symbol.asyncIterator in items))
+    throw new CaptureError('VALUE_REFUSED', `map: expected something to iterate over, got ${String(items)}`, {
+      hint: 'pass an array, a set, a generator, or an async iterable of inputs',
+    })
+  if (Symbol.iterator in items) return Array.from(items, (item): [T] => [item])
+  return (async function* () {
+    for await (const item of items) yield [item] as [T]
+  })()
+}
+
+function siteOf(hide: Function): { stack?: string } {
+  const holder: { stack?: string } = {}
+  Error.captureStackTrace(holder, hide)
+  return holder
+}
+
+/** A job that could not even be sent: the error is its outcome. */
+function refused<R>(callSite: { stack?: string }, error: unknown): Job<R> {
+  const submission = new Submission(newJobId())
+  const item: Item = submission.add(callSite)
+  submission.abandon(error, { state: 'FAILED', reason: 'submit-failed' })
+  const session = Promise.reject(error)
+  session.catch(ignoreRejection)
+  return new Job<R>({ submission, session, seal: () => {} }, item)
+}
+
+function followSignal(signal: AbortSignal, job: Job<unknown> | JobArray<unknown>): void {
+  const cancel = () => {
+    job
+      .cancel(signal.reason)
+      .catch((error) => process.emitWarning(`farcall: cancel failed: ${String(error)}`))
+  }
+  if (signal.aborted) {
+    cancel()
+    return
+  }
+  signal.addEventListener('abort', cancel, { once: true })
+  const stop = () => signal.removeEventListener('abort', cancel)
+  job.then(stop, stop)
+}

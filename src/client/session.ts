@@ -1,0 +1,128 @@
+import { systemClock } from '../core/clock.ts'
+import { FarcallError, TransportError } from '../core/errors.ts'
+import type { JobId } from '../core/ids.ts'
+import type { Profile } from '../core/profile.ts'
+import type { Executor, JobPayload } from '../executor/executor.ts'
+import { openExecutor } from '../executor/open.ts'
+import { interrupts } from './interrupt.ts'
+import type { Submission } from './submission.ts'
+
+/** Folders of this many jobs that are done are left for `logs()`; the oldest go first. */
+const keptWhileRunning = 64
+
+/** One place, shared by all calls of this process: an executor, and who waits for what there. */
+export class Session {
+  readonly executor: Executor
+  readonly profile: Profile
+  /** Names our inbox on the cluster. */
+  readonly client = `c${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`
+  readonly #submissions = new Map<JobId, Submission>()
+  readonly #done: { id: JobId; outcome: 'completed' | 'failed' }[] = []
+  readonly #stop = new AbortController()
+
+  constructor(profile: Profile, executor: Executor) {
+    this.profile = profile
+    this.executor = executor
+    void this.#pump()
+  }
+
+  get active(): readonly Submission[] {
+    return [...this.#submissions.values()]
+  }
+
+  async submit(submission: Submission, payload: JobPayload): Promise<void> {
+    this.follow(submission)
+    try {
+      submission.nativeId = (await this.executor.submit(payload)).nativeId
+    } catch (error) {
+      this.#submissions.delete(submission.id)
+      throw error
+    }
+    if (submission.canceling !== undefined) await this.executor.cancel([{ id: submission.id }])
+  }
+
+  follow(submission: Submission): void {
+    this.#submissions.set(submission.id, submission)
+    interrupts.watch(this)
+    void submission.over.promise.then(() => this.#finish(submission))
+  }
+
+  /** The job goes on; this process lets go of it. */
+  async detach(submission: Submission): Promise<void> {
+    this.#submissions.delete(submission.id)
+    interrupts.update(this)
+    await this.executor.release([submission.id], 'detached')
+  }
+
+  #finish(submission: Submission): void {
+    if (!this.#submissions.delete(submission.id)) return
+    interrupts.update(this)
+    this.#done.push({ id: submission.id, outcome: submission.failed === 0 ? 'completed' : 'failed' })
+    if (this.#done.length > keptWhileRunning) void this.#release(this.#done.splice(0, keptWhileRunning / 2))
+  }
+
+  async #release(jobs: readonly { id: JobId; outcome: 'completed' | 'failed' }[]): Promise<void> {
+    try {
+      for (const outcome of ['completed', 'failed'] as const) {
+        const ids = jobs.filter((job) => job.outcome === outcome).map((job) => job.id)
+        if (ids.length > 0) await this.executor.release(ids, outcome)
+      }
+    } catch (error) {
+      // The results are here; what could not be removed is garbage, and `process.emitWarning` says where.
+      process.emitWarning(`farcall: files of finished jobs stay on ${this.executor.name}: ${String(error)}`)
+    }
+  }
+
+  async #pump(): Promise<void> {
+    for await (const event of this.executor.events(this.#stop.signal)) {
+      if (event.type === 'trouble') this.#trouble(event.error)
+      else this.#submissions.get(event.id)?.handle(event)
+    }
+  }
+
+  /** What passes is waited out; what does not (a changed host key, a lost login) ends the waiting, not the jobs. */
+  #trouble(error: unknown): void {
+    if (error instanceof FarcallError && error.transient) return
+    for (const submission of this.active) {
+      const lost = new TransportError(
+        error instanceof FarcallError ? error.code : 'COMMAND_FAILED',
+        `job ${submission.id} can no longer be followed: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error, hint: `the job itself goes on; attach('${submission.id}') follows it again` },
+      )
+      this.#submissions.delete(submission.id)
+      submission.abandon(lost, { state: 'FAILED', reason: 'lost' })
+    }
+    interrupts.update(this)
+  }
+
+  /** Cleans up what is done, then closes the connection. */
+  async close(): Promise<void> {
+    await this.#release(this.#done.splice(0))
+    this.#stop.abort()
+    await this.executor[Symbol.asyncDispose]()
+  }
+}
+
+const sessions = new Map<string, Promise<Session>>()
+
+/** The session of a profile; made when first asked for. */
+export function sessionFor(profile: Profile): Promise<Session> {
+  const key = JSON.stringify(profile)
+  let session = sessions.get(key)
+  if (!session) {
+    session = Promise.resolve(new Session(profile, openExecutor(profile, systemClock)))
+    session.catch(() => sessions.delete(key))
+    sessions.set(key, session)
+    if (sessions.size === 1) process.on('beforeExit', closeSessions)
+  }
+  return session
+}
+
+/** Closes every connection of this process. Jobs that are not awaited any more go on. */
+export async function closeSessions(): Promise<void> {
+  process.off('beforeExit', closeSessions)
+  const open = [...sessions.values()]
+  sessions.clear()
+  for (const session of await Promise.allSettled(open))
+    if (session.status === 'fulfilled') await session.value.close()
+}

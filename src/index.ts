@@ -1,0 +1,23 @@
+export { type AttachOptions, attach } from './client/attach.ts'
+export { type ClusterDecorator, cluster, type RemoteOf } from './client/cluster.ts'
+export { Job, type LogOptions } from './client/job.ts'
+export { JobArray, type Progress } from './client/job-array.ts'
+export type { ClusterOptions, MapOptions } from './client/options.ts'
+export type { Remote } from './client/remote.ts'
+export { closeSessions as close } from './client/session.ts'
+export { configure, defineConfig, getConfig } from './config/runtime.ts'
+export type { Config } from './config/types.ts'
+export type { ErrorCode } from './core/error-codes.ts'
+export {
+  CaptureError,
+  ConfigError,
+  FarcallError,
+  JobCanceledError,
+  JobFailedError,
+  ResultError,
+  SubmitError,
+  TransportError,
+} from './core/errors.ts'
+export type { Environment, Profile } from './core/profile.ts'
+export type { Duration, Memory, Resources } from './core/resources.ts'
+export type { JobReason, JobState, JobStatus } from './core/status.ts'
