@@ -1,5 +1,4 @@
-import { constants } from 'node:fs'
-import { access, stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Loader } from 'cosmiconfig'
 import { ConfigError } from '../core/errors.ts'
@@ -41,9 +40,10 @@ export async function readFolder(folder: string, options: ReadOptions): Promise<
       throw unreadable(options.show(file), error)
     })
     if (!stats || stats.isDirectory()) continue
-    await access(file, constants.R_OK).catch((error: Error) => {
+    const handle = await open(file).catch((error: Error) => {
       throw unreadable(options.show(file), error)
     })
+    await handle.close()
     there.push(place)
   }
   if (there.length === 0) return undefined
