@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import type { Command, CommandResult } from '../core/shell.ts'
@@ -14,6 +15,7 @@ export function createLocalTransport(options: { home?: string } = {}): Transport
   const at = (path: string) => resolve(home, path)
   const running = new Set<{ ref(): void; unref(): void }>()
   const abandon = new AbortController()
+  setMaxListeners(0, abandon.signal) // one for each command that runs
   let roundTrips = 0
   let referenced = true
 

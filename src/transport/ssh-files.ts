@@ -97,9 +97,38 @@ function readCommand(file: string, from: number, length: string): string {
   return from === 0 ? `head -c ${length} <${file}` : `tail -c +${from + 1} <${file} | head -c ${length}`
 }
 
-/** Names end in NUL, so that a newline in one is no border; no file is looked at. */
+/**
+ * `ls -f` opens the folder and looks at no file, where find looks at each. GNU's -b escapes what would break a line;
+ * where it is not known, a name with a newline comes as two.
+ */
 export function listScript(directory: string): string {
-  return `LC_ALL=C; export LC_ALL; exec find -H ${shellQuote(`${safePath(directory)}/.`)} ! -name . -prune -print0`
+  const folder = shellQuote(`${safePath(directory)}/.`)
+  const plain = `echo plain; exec ls -f ${folder}`
+  return `LC_ALL=C; export LC_ALL; if ls -db / >/dev/null 2>&1; then echo escaped; exec ls -fb ${folder}; else ${plain}; fi`
+}
+
+export function parseList(output: Uint8Array): string[] {
+  const [style, ...lines] = Buffer.from(output).toString('latin1').split('\n')
+  return lines
+    .map((line) => Buffer.from(style === 'escaped' ? unescapeName(line) : line, 'latin1').toString('utf8'))
+    .filter((name) => name !== '' && name !== '.' && name !== '..')
+}
+
+const letters: Readonly<Record<string, string>> = {
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+}
+
+/** One character per byte, as in C: \n, \\, \ooo, and an escaped space. */
+function unescapeName(line: string): string {
+  return line.replace(/\\([0-7]{3}|.)/g, (_, code: string) =>
+    code.length === 3 ? String.fromCharCode(Number.parseInt(code, 8)) : (letters[code] ?? code),
+  )
 }
 
 export function statScript(path: string): string {

@@ -16,6 +16,7 @@ import {
   getScript,
   listScript,
   makeFoldersScript,
+  parseList,
   parseStat,
   putEnd,
   putScript,
@@ -296,8 +297,7 @@ export function createSshTransport(
       return work(async (taken) => {
         const result = await run(taken, listScript(directory), nothing, ['list', directory])
         if (result.exitCode !== 0 && saysMissing(result.stderr.toString('utf8'))) return []
-        const names = succeed(result, 'list', directory).stdout.toString('utf8').split('\0')
-        return names.slice(0, -1).map((path) => path.slice(path.lastIndexOf('/') + 1))
+        return parseList(succeed(result, 'list', directory).stdout)
       })
     },
     stat(path) {

@@ -1,0 +1,17 @@
+import { afterAll, beforeAll } from 'vitest'
+import { transportSuite } from '../../src/testing/transport-suite.ts'
+import { openTransport } from '../../src/transport/open.ts'
+import { type Sshd, startSshd } from '../clusters/sshd.ts'
+
+let sshd: Sshd
+beforeAll(async () => {
+  sshd = await startSshd()
+})
+afterAll(() => sshd.stop())
+
+transportSuite('ssh', async () => {
+  const { host, port, user, identityFile, knownHosts } = sshd
+  const transport = openTransport({ scheduler: 'direct', host, port, user, identityFile, knownHosts })
+  await transport.exec({ argv: ['mkdir', 'suite'] })
+  return { transport, folder: `${sshd.home}/suite` }
+})
