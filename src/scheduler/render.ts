@@ -85,15 +85,15 @@ export function renderScript(template: string | { path: string }, context: Scrip
 function toScope(context: ScriptContext): object {
   const { environment } = context
   for (const line of context.directives) requirePlainText(line, 'directive')
-  for (const name of Object.keys(environment.variables ?? {}))
+  const { memberVariable } = context
+  for (const name of [
+    ...(memberVariable ? [memberVariable] : []),
+    ...Object.keys(environment.variables ?? {}),
+  ])
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-      throw new ConfigError(
-        'VALUE_UNSAFE',
-        `environment.variables: ${JSON.stringify(name)} is no variable name`,
-        {
-          hint: 'use letters, digits and underscores, not starting with a digit',
-        },
-      )
+      throw new ConfigError('VALUE_UNSAFE', `${JSON.stringify(name)} is no name of an environment variable`, {
+        hint: 'use letters, digits and underscores, not starting with a digit',
+      })
   return {
     ...context,
     cores: context.cores ?? null,
