@@ -111,6 +111,8 @@ export class BatchExecutor implements Executor {
   async submit(job: JobPayload): Promise<{ nativeId: string }> {
     await this.open()
     const { scheduler, transport, clock } = this.#options
+    const before = this.#watcher.get(job.spec.id)
+    if (before?.spec.attempt === job.spec.attempt) return { nativeId: before.nativeId }
     const spec: JobSpec = { ...job.spec, runtime: this.#runtime.ref }
     const blobs = [
       { ref: this.#runtime.ref, bytes: this.#runtime.bytes },

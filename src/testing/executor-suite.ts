@@ -1,0 +1,256 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decode, encode } from '../codec/codec.ts'
+import { type JobId, newJobId } from '../core/ids.ts'
+import { type JobSpec, protocolVersion } from '../core/protocol.ts'
+import { isFinal } from '../core/status.ts'
+import { blobOf } from '../executor/batch/batch-executor.ts'
+import type { Executor, JobEvent, ResultRecord } from '../executor/executor.ts'
+
+/** A bundle whose function is the given text; what capture would have made of it. */
+function bundleOf(functionText: string): Uint8Array {
+  return Buffer.from(`let values
+export const main = ${functionText}
+export const setValues = (given) => { values = given }
+export const resolve = (id) => { throw new Error('no function ' + id) }
+export const identify = () => undefined
+export const instantiate = (id) => { throw new Error('no class ' + id) }
+`)
+}
+
+interface Asked {
+  args?: readonly (readonly unknown[])[]
+  values?: unknown
+  chunk?: number
+  spec?: Partial<JobSpec>
+}
+
+function payload(functionText: string, { args = [[]], values = {}, chunk = 1, spec = {} }: Asked = {}) {
+  const bundle = bundleOf(functionText)
+  return {
+    bundle,
+    args: [
+      encode(values, { root: 'values' }),
+      ...args.map((list) => encode({ args: list }, { root: 'arguments' })),
+    ],
+    spec: {
+      protocol: protocolVersion,
+      id: newJobId(),
+      attempt: 1,
+      name: 'conformance',
+      client: 'cconformance',
+      function: { name: 'conformance' },
+      runtime: { sha256: '', size: 0, ext: 'cjs' },
+      bundle: blobOf(bundle, 'mjs'),
+      map: args.length > 1,
+      items: args.length,
+      chunk,
+      members: Math.ceil(args.length / chunk),
+      resources: {},
+      environment: {},
+      createdAt: new Date().toISOString(),
+      farcall: '0.0.0-test',
+      ...spec,
+    } satisfies JobSpec,
+  }
+}
+
+/** Reads all events of an executor, once, and lets tests wait for what concerns their job. */
+class EventLog {
+  readonly events: JobEvent[] = []
+  readonly #stop = new AbortController()
+  #wake: (() => void)[] = []
+
+  constructor(executor: Executor) {
+    void (async () => {
+      for await (const event of executor.events(this.#stop.signal)) {
+        this.events.push(event)
+        for (const wake of this.#wake.splice(0)) wake()
+      }
+    })()
+  }
+
+  of(id: JobId): JobEvent[] {
+    return this.events.filter((event) => event.type !== 'trouble' && event.id === id)
+  }
+
+  ends(id: JobId) {
+    return this.of(id).filter((event) => event.type === 'end')
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#wake.push(resolve))
+  }
+
+  stop(): void {
+    this.#stop.abort()
+  }
+}
+
+export interface ExecutorSuiteOptions {
+  /** A second executor on the same place, as another process would have it; absent where jobs die with the client. */
+  reopen?: () => Promise<Executor>
+  /** For slow places, milliseconds for one test. */
+  timeoutMs?: number
+}
+
+/** What every executor must do. Give it a fresh one; it is closed at the end. */
+export function executorSuite(
+  name: string,
+  open: () => Promise<Executor>,
+  options: ExecutorSuiteOptions = {},
+): void {
+  const timeout = options.timeoutMs ?? 60_000
+  describe(`${name} is an executor`, { timeout }, () => {
+    let executor: Executor
+    let log: EventLog
+
+    beforeAll(async () => {
+      executor = await open()
+      await executor.open()
+      log = new EventLog(executor)
+    }, timeout)
+
+    afterAll(async () => {
+      log.stop()
+      await executor[Symbol.asyncDispose]()
+    }, timeout)
+
+    async function run(job: ReturnType<typeof payload>): Promise<ResultRecord[]> {
+      const { id, members } = job.spec
+      await executor.submit(job)
+      await log.until(() => log.ends(id).length === members)
+      const records = log.of(id).flatMap((event) => (event.type === 'item' ? [event.record] : []))
+      const rest = log
+        .ends(id)
+        .flatMap((event) => (event.type === 'end' && !event.complete ? [event.member] : []))
+      if (rest.length > 0) for await (const record of executor.fetch(id, rest)) records.push(record)
+      return records.sort((a, b) => a.index - b.index)
+    }
+
+    const valuesOf = (records: readonly ResultRecord[]) => records.map((record) => decode(record.bytes))
+
+    it('gives back what the function returned', async () => {
+      const job = payload('(a, b) => ({ sum: a + b + values.c })', { args: [[1, 2]], values: { c: 39 } })
+      const records = await run(job)
+      expect(records.map((record) => record.kind)).toEqual(['value'])
+      expect(valuesOf(records)).toEqual([{ sum: 42 }])
+      const [end] = log.ends(job.spec.id)
+      expect(end).toMatchObject({ type: 'end', member: 0, status: { state: 'COMPLETED' } })
+    })
+
+    it('moves a job only forward, and tells when it is over', async () => {
+      const job = payload('() => 1')
+      await run(job)
+      const ranks = { NEW: 0, QUEUED: 1, ACTIVE: 2, COMPLETED: 3, FAILED: 3, CANCELED: 3 }
+      const states = log.of(job.spec.id).flatMap((event) => ('status' in event ? [event.status.state] : []))
+      expect(states.map((state) => ranks[state])).toEqual(states.map((state) => ranks[state]).sort())
+      expect(isFinal(states.at(-1)!)).toBe(true)
+    })
+
+    it('gives back what the function threw, as an error of the item', async () => {
+      const records = await run(payload('() => { throw new TypeError("no good", { cause: "deep" }) }'))
+      expect(records.map((record) => record.kind)).toEqual(['error'])
+      expect(valuesOf(records)[0]).toMatchObject({ name: 'TypeError', message: 'no good', cause: 'deep' })
+    })
+
+    it('runs each item of an array, and the others when one throws', async () => {
+      const job = payload('(n) => { if (n === 3) throw new Error("three"); return n * n }', {
+        args: [[0], [1], [2], [3], [4], [5], [6]],
+        chunk: 3,
+      })
+      const records = await run(job)
+      expect(records.map((record) => record.kind)).toEqual([
+        'value',
+        'value',
+        'value',
+        'error',
+        'value',
+        'value',
+        'value',
+      ])
+      expect(valuesOf(records).filter((value) => typeof value === 'number')).toEqual([0, 1, 4, 16, 25, 36])
+      expect(new Set(log.ends(job.spec.id).map((event) => event.type === 'end' && event.member))).toEqual(
+        new Set([0, 1, 2]),
+      )
+    })
+
+    it('carries results that are too large for a notice', async () => {
+      const records = await run(payload('(n) => new Float64Array(n).fill(0.5)', { args: [[100_000]] }))
+      const [value] = valuesOf(records) as [Float64Array]
+      expect(value).toBeInstanceOf(Float64Array)
+      expect(value.length).toBe(100_000)
+      expect(value.every((x) => x === 0.5)).toBe(true)
+    })
+
+    it('submits a job once, however often it is asked', async () => {
+      const job = payload('() => process.pid')
+      await executor.submit(job)
+      const again = await executor.submit(job)
+      await log.until(() => log.ends(job.spec.id).length >= 1)
+      expect(again.nativeId).toBeTruthy()
+      expect(log.ends(job.spec.id)).toHaveLength(1)
+    })
+
+    it('cancels a job that runs', async () => {
+      const job = payload('() => new Promise(() => setInterval(() => {}, 1000))')
+      await executor.submit(job)
+      await log.until(() =>
+        log.of(job.spec.id).some((event) => 'status' in event && event.status.state === 'ACTIVE'),
+      )
+      await executor.cancel([{ id: job.spec.id }])
+      await log.until(() => log.ends(job.spec.id).length === 1)
+      expect(log.ends(job.spec.id)[0]).toMatchObject({ status: { state: 'CANCELED', reason: 'by-user' } })
+    })
+
+    it('says how a job ended that left no result', async () => {
+      const job = payload('() => { console.error("last words"); process.exit(3) }')
+      await executor.submit(job)
+      await log.until(() => log.ends(job.spec.id).length === 1)
+      expect(log.ends(job.spec.id)[0]).toMatchObject({
+        status: { state: 'FAILED', reason: 'exit-code', exitCode: 3 },
+      })
+    })
+
+    it('does not know what was never submitted', async () => {
+      const id = newJobId()
+      expect((await executor.find([id])).get(id)).toBeUndefined()
+    })
+
+    it('lets go of a job without ending it', async () => {
+      const job = payload('() => 7')
+      await run(job)
+      await executor.release([job.spec.id], 'completed')
+      await expect(executor.release([job.spec.id], 'completed')).resolves.toBeUndefined()
+    })
+
+    const { reopen } = options
+    if (!reopen) return
+
+    it('finds a job again after the client is gone, and its result', async () => {
+      const job = payload('(ms) => new Promise((resolve) => setTimeout(resolve, ms, "late"))', {
+        args: [[1500]],
+      })
+      const first = await reopen()
+      await first.submit(job)
+      await first[Symbol.asyncDispose]()
+      const found = (await executor.find([job.spec.id])).get(job.spec.id)
+      expect(found?.spec).toMatchObject({ id: job.spec.id, items: 1 })
+      await log.until(() => log.ends(job.spec.id).length === 1)
+      const records = []
+      for await (const record of executor.fetch(job.spec.id, [0])) records.push(record)
+      expect(valuesOf(records)).toEqual(['late'])
+    })
+
+    it('finds a job that ended while nobody watched', async () => {
+      const job = payload('() => "alone"')
+      const first = await reopen()
+      const firstLog = new EventLog(first)
+      await first.submit(job)
+      await firstLog.until(() => firstLog.ends(job.spec.id).length === 1)
+      await first[Symbol.asyncDispose]()
+      await executor.find([job.spec.id])
+      await log.until(() => log.ends(job.spec.id).length === 1)
+      expect(log.ends(job.spec.id)[0]).toMatchObject({ status: { state: 'COMPLETED' } })
+    })
+  })
+}

@@ -1,0 +1,159 @@
+import type { BundleModule } from '../capture/types.ts'
+import { decode, encode } from '../codec/codec.ts'
+import { AsyncQueue } from '../core/async-queue.ts'
+import { ResultError } from '../core/errors.ts'
+import type { JobId } from '../core/ids.ts'
+import { memberItems } from '../core/protocol.ts'
+import type { JobStatus } from '../core/status.ts'
+import type {
+  CancelTarget,
+  Executor,
+  ExecutorTraits,
+  FoundJob,
+  JobEvent,
+  JobPayload,
+  ResultRecord,
+} from '../executor/executor.ts'
+
+interface MemoryJob extends JobPayload {
+  readonly records: ResultRecord[]
+  readonly cancel: AbortController
+  over: boolean
+}
+
+/** Thrown in place of `process.exit()` while a function of ours runs in this process. */
+class Exit {
+  readonly code: number
+  constructor(code: number) {
+    this.code = code
+  }
+}
+
+/**
+ * Runs jobs inside this process and pushes its events: for tests of what stands above executors.
+ * There is no isolation: `process.exit()` in a function ends its member by an exception, a canceled function
+ * runs on unheard, and logs are not kept apart.
+ */
+export class MemoryExecutor implements Executor {
+  readonly name = 'memory'
+  readonly traits: ExecutorTraits = {
+    sharedFiles: false,
+    arrays: true,
+    dependencies: false,
+    streaming: true,
+    slots: 1,
+  }
+  readonly #jobs = new Map<JobId, MemoryJob>()
+  readonly #events = new AsyncQueue<JobEvent>()
+
+  async open(): Promise<void> {}
+
+  async submit(payload: JobPayload): Promise<{ nativeId: string }> {
+    const { id } = payload.spec
+    if (!this.#jobs.has(id)) {
+      const job: MemoryJob = { ...payload, records: [], cancel: new AbortController(), over: false }
+      this.#jobs.set(id, job)
+      void this.#run(job)
+    }
+    return { nativeId: `memory:${id}` }
+  }
+
+  async #run(job: MemoryJob): Promise<void> {
+    const { spec } = job
+    this.#events.push({ type: 'state', id: spec.id, status: { state: 'ACTIVE' } })
+    const url = `data:text/javascript;base64,${Buffer.from(job.bundle).toString('base64')}#${spec.id}`
+    const bundle = (await import(url)) as BundleModule
+    bundle.setValues(decode(job.args[0]!, bundle))
+    for (let member = 0; member < spec.members; member++) {
+      const status = await this.#runMember(job, bundle, member)
+      this.#events.push({ type: 'end', id: spec.id, member, status, complete: status.state === 'COMPLETED' })
+    }
+    job.over = true
+  }
+
+  async #runMember(job: MemoryJob, bundle: BundleModule, member: number): Promise<JobStatus> {
+    const { from, to } = memberItems(job.spec, member)
+    const canceled = new Promise<'canceled'>((resolve) => {
+      job.cancel.signal.addEventListener('abort', () => resolve('canceled'))
+    })
+    for (let index = from; index < to; index++) {
+      if (job.cancel.signal.aborted) return { state: 'CANCELED', reason: 'by-user' }
+      const record = await Promise.race([runItem(job, bundle, index), canceled])
+      if (record === 'canceled') return { state: 'CANCELED', reason: 'by-user' }
+      if (record instanceof Exit) return { state: 'FAILED', reason: 'exit-code', exitCode: record.code }
+      job.records.push(record)
+      this.#events.push({ type: 'item', id: job.spec.id, record })
+    }
+    return { state: 'COMPLETED' }
+  }
+
+  async find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>> {
+    return new Map(
+      ids.map((id) => {
+        const job = this.#jobs.get(id)
+        const state = job?.over ? 'COMPLETED' : 'ACTIVE'
+        return [id, job && { spec: job.spec, status: { state }, nativeId: `memory:${id}` }]
+      }),
+    )
+  }
+
+  async *events(signal: AbortSignal): AsyncIterable<JobEvent> {
+    signal.addEventListener('abort', () => this.#events.close(), { once: true })
+    yield* this.#events
+  }
+
+  async *fetch(id: JobId, members: readonly number[]): AsyncIterable<ResultRecord> {
+    const job = this.#job(id)
+    const ranges = members.map((member) => memberItems(job.spec, member))
+    for (const record of job.records)
+      if (ranges.some(({ from, to }) => record.index >= from && record.index < to)) yield record
+  }
+
+  async logs(id: JobId): Promise<{ bytes: Uint8Array; ended: boolean }> {
+    return { bytes: new Uint8Array(), ended: this.#job(id).over }
+  }
+
+  async cancel(targets: readonly CancelTarget[]): Promise<void> {
+    for (const { id } of targets) this.#job(id).cancel.abort()
+  }
+
+  async release(ids: readonly JobId[], outcome: 'completed' | 'failed' | 'detached'): Promise<void> {
+    if (outcome !== 'detached') for (const id of ids) this.#jobs.delete(id)
+  }
+
+  async script(): Promise<string> {
+    return '# the memory executor runs functions inside this process\n'
+  }
+
+  #job(id: JobId): MemoryJob {
+    const job = this.#jobs.get(id)
+    if (!job) throw new ResultError('JOB_UNKNOWN', `job ${id} was not submitted to this executor`)
+    return job
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const job of this.#jobs.values()) job.cancel.abort()
+    this.#events.close()
+  }
+}
+
+async function runItem(job: MemoryJob, bundle: BundleModule, index: number): Promise<ResultRecord | Exit> {
+  const references = {
+    resolve: bundle.resolve,
+    instantiate: bundle.instantiate,
+  }
+  const exit = process.exit
+  process.exit = (code) => {
+    throw new Exit(Number(code ?? process.exitCode ?? 0))
+  }
+  try {
+    const { self, args } = decode(job.args[1 + index]!, references) as { self?: unknown; args: unknown[] }
+    const value = await bundle.main.apply(self, args)
+    return { kind: 'value', index, bytes: encode(value, { root: 'result' }) }
+  } catch (error) {
+    if (error instanceof Exit) return error
+    return { kind: 'error', index, bytes: encode(error, { root: 'error' }) }
+  } finally {
+    process.exit = exit
+  }
+}
