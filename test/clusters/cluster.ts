@@ -1,6 +1,7 @@
 import { appendFileSync, chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { guard } from './guard.ts'
 import { type Slurm, type SlurmOptions, startSlurm } from './slurm.ts'
 import { type Sshd, startSshd } from './sshd.ts'
 import { plainUser } from './user.ts'
@@ -16,11 +17,11 @@ export async function startCluster(options: Omit<SlurmOptions, 'account'>): Prom
   const folder = mkdtempSync(join(tmpdir(), 'farcall-home-'))
   chmodSync(folder, 0o755)
   const account = await plainUser(join(folder, 'home'))
-  process.once('exit', account.killAll)
+  const release = guard(folder, account)
   const end = async () => {
-    process.removeListener('exit', account.killAll)
     await account.remove()
     rmSync(folder, { recursive: true, force: true })
+    release()
   }
   const slurm = await startSlurm({ ...options, account }).catch(async (error) => {
     await end()

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { isAlive, signal, stopProcesses } from './processes.ts'
+import { isAlive, stopProcesses } from './processes.ts'
 
 export interface Daemon {
   readonly name: string
@@ -31,11 +31,6 @@ export function daemonGroup(folder: string, env: Readonly<Record<string, string>
       stopProcesses(
         all.map((daemon) => daemon.pid),
         patience,
-      ),
-    killNow: () =>
-      signal(
-        all.map((daemon) => daemon.pid),
-        'SIGKILL',
       ),
   }
 }

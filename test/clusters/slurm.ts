@@ -1,14 +1,10 @@
 import { randomInt } from 'node:crypto'
 import {
-  accessSync,
   chmodSync,
-  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
-  rmdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -16,10 +12,12 @@ import {
 import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { hasCgroupV1, removeCgroups } from './cgroups.ts'
 import { daemonGroup } from './daemons.ts'
+import { guard } from './guard.ts'
 import { startMariadb } from './mariadb.ts'
 import { pathWithNode } from './node-on-path.ts'
-import { freePorts, processesWhere, run, signal, stopProcesses, until } from './processes.ts'
+import { freePorts, processesWhere, run, stopProcesses, until } from './processes.ts'
 import { cgroupConf, gresConf, type SlurmLayout, slurmConf, slurmdbdConf } from './slurm-conf.ts'
 import { type PlainUser, plainUser } from './user.ts'
 
@@ -85,24 +83,15 @@ export async function startSlurm(options: SlurmOptions): Promise<Slurm> {
   const command = (file: string, ...args: string[]) => run(file, args, { env })
 
   const inJobs = () => processesWhere((argv, variables) => isOfJob(argv, variables, confFile))
-  const clean = () => {
-    removeCgroups(layout.nodes)
-    rmSync(folder, { recursive: true, force: true })
-  }
-  const killNow = () => {
-    daemons.killNow()
-    signal(inJobs(), 'SIGKILL')
-    if (!options.account) account.killAll()
-    clean()
-  }
-  process.once('exit', killNow)
+  const release = guard(folder, options.account ? undefined : account, layout.nodes)
   const stop = async () => {
-    process.removeListener('exit', killNow)
     await cancelAll(command)
     await daemons.stop(1000)
     await stopProcesses(inJobs(), 0)
     if (!options.account) await account.remove()
-    clean()
+    await removeCgroups(layout.nodes)
+    rmSync(folder, { recursive: true, force: true })
+    release()
   }
   const log = (daemon: string) =>
     ['log', 'out']
@@ -207,31 +196,6 @@ function isOfJob(argv: string, variables: readonly string[], confFile: string): 
   const inJob =
     argv.startsWith('slurmstepd') || variables.some((variable) => variable.startsWith('SLURM_JOB_ID='))
   return inJob && variables.includes(`SLURM_CONF=${confFile}`)
-}
-
-const hierarchies = ['memory', 'freezer', 'cpuacct'] as const
-
-function hasCgroupV1(): boolean {
-  try {
-    for (const name of hierarchies) accessSync(`/sys/fs/cgroup/${name}/tasks`, constants.W_OK)
-    return process.getuid?.() === 0
-  } catch {
-    return false // another kind of cgroups, or none
-  }
-}
-
-function removeCgroups(nodes: readonly string[]): void {
-  const remove = (folder: string): void => {
-    for (const entry of readdirSync(folder, { withFileTypes: true }))
-      if (entry.isDirectory()) remove(join(folder, entry.name))
-    rmdirSync(folder)
-  }
-  for (const node of nodes) {
-    for (const hierarchy of hierarchies) {
-      const folder = `/sys/fs/cgroup/${hierarchy}/slurm_${node}`
-      if (existsSync(folder)) remove(folder)
-    }
-  }
 }
 
 function answers(port: number): Promise<boolean> {

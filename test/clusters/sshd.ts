@@ -11,8 +11,9 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { guard } from './guard.ts'
 import { pathWithNode } from './node-on-path.ts'
-import { descendants, freePorts, isAlive, run, signal, stopProcesses, until } from './processes.ts'
+import { descendants, freePorts, isAlive, run, stopProcesses, until } from './processes.ts'
 import { type PlainUser, plainUser } from './user.ts'
 
 /** A private OpenSSH server on loopback, and all that a client needs to log in. */
@@ -71,6 +72,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     key(file('id_rsa'), 'rsa'),
     key(file('id_encrypted'), 'ed25519', passphrase),
   ])
+  const release = guard(folder, options.account ? undefined : account)
   const publicKeys = ['id_ed25519', 'id_rsa', 'id_encrypted'].map((name) =>
     readFileSync(file(`${name}.pub`), 'utf8'),
   )
@@ -92,17 +94,11 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   if (pid === undefined) throw new Error(`${sshdPath} cannot be started`)
 
   const sessions = () => descendants([pid])
-  const killNow = () => {
-    signal([...sessions(), pid], 'SIGKILL')
-    if (!options.account) account.killAll()
-    rmSync(folder, { recursive: true, force: true })
-  }
-  process.once('exit', killNow)
   const stop = async () => {
-    process.removeListener('exit', killNow)
     await stopProcesses([pid, ...sessions()])
     if (!options.account) await account.remove()
     rmSync(folder, { recursive: true, force: true })
+    release()
   }
   // Not by a connection: that would count against MaxStartups and stand in the log.
   await until(() => log().includes('Server listening') || !isAlive(pid), 5000)

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { processesOf, run, signal, stopProcesses } from './processes.ts'
+import { processesOf, run, stopProcesses } from './processes.ts'
 
 /** A person with an account on the cluster. */
 export interface PlainUser {
@@ -12,8 +12,8 @@ export interface PlainUser {
   readonly home: string
   /** Ends the user's processes and takes the account away, when it was made here. */
   remove(): Promise<void>
-  /** What `remove` does first, for a process that is about to exit. */
-  killAll(): void
+  /** Made here, and not an account that existed. */
+  readonly made: boolean
 }
 
 /**
@@ -32,18 +32,17 @@ export async function plainUser(home: string, name?: string): Promise<PlainUser>
   await changeAccounts(['useradd', '-m', '-d', home, '-s', '/bin/bash', '-p', '*', account])
   const entry = await passwdEntry(account)
   if (!entry) throw new Error(`useradd made no account ${account}`)
-  const killAll = () => signal(processesOf(entry.uid), 'SIGKILL')
   const remove = async () => {
     await stopProcesses(processesOf(entry.uid), 500)
     await changeAccounts(['userdel', '-f', account])
     rmSync(home, { recursive: true, force: true })
   }
-  return { name: account, ...entry, remove, killAll }
+  return { name: account, ...entry, made: true, remove }
 }
 
 function existing(name: string, uid: number, gid: number, home: string): PlainUser {
   mkdirSync(home, { recursive: true })
-  return { name, uid, gid, home, remove: async () => {}, killAll: () => {} }
+  return { name, uid, gid, home, made: false, remove: async () => {} }
 }
 
 async function passwdEntry(name: string): Promise<{ uid: number; gid: number; home: string } | undefined> {
