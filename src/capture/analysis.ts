@@ -1,0 +1,116 @@
+/** What a file's text says about its functions and names. Plain data: it is kept on disk by the text's hash. */
+export interface FileAnalysis {
+  imports: ImportBinding[]
+  /** `import 'x'`: run for its effects only. */
+  effects: string[]
+  exports: ExportBinding[]
+  /** `export * from 'x'` */
+  stars: string[]
+  declarations: Declaration[]
+  functions: FunctionNode[]
+  calls: CallNode[]
+  /** CommonJS `exports.x =` / `module.exports`, which the slicer does not follow. */
+  commonjs: boolean
+}
+
+export interface ImportBinding {
+  local: string
+  from: string
+  /** 'default', '*' or the exported name. */
+  name: string
+  /** `with { type: 'json' }` */
+  type?: string
+  /** Our own package: replaced by the stub. */
+  own?: boolean
+}
+
+export interface ExportBinding {
+  name: string
+  /** A declaration or import of this file … */
+  local?: string
+  /** … or handed on from another one. */
+  from?: string
+}
+
+export type Range = [start: number, end: number]
+
+/** A module-level declaration; one for each declarator of a variable statement. */
+export interface Declaration {
+  kind: 'function' | 'class' | 'enum' | 'namespace' | 'variable' | 'import-equals'
+  names: string[]
+  start: number
+  end: number
+  /** Variables: the whole statement and its keyword. */
+  statement?: { start: number; end: number; keyword: Range }
+  /** Inside start..end (or the statement): export keywords, decorators of ours. */
+  blank: Range[]
+  /** Module-level names and imports that the text needs. */
+  uses: string[]
+  /** Those that are needed while the module is evaluated. */
+  evalUses: string[]
+  /** A constant made of primitive literals: the source says all there is. */
+  literal: boolean
+  /** Assigned to after its declaration. */
+  reassigned: boolean
+  /** Index of the function or class that this name stands for. */
+  fn?: number
+}
+
+export interface FunctionNode {
+  kind: 'arrow' | 'function' | 'class' | 'method' | 'getter' | 'setter' | 'constructor'
+  name: string
+  start: number
+  end: number
+  /** Where V8 says that the function is: its parameters. */
+  at: number
+  async: boolean
+  generator: boolean
+  length: number
+  /** Index of the function around it; -1: none. */
+  parent: number
+  /** Name of the module-level declaration that it is. */
+  declared?: string
+  /** Method: index of its class (classes only), or undefined for an object literal's. */
+  owner?: number
+  isStatic?: boolean
+  isPrivate?: boolean
+  /** Class: has #private members (itself, its bases not looked at). */
+  privates?: boolean
+  /** Class: names in #private fields. */
+  privateNames?: string[]
+  /** Class: where its body opens, where an explicit constructor's body opens, whether it extends. */
+  classBody?: number
+  constructorBody?: number
+  heritage?: string | true
+  captures: Capture[]
+  /** Module-level names and imports that the text needs. */
+  uses: string[]
+  /** What an arrow takes from around it and a copy cannot have, with the place. */
+  lexical?: { what: 'this' | 'super' | 'new.target' | 'arguments'; at: number }
+  blank: Range[]
+}
+
+export interface Capture {
+  name: string
+  /** Position of the declaration: tells equal names apart. */
+  declaration: number
+  /** First use in this function. */
+  at: number
+  /** Assigned to inside this function, here. */
+  writes?: number
+  /** Index of the function or class it is a constant for. */
+  fn?: number
+  /** A constant made of primitive literals: its text, for compilers that inlined it. */
+  literal?: string
+  /** Needed while a class is evaluated (extends, static). */
+  early?: boolean
+}
+
+/** A call with a function, or a name, among its arguments. */
+export interface CallNode {
+  start: number
+  /** Start of the callee's last name: what a mapped stack points at. */
+  name: number
+  end: number
+  functions: number[]
+}

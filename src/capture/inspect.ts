@@ -1,0 +1,172 @@
+import inspector from 'node:inspector'
+import { CaptureError } from '../core/errors.ts'
+
+/** One set of captured variables, innermost first. The values are the real ones, not copies. */
+export interface Scope {
+  description: string
+  object: Record<string, unknown>
+}
+
+export interface Inspected {
+  scopes: Scope[]
+  /** 0-based, in the script that V8 runs. */
+  location?: { scriptId: string; line: number; column: number }
+  target?: unknown
+}
+
+interface RemoteObject {
+  objectId?: string
+  value?: unknown
+  description?: string
+}
+interface Property {
+  name: string
+  value?: RemoteObject
+}
+
+let session: inspector.Session | undefined
+
+function post<T>(method: string, params: object = {}): T {
+  session ??= connect()
+  let failure: Error | null = null
+  let answer: unknown
+  // on a session of the same thread the callback runs before post() returns
+  session.post(method, params, (error, result) => {
+    failure = error
+    answer = result
+  })
+  if (failure) throw failure
+  return answer as T
+}
+
+function connect(): inspector.Session {
+  const made = new inspector.Session()
+  try {
+    made.connect()
+  } catch (cause) {
+    throw new CaptureError(
+      'CAPTURE_REFUSED',
+      'the values that the function captured cannot be read: the inspector is not available',
+      {
+        cause,
+        hint: 'run without --permission, or pass the values as arguments',
+      },
+    )
+  }
+  return made
+}
+
+/**
+ * What the inspector's evaluations use to hand values over. On a built-in module, not on globalThis:
+ * under vitest's vm pools that is another context.
+ */
+const slot = Symbol.for('farcall.inspect')
+const stash = process.getBuiltinModule('node:inspector') as unknown as Record<symbol, unknown>
+const slotText = "process.getBuiltinModule('node:inspector')[Symbol.for('farcall.inspect')]"
+const group = 'farcall'
+
+function withRemote<T>(value: unknown, use: (objectId: string) => T): T {
+  stash[slot] = value
+  try {
+    const { result } = post<{ result: RemoteObject }>('Runtime.evaluate', {
+      expression: slotText,
+      objectGroup: group,
+      silent: true,
+    })
+    return use(result.objectId!)
+  } finally {
+    stash[slot] = undefined
+    post('Runtime.releaseObjectGroup', { objectGroup: group })
+  }
+}
+
+const handBack = (objectId: string): unknown => {
+  post('Runtime.callFunctionOn', {
+    objectId,
+    functionDeclaration: `function(){ ${slotText} = this }`,
+    silent: true,
+  })
+  return stash[slot]
+}
+
+/** Reads the variables that `fn` captured and where V8 has it. Synchronous. */
+export function inspectFunction(fn: Function): Inspected {
+  return withRemote(fn, (objectId) => {
+    const { internalProperties = [] } = post<{ internalProperties?: Property[] }>('Runtime.getProperties', {
+      objectId,
+      ownProperties: true,
+    })
+    const find = (name: string) => internalProperties.find((p) => p.name === name)?.value
+    const target = find('[[TargetFunction]]')
+    if (target) return { scopes: [], target: target.objectId ? handBack(target.objectId) : undefined }
+    const location = find('[[FunctionLocation]]')?.value as
+      | { scriptId: string; lineNumber: number; columnNumber: number }
+      | undefined
+    const scopes = find('[[Scopes]]')
+    return {
+      scopes: scopes?.objectId ? Array.from(handBack(scopes.objectId) as ArrayLike<Scope>) : [],
+      ...(location && {
+        location: {
+          scriptId: location.scriptId,
+          line: location.lineNumber,
+          column: location.columnNumber,
+        },
+      }),
+    }
+  })
+}
+
+/** The #private fields of an object, by name with the '#'. */
+export function privatesOf(value: object): Record<string, unknown> {
+  return withRemote(value, (objectId) => {
+    const { privateProperties = [] } = post<{ privateProperties?: (Property & { get?: unknown })[] }>(
+      'Runtime.getProperties',
+      { objectId, ownProperties: true },
+    )
+    const found: Record<string, unknown> = {}
+    for (const p of privateProperties) {
+      // private methods and accessors come with the class
+      if (p.value === undefined) continue
+      found[p.name] = p.value.objectId ? handBack(p.value.objectId) : primitive(p.value)
+    }
+    return found
+  })
+}
+
+function primitive(remote: RemoteObject & { unserializableValue?: string; type?: string }): unknown {
+  const text = remote.unserializableValue
+  if (text === undefined) return remote.value
+  return text.endsWith('n') ? BigInt(text.slice(0, -1)) : Number(text)
+}
+
+export interface Script {
+  url: string
+  sourceMapURL: string
+}
+
+const scripts = new Map<string, Script & { source?: string }>()
+
+/**
+ * The script with this id. Costs 30 to 150 ms the first time: V8 names every script that it holds.
+ * Switched off again at once, so that the program runs at full speed.
+ */
+export function scriptOf(scriptId: string): (Script & { source: string }) | undefined {
+  let script = scripts.get(scriptId)
+  if (script?.source === undefined) {
+    session ??= connect()
+    const listen = ({ params }: { params: inspector.Debugger.ScriptParsedEventDataType }) =>
+      scripts.set(params.scriptId, { url: params.url, sourceMapURL: params.sourceMapURL ?? '' })
+    session.on('Debugger.scriptParsed', listen)
+    try {
+      post('Debugger.enable')
+      post('Debugger.setSkipAllPauses', { skip: true })
+      script = scripts.get(scriptId)
+      if (script)
+        script.source = post<{ scriptSource: string }>('Debugger.getScriptSource', { scriptId }).scriptSource
+    } finally {
+      post('Debugger.disable')
+      session.off('Debugger.scriptParsed', listen)
+    }
+  }
+  return script?.source === undefined ? undefined : (script as Script & { source: string })
+}

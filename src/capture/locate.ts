@@ -1,0 +1,220 @@
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import {
+  GREATEST_LOWER_BOUND,
+  LEAST_UPPER_BOUND,
+  originalPositionFor,
+  sourceContentFor,
+  TraceMap,
+} from '@jridgewell/trace-mapping'
+import type { FunctionNode } from './analysis.ts'
+import { inspectFunction, scriptOf } from './inspect.ts'
+import { isOwnFile } from './own.ts'
+import { offsetOf, openFile, positionOf, type UserFile } from './sources.ts'
+import type { CallSite } from './types.ts'
+
+/** A function or class in the user's source. */
+export interface Place {
+  file: UserFile
+  fn: number
+}
+
+export interface LocateOptions {
+  cacheDir?: string | undefined
+  cwd?: string | undefined
+  method?: { name: string | symbol; isStatic: boolean } | undefined
+}
+
+/** Where the call site points in the user's file, if it is one that we can read. */
+interface Spot {
+  file: UserFile
+  offset: number
+}
+
+/** The function's source: from the call site if that leaves no doubt, else from where V8 says that it is. */
+export function locate(fn: Function, site: CallSite, options: LocateOptions): Place | undefined {
+  const spot = spotOf(site, options)
+  if (spot) {
+    const found = options.method ? methodAt(spot, fn, options.method) : callAt(spot, fn)
+    if (found !== undefined) return { file: spot.file, fn: found }
+  }
+  return locateByInspector(fn, options)
+}
+
+const frame = /^\s*at (?:.*? \()?(?:async )?(.+?):(\d+):(\d+)\)?$/
+
+/** The first frame of the stack that is not the library's own. */
+export function userFrame(stack: string): { url: string; line: number; column: number } | undefined {
+  for (const text of stack.split('\n')) {
+    const match = frame.exec(text)
+    if (!match) continue
+    const url = match[1]!
+    const path = url.startsWith('file:') ? fileURLToPath(url.replace(/[?#].*$/, '')) : url
+    if (isOwnFile(path) || url.startsWith('node:')) continue
+    return { url, line: Number(match[2]), column: Number(match[3]) }
+  }
+  return undefined
+}
+
+function spotOf(site: CallSite, options: LocateOptions): Spot | undefined {
+  const at = userFrame(site)
+  if (!at) return undefined
+  const path = pathOf(at.url)
+  if (path === undefined || !statSync(path, { throwIfNoEntry: false })?.isFile()) return undefined
+  if (/\.[mc]?js$/.test(path)) {
+    const text = readFileSync(path, 'utf8')
+    const url = mapUrl(text)
+    if (url !== undefined) return throughMap(path, url, at.line, at.column - 1, options)
+  }
+  const file = openFile(path, options.cacheDir)
+  return { file, offset: offsetOf(file.text, at.line, at.column) }
+}
+
+function pathOf(url: string): string | undefined {
+  if (url.startsWith('file:')) return fileURLToPath(url.replace(/[?#].*$/, ''))
+  return isAbsolute(url) ? url.replace(/\?.*$/, '') : undefined
+}
+
+/** What the last `//# sourceMappingURL=` says. */
+function mapUrl(text: string): string | undefined {
+  const at = text.lastIndexOf('//# sourceMappingURL=')
+  if (at < 0) return undefined
+  const line = text.slice(at + 21).trim()
+  return line.includes('\n') ? undefined : line
+}
+
+const maps = new Map<string, { stamp: string; map: TraceMap }>()
+
+function readMapAt(path: string, url: string): TraceMap | undefined {
+  const inline = /^data:application\/json;(?:charset=[^;,]+;)?base64,(.*)$/.exec(url)
+  const mapPath = inline ? path : resolve(dirname(path), decodeURIComponent(url))
+  const stats = statSync(mapPath, { throwIfNoEntry: false })
+  const stamp = inline ? url.slice(-200) + url.length : `${stats?.mtimeMs}`
+  const known = maps.get(mapPath)
+  if (known?.stamp === stamp) return known.map
+  if (!inline && !stats) return undefined
+  const text = inline ? Buffer.from(inline[1]!, 'base64').toString() : readFileSync(mapPath, 'utf8')
+  const map = new TraceMap(text, mapPath)
+  maps.set(mapPath, { stamp, map })
+  return map
+}
+
+/** `column` is 0-based, as maps have it. */
+function throughMap(
+  path: string,
+  url: string,
+  line: number,
+  column: number,
+  options: LocateOptions,
+): Spot | undefined {
+  const map = readMapAt(path, url)
+  if (!map) return undefined
+  let found = originalPositionFor(map, { line, column, bias: GREATEST_LOWER_BOUND })
+  if (found.source === null) found = originalPositionFor(map, { line, column, bias: LEAST_UPPER_BOUND })
+  if (found.source === null) return undefined
+  const source = pathOf(found.source) ?? resolve(dirname(path), found.source)
+  const content = sourceContentFor(map, found.source)
+  const onDisk = statSync(source, { throwIfNoEntry: false })?.isFile() ?? false
+  if (content === null && !onDisk) return undefined
+  // what runs is what was built: a file edited since then would give other code
+  const edited = content !== null && (!onDisk || readFileSync(source, 'utf8') !== content)
+  const file = openFile(source, options.cacheDir, edited ? content : undefined)
+  return { file, offset: offsetOf(file.text, found.line, found.column + 1) }
+}
+
+export function locateByInspector(fn: Function, options: LocateOptions): Place | undefined {
+  const { location } = inspectFunction(fn)
+  if (!location) return undefined
+  const script = scriptOf(location.scriptId)
+  if (!script) return undefined
+  const path = pathOf(script.url) ?? resolve(options.cwd ?? process.cwd(), `${script.url || 'eval'}.js`)
+  if (script.url.startsWith('node:')) return undefined
+  const url = script.sourceMapURL || mapUrl(script.source)
+  const spot = url
+    ? throughMap(path, url, location.line + 1, location.column, options)
+    : (() => {
+        const file = openFile(
+          path,
+          options.cacheDir,
+          fileText(path) === script.source ? undefined : script.source,
+        )
+        return { file, offset: offsetOf(file.text, location.line + 1, location.column + 1) }
+      })()
+  if (!spot) return undefined
+  const found = nearest(spot, fn)
+  return found === undefined ? undefined : { file: spot.file, fn: found }
+}
+
+function fileText(path: string): string | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ? readFileSync(path, 'utf8') : undefined
+}
+
+/** Maps may lack a segment at the very function: the closest one of the same shape is it. */
+function nearest({ file, offset }: Spot, fn: Function): number | undefined {
+  const { functions } = file.analysis
+  const { line } = positionOf(file.text, offset)
+  let best: { index: number; distance: number } | undefined
+  for (const [index, node] of functions.entries()) {
+    if (!sameShape(fn, node)) continue
+    if (node.at === offset || node.start === offset) return index
+    const from = Math.min(Math.abs(node.at - offset), Math.abs(node.start - offset))
+    const near =
+      Math.abs(positionOf(file.text, node.at).line - line) <= 1 || (node.start <= offset && offset <= node.at)
+    if (near && (!best || from < best.distance)) best = { index, distance: from }
+  }
+  return best?.index
+}
+
+function callAt({ file, offset }: Spot, fn: Function): number | undefined {
+  const calls = file.analysis.calls.filter((c) => c.start <= offset && offset < c.end)
+  const exact = calls.filter((c) => c.start === offset || c.name === offset)
+  const call = (exact.length > 0 ? exact : calls).sort((a, b) => a.end - a.start - (b.end - b.start))[0]
+  if (!call) return undefined
+  const fitting = call.functions.filter((f) => sameShape(fn, file.analysis.functions[f]!))
+  return fitting.length === 1 ? fitting[0] : undefined
+}
+
+function methodAt(
+  { file, offset }: Spot,
+  fn: Function,
+  method: { name: string | symbol; isStatic: boolean },
+): number | undefined {
+  const { functions } = file.analysis
+  const found = [...functions.keys()].filter((index) => {
+    const node = functions[index]!
+    return (
+      node.kind === 'method' &&
+      node.owner !== undefined &&
+      node.name === method.name &&
+      node.isStatic === method.isStatic &&
+      sameShape(fn, node)
+    )
+  })
+  const around = found.filter((index) => {
+    const node = functions[index]!
+    return node.start <= offset && offset < node.end
+  })
+  if (around.length === 1) return around[0]
+  return found.length === 1 ? found[0] : undefined
+}
+
+const asyncs = /^Async/
+const generators = /GeneratorFunction$/
+
+/** Rules out, never proves: compilers keep names and parameters, but turn async into what they like. */
+export function sameShape(fn: Function, node: FunctionNode): boolean {
+  const text = Function.prototype.toString.call(fn)
+  const isClass = /^class\b/.test(text)
+  if (isClass !== (node.kind === 'class')) return false
+  if (isClass) return fn.name === node.name || fn.name === '' || node.name === '' || /^_/.test(fn.name)
+  const kind = Object.getPrototypeOf(fn)?.constructor?.name ?? ''
+  if (asyncs.test(kind) && !node.async) return false
+  if (generators.test(kind) && !node.generator) return false
+  if (fn.name !== '' && node.name !== '' && fn.name !== node.name && !node.name.startsWith('#')) {
+    if (!new RegExp(`^_?${quoted(node.name)}_?\\d*$`).test(fn.name) && node.name !== 'default') return false
+  }
+  return fn.length === node.length || /\b__awaiter\b|arguments/.test(text)
+}
+
+const quoted = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

@@ -1,0 +1,59 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { CaptureError } from '../core/errors.ts'
+import { readJson } from './sources.ts'
+
+interface Manifest {
+  name?: string
+  gypfile?: boolean
+  binary?: unknown
+  napi?: unknown
+  dependencies?: Record<string, string>
+  optionalDependencies?: Record<string, string>
+}
+
+const loaders = new Set([
+  'bindings',
+  'node-gyp-build',
+  'prebuild-install',
+  'node-addon-api',
+  '@mapbox/node-pre-gyp',
+  'nan',
+])
+const known = new Map<string, string | undefined>()
+
+/** @throws CaptureError CAPTURE_EXTERNAL when the file belongs to a package with compiled parts */
+export function refuseExternal(path: string, importer: string): void {
+  if (path.endsWith('.node')) throw external(path, 'it is a native add-on', importer)
+  const at = path.lastIndexOf('/node_modules/')
+  if (at < 0) return
+  const parts = path.slice(at + '/node_modules/'.length).split('/')
+  const folder = join(path.slice(0, at), 'node_modules', ...parts.slice(0, parts[0]!.startsWith('@') ? 2 : 1))
+  if (!known.has(folder)) known.set(folder, whyNative(folder))
+  const why = known.get(folder)
+  if (why) throw external(folder.slice(folder.lastIndexOf('/node_modules/') + 14), why, importer)
+}
+
+function whyNative(folder: string): string | undefined {
+  const manifest = readJson<Manifest>(join(folder, 'package.json'))
+  if (!manifest) return undefined
+  if (manifest.gypfile || existsSync(join(folder, 'binding.gyp'))) return 'it is compiled with node-gyp'
+  if (manifest.napi || (manifest.binary && typeof manifest.binary === 'object'))
+    return 'it has native add-ons'
+  const loader = Object.keys(manifest.dependencies ?? {}).find((d) => loaders.has(d))
+  if (loader) return `it loads native add-ons with ${loader}`
+  const platform = Object.keys(manifest.optionalDependencies ?? {}).find((d) => /linux-?(x64|arm64)/.test(d))
+  if (platform) return `it has a part for each platform, such as ${platform}`
+  if (readdirSync(folder).some((f) => f.endsWith('.node'))) return 'it has native add-ons'
+  return undefined
+}
+
+function external(name: string, why: string, importer: string): CaptureError {
+  return new CaptureError(
+    'CAPTURE_EXTERNAL',
+    `the package '${name}' cannot be bundled: ${why}${importer && !importer.startsWith('farcall-') ? ` (imported by ${dirname(importer)})` : ''}`,
+    {
+      hint: `install it on the cluster with the option environment: { packages: ['${name}'] }, or do without it inside the function`,
+    },
+  )
+}

@@ -1,0 +1,127 @@
+import type { Declaration, Range } from './analysis.ts'
+import type { UserFile } from './sources.ts'
+
+/** How a needed module-level declaration gets on the node. */
+export type Decision = 'source' | 'value'
+
+/** Lines before the user's text in an emitted module; the source map is moved back by them. */
+export const headerLines = 1
+
+/** `text` with everything outside `keep` turned into spaces, so that lines and columns stay. */
+export function blankExcept(text: string, keep: readonly Range[], blank: readonly Range[]): string[] {
+  const out = Array.from(text, () => ' ')
+  // code units, not code points: offsets count those
+  if (out.length !== text.length) out.length = 0
+  const units = out.length ? out : new Array<string>(text.length).fill(' ')
+  for (let i = 0; i < text.length; i++) if (text[i] === '\n' || text[i] === '\r') units[i] = text[i]!
+  for (const [start, end] of keep) for (let i = start; i < end; i++) units[i] = text[i]!
+  for (const [start, end] of blank)
+    for (let i = start; i < end; i++) if (text[i] !== '\n' && text[i] !== '\r') units[i] = ' '
+  return units
+}
+
+/** What makes a blank instance of a class possible without running its constructor. */
+export function classHooks(units: string[], file: UserFile, within: Range): void {
+  for (const node of file.analysis.functions) {
+    if (node.kind !== 'class' || node.start < within[0] || node.end > within[1]) continue
+    if (node.constructorBody !== undefined) {
+      const guard = node.heritage
+        ? 'if(new.target===$farcallBlank){super();return}'
+        : 'if(new.target===$farcallBlank)return;'
+      insertAfter(units, node.constructorBody - 1, guard)
+    }
+    const names = node.privateNames ?? []
+    if (names.length > 0 && node.classBody !== undefined) {
+      const set = names.map((n) => `if(${JSON.stringify(n)} in p)o.${n}=p[${JSON.stringify(n)}]`).join(';')
+      const get = names.map((n) => `p[${JSON.stringify(n)}]=o.${n}`).join(';')
+      insertAfter(
+        units,
+        node.classBody - 1,
+        `static{$farcallPrivates.set(this,{set(o,p){${set}},get(o,p){${get}}})}`,
+      )
+    }
+  }
+}
+
+function insertAfter(units: string[], at: number, text: string): void {
+  units[at] += text
+}
+
+/** One file's needed module-level declarations, at their places. */
+export function sliceModule(
+  file: UserFile,
+  decisions: ReadonlyMap<Declaration, Decision>,
+  header: string,
+  hooks: boolean,
+): string {
+  const keep: Range[] = []
+  const blank: Range[] = []
+  const commas: number[] = []
+  const statements = new Map<number, Declaration[]>()
+  const exported: string[] = []
+  const values: string[] = []
+  for (const [declaration, decision] of decisions) {
+    if (decision === 'value') {
+      values.push(...declaration.names)
+      continue
+    }
+    exported.push(...declaration.names)
+    if (declaration.statement) {
+      const list = statements.get(declaration.statement.start) ?? []
+      statements.set(declaration.statement.start, [...list, declaration])
+    } else {
+      keep.push([declaration.start, declaration.end])
+      blank.push(...declaration.blank)
+    }
+  }
+  for (const list of statements.values()) {
+    list.sort((a, b) => a.start - b.start)
+    keep.push(list[0]!.statement!.keyword)
+    for (const [index, declaration] of list.entries()) {
+      keep.push([declaration.start, declaration.end])
+      blank.push(...declaration.blank)
+      if (index > 0) commas.push(list[index - 1]!.end)
+    }
+    commas.push(-list.at(-1)!.end)
+  }
+  for (const fn of file.analysis.functions) blank.push(...fn.blank)
+  const units = blankExcept(file.text, keep, blank)
+  for (const at of commas) {
+    if (at >= 0) units[at] = ','
+    else if (-at >= units.length) units.push(';')
+    else if (/[\s;]/.test(units[-at]!)) units[-at] = /[\n\r]/.test(units[-at]!) ? `;${units[-at]}` : ';'
+  }
+  if (hooks) for (const range of keep) classHooks(units, file, range)
+  const names = [...new Set([...exported, ...values])].sort()
+  values.sort()
+  return [
+    `${header}${values.length > 0 ? `let ${values.join(',')};` : ''}`,
+    units.join(''),
+    `;export{${names.join(',')}};export const $farcallSet=(v)=>{${values.map((n) => `${n}=v.${n};`).join('')}}`,
+  ].join('\n')
+}
+
+/** One function or class that stands in another function: a factory, so that each copy has its own variables. */
+export function sliceClosure(file: UserFile, index: number, header: string, hooks: boolean): string {
+  const node = file.analysis.functions[index]!
+  const blank = file.analysis.functions
+    .filter((f) => f.start >= node.start && f.end <= node.end)
+    .flatMap((f) => f.blank)
+  const units = blankExcept(file.text, [[node.start, node.end]], blank)
+  if (hooks) classHooks(units, file, [node.start, node.end])
+  const names = node.captures.map((c) => c.name)
+  const variables = node.captures.map((c) => (c.literal === undefined ? c.name : `${c.name}=${c.literal}`))
+  const method = node.kind === 'method'
+  const set = names.map((n) => `if(${JSON.stringify(n)} in v)${n}=v.${n};`).join('')
+  const property = /^[\w$]+$/.test(node.name) ? `.${node.name}` : `[${JSON.stringify(node.name)}]`
+  return [
+    `${header}export const $farcallMake=()=>{${names.length > 0 ? `let ${variables.join(',')};` : ''}const $farcallFn=(${method ? '{' : ''}`,
+    units.join(''),
+    // a class keeps the name that its own `static name` may give it
+    `${method ? `}${'\n'})${property}` : ')'};${
+      node.kind === 'class'
+        ? ''
+        : `Object.defineProperty($farcallFn,"name",{value:${JSON.stringify(node.name)},configurable:true});`
+    }return[$farcallFn,(v)=>{${set}}]}`,
+  ].join('\n')
+}

@@ -1,0 +1,468 @@
+import { types } from 'node:util'
+import { encode } from '../codec/codec.ts'
+import type { Reference } from '../codec/types.ts'
+import { CaptureError } from '../core/errors.ts'
+import type { FunctionNode } from './analysis.ts'
+import { makeBundle } from './bundle.ts'
+import { builtinId, Graph, isNative, nodeOf, quote } from './graph.ts'
+import { inspectFunction, privatesOf } from './inspect.ts'
+import { locate, locateByInspector, type Place } from './locate.ts'
+import { placeName, positionOf, sourceMissing } from './sources.ts'
+import type { Bundle, CallSite, CaptureOptions, Snapshot } from './types.ts'
+
+/** Where functions stand does not change: found once, for the life of the function. */
+const places = new WeakMap<Function, Place>()
+const lost = new WeakSet<Function>()
+
+export interface SnapshotOptions extends CaptureOptions {
+  /** The oldest Node that the bundle must run on, as esbuild says it. Default 'node16'. */
+  target?: string
+}
+
+/** Finds the function's source ahead of the first call, so that the call itself is quick. Never throws. */
+export function prepare(fn: Function, site: CallSite, options: SnapshotOptions = {}): void {
+  try {
+    placeOf(fn, site, options)
+  } catch {
+    // the call says it, with a stack that leads there
+  }
+}
+
+function placeOf(fn: Function, site: CallSite, options: SnapshotOptions): Place {
+  let place = places.get(fn)
+  if (!place) {
+    if (isNative(fn)) {
+      const bound = fn.name.startsWith('bound ')
+      throw new CaptureError(
+        'CAPTURE_REFUSED',
+        `the function ${fn.name || '(anonymous)'} cannot travel: it is ${bound ? 'bound' : 'native code'}`,
+        {
+          hint: bound
+            ? 'give the function itself, and what it is bound to as an argument'
+            : 'call it inside a function of your own',
+        },
+      )
+    }
+    place = locate(fn, site, options)
+    if (!place) throw sourceMissing(fn.name)
+    places.set(fn, place)
+  }
+  return place
+}
+
+/**
+ * Takes the function as it is now: its code, and the values of the variables that it captured.
+ *
+ * @param site `new Error().stack` where cluster() was called
+ * @throws CaptureError CAPTURE_REFUSED for what cannot travel, CAPTURE_SOURCE_MISSING without a source
+ * @example const shot = snapshot(fn, stack); const args = shot.encode([1, 2], 'call'); (await shot.bundle()).code
+ */
+export function snapshot(fn: Function, site: CallSite, options: SnapshotOptions = {}): Snapshot {
+  const place = placeOf(fn, site, options)
+  return new Taking(fn, place, options)
+}
+
+class Taking implements Snapshot {
+  readonly name: string
+  readonly file: string
+  readonly line: number
+  private readonly graph: Graph
+  private readonly main: Place
+  private readonly options: SnapshotOptions
+  private readonly env: Record<string, unknown>
+  private readonly entry: string
+  private encoded: Uint8Array | undefined
+  private encodedParts = -1
+  private frozen: string | undefined
+  private made: Promise<Bundle> | undefined
+  private readonly found = new Map<object, Reference>()
+
+  constructor(fn: Function, main: Place, options: SnapshotOptions) {
+    const node = nodeOf(main)
+    this.options = options
+    this.main = main
+    this.name = fn.name || node.name || 'anonymous'
+    this.file = main.file.path
+    this.line = positionOf(main.file.text, node.start).line
+    this.graph = new Graph(places, options.cacheDir)
+    const scopes = this.graph.scopesOf(fn, main.file)
+    const writes = node.captures.find((c) => c.writes !== undefined)
+    if (writes)
+      this.refuse(
+        main,
+        writes.writes!,
+        `assigns to '${writes.name}' outside of it: the change would stay on the node`,
+        `return the value, and assign it here`,
+      )
+    if (node.kind === 'method' && node.owner !== undefined) {
+      this.entry = this.methodEntry(node)
+      this.env = {}
+    } else {
+      this.checkLexical(main, node)
+      if (node.declared !== undefined) {
+        this.graph.need(main.file, [node.declared])
+        this.entry = `import{${node.declared} as $main}from${quote(`farcall-slice:${main.file.id}`)};`
+        this.env = {}
+      } else {
+        const id = this.graph.addClosure(main)
+        this.entry = `import{$farcallMake}from${quote(`farcall-closure:${id}`)};const[$main,$env]=$farcallMake();`
+        this.env = this.envOf(main, scopes)
+      }
+    }
+    this.values()
+  }
+
+  private methodEntry(node: FunctionNode): string {
+    const { file } = this.main
+    const owner = file.analysis.functions[node.owner!]!
+    if (node.isPrivate || node.name === '')
+      this.refuse(
+        this.main,
+        node.start,
+        `has no name that finds it from outside`,
+        'give the method a plain name',
+      )
+    if (owner.declared === undefined)
+      this.refuse(
+        this.main,
+        node.start,
+        `belongs to a class inside a function`,
+        'declare the class at the top level of the file',
+      )
+    this.graph.need(file, [owner.declared!])
+    const from = node.isStatic ? '$class' : '$class.prototype'
+    return `import{${owner.declared} as $class}from${quote(`farcall-slice:${file.id}`)};const $main=${from}[${quote(node.name)}];`
+  }
+
+  private checkLexical(place: Place, node: FunctionNode): void {
+    if (!node.lexical) return
+    const { what, at } = node.lexical
+    this.refuse(
+      place,
+      at,
+      `uses '${what}' of what is around it, which cannot travel`,
+      what === 'this'
+        ? 'keep what it needs in a constant: const self = this'
+        : 'give what it needs as an argument',
+    )
+  }
+
+  private refuse(place: Place, at: number, why: string, hint: string): never {
+    const name = nodeOf(place).name || 'the function'
+    throw new CaptureError('CAPTURE_REFUSED', `${placeName(place.file, at)} ${name} ${why}`, { hint })
+  }
+
+  /** The captured variables' values, by name, as they are now. */
+  private envOf(place: Place, scopes: ReturnType<Graph['scopesOf']>): Record<string, unknown> {
+    const env: Record<string, unknown> = {}
+    for (const capture of nodeOf(place).captures) {
+      const scope = scopes.find((s) => s.description !== 'Global' && Object.hasOwn(s.object, capture.name))
+      if (!scope) {
+        if (capture.literal !== undefined) continue
+        this.refuse(
+          place,
+          capture.at,
+          `captured '${capture.name}', whose value cannot be read`,
+          'give it as an argument',
+        )
+      }
+      const value = scope!.object[capture.name]
+      env[capture.name] = value
+      if (typeof value === 'function' && capture.fn !== undefined)
+        places.set(value, { file: place.file, fn: capture.fn })
+    }
+    return env
+  }
+
+  values(): Uint8Array {
+    const count = this.valueCount()
+    if (this.encoded && this.encodedParts === count) return this.encoded
+    // walking the values may bring further modules, with values of their own
+    for (let before = -1; before !== this.valueCount(); ) {
+      before = this.valueCount()
+      const modules: Record<string, unknown> = {}
+      for (const part of this.graph.parts.values())
+        if (Object.keys(part.values).length > 0) modules[part.file.id] = part.values
+      this.encoded = this.encodeWith({ env: this.env, modules }, captured)
+    }
+    this.encodedParts = this.valueCount()
+    return this.encoded!
+  }
+
+  private valueCount(): number {
+    let count = 0
+    for (const part of this.graph.parts.values()) count += Object.keys(part.values).length
+    return count
+  }
+
+  encode(value: unknown, root: string): Uint8Array {
+    const bytes = this.encodeWith(value, root)
+    if (this.frozen !== undefined && this.shape() !== this.frozen)
+      throw new CaptureError(
+        'CAPTURE_REFUSED',
+        `${root}: it holds a function or class that the bundle, already made, does not have`,
+        {
+          hint: 'give functions and class instances of one kind in all items, or capture them',
+        },
+      )
+    return bytes
+  }
+
+  private shape(): string {
+    const parts = [...this.graph.parts.values()].map(
+      (p) => `${p.file.id}:${p.decisions.size}:${p.imports.size}`,
+    )
+    return `${parts.join()}|${[...this.graph.closures.keys()].join()}`
+  }
+
+  private encodeWith(value: unknown, root: string): Uint8Array {
+    try {
+      return encode(value, { root, reference: (object) => this.reference(object) })
+    } catch (error) {
+      throw root === captured ? this.atCapture(error) : error
+    }
+  }
+
+  /** "captured.env.socket: why" becomes "study.ts:26:17 captured 'socket': why". */
+  private atCapture(error: unknown): unknown {
+    if (!(error instanceof CaptureError) || error.code !== 'VALUE_REFUSED') return error
+    const [first = ''] = error.message.split('\n')
+    const match = /^captured\.(?:env|modules(?:\.[\w$]+|\["[^"]*"\]))\.([\p{ID_Continue}$]+)(.*)$/u.exec(
+      first,
+    )
+    const options = { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) }
+    if (!match) return new CaptureError('CAPTURE_REFUSED', first, options)
+    const [, name, rest] = match
+    const use = nodeOf(this.main).captures.find((c) => c.name === name)
+    const at = placeName(this.main.file, use?.at ?? nodeOf(this.main).start)
+    return new CaptureError('CAPTURE_REFUSED', `${at} captured '${name}'${rest}`, options)
+  }
+
+  /** How a function or class instance found in a value travels; undefined: it does not. */
+  private reference(object: object): Reference | undefined {
+    if (typeof object === 'function') {
+      const known = this.found.get(object)
+      const made = known ?? this.functionReference(object as Function)
+      if (made) this.found.set(object, made)
+      return made
+    }
+    if (types.isProxy(object)) return undefined
+    const type: unknown = Object.getPrototypeOf(object)?.constructor
+    if (typeof type !== 'function' || isNative(type)) return undefined
+    const place = this.find(type)
+    if (!place) return undefined
+    const node = nodeOf(place)
+    if (node.kind !== 'class' || node.declared === undefined) return undefined
+    this.graph.need(place.file, [node.declared])
+    const fields: Record<PropertyKey, unknown> = {}
+    for (const key of Reflect.ownKeys(object)) {
+      const descriptor = Object.getOwnPropertyDescriptor(object, key)!
+      fields[key] = 'value' in descriptor ? descriptor.value : Reflect.get(object, key)
+    }
+    const privates = this.privatesOf(object, type, place)
+    return {
+      kind: 'instance',
+      id: `${place.file.id}:${node.declared}`,
+      fields,
+      ...(privates ? { privates } : {}),
+    }
+  }
+
+  private privatesOf(object: object, type: Function, place: Place): Record<string, unknown> | undefined {
+    const wanted = new Set<string>()
+    for (let at: unknown = type; typeof at === 'function' && !isNative(at); at = Object.getPrototypeOf(at)) {
+      const where = at === type ? place : this.find(at)
+      for (const name of where ? (nodeOf(where).privateNames ?? []) : []) {
+        if (wanted.has(name))
+          throw new CaptureError(
+            'CAPTURE_REFUSED',
+            `${placeName(place.file, nodeOf(place).start)} ${type.name} and a class that it extends both have ${name}`,
+            { hint: 'rename one of them' },
+          )
+        wanted.add(name)
+      }
+    }
+    if (wanted.size === 0) return undefined
+    const read = privatesOf(object)
+    const result: Record<string, unknown> = {}
+    for (const name of wanted) {
+      if (Object.hasOwn(read, name)) result[name] = read[name]
+      else {
+        const lowered = loweredPrivate(object, type, name)
+        if (!lowered)
+          throw new CaptureError('CAPTURE_REFUSED', `${name} of a ${type.name} cannot be read`, {
+            hint: 'compile for ES2022 or later',
+          })
+        result[name] = lowered.value
+      }
+    }
+    return result
+  }
+
+  private functionReference(fn: Function): Reference | undefined {
+    const builtin = builtinId(fn)
+    if (builtin) return { kind: 'function', id: builtin }
+    const meta = Reflect.get(fn, Symbol.for('farcall.meta')) as { fn?: Function; site?: string } | undefined
+    if (typeof meta?.fn === 'function') {
+      if (meta.site) placeOf(meta.fn, meta.site, this.options)
+      return { kind: 'instance', id: 'remote', fields: { fn: meta.fn } }
+    }
+    if (isNative(fn)) return undefined
+    const place = this.find(fn)
+    if (!place) return undefined
+    const node = nodeOf(place)
+    if (node.declared !== undefined) {
+      this.graph.need(place.file, [node.declared])
+      return { kind: 'function', id: `${place.file.id}:${node.declared}` }
+    }
+    if (node.kind === 'getter' || node.kind === 'setter' || node.owner !== undefined) return undefined
+    this.checkLexical(place, node)
+    const early = node.captures.find((c) => c.early)
+    if (early && node.kind === 'class')
+      this.refuse(
+        place,
+        early.at,
+        `needs '${early.name}' of the function around it while it is defined`,
+        'declare the class at the top level of the file',
+      )
+    const scopes = this.graph.scopesOf(fn, place.file)
+    const id = this.graph.addClosure(place)
+    this.checkShared(place, node)
+    const own: Record<string, unknown> = {}
+    for (const [key, value] of Object.entries(fn)) own[key] = value
+    return { kind: 'instance', id: `#${id}`, fields: this.envOf(place, scopes), privates: own }
+  }
+
+  /** A variable that two travelling closures have and one changes would be two variables on the node. */
+  private checkShared(place: Place, node: FunctionNode): void {
+    for (const other of this.graph.closures.values()) {
+      if (other.file !== place.file || other.fn === place.fn) continue
+      for (const mine of node.captures) {
+        const theirs = nodeOf(other).captures.find((c) => c.declaration === mine.declaration)
+        if (!theirs || (mine.writes === undefined && theirs.writes === undefined)) continue
+        this.refuse(
+          place,
+          mine.writes ?? mine.at,
+          `shares '${mine.name}' with another function that travels, and one of them assigns to it`,
+          'keep it in an object: const state = { … }',
+        )
+      }
+    }
+  }
+
+  private find(fn: Function): Place | undefined {
+    const known = places.get(fn)
+    if (known || lost.has(fn)) return known
+    for (const part of this.graph.parts.values()) {
+      const declaration = part.file.analysis.declarations.find(
+        (d) => d.fn !== undefined && d.names[0] === fn.name,
+      )
+      if (!declaration || declaration.reassigned || this.graph.lookup(part, fn.name)?.value !== fn) continue
+      const place = { file: part.file, fn: declaration.fn! }
+      places.set(fn, place)
+      return place
+    }
+    const place = locateByInspector(fn, this.options)
+    if (!place || place.file.path.includes('/node_modules/')) {
+      lost.add(fn)
+      return undefined
+    }
+    places.set(fn, place)
+    return place
+  }
+
+  bundle(): Promise<Bundle> {
+    if (!this.made) {
+      this.values()
+      this.frozen = this.shape()
+      const modules = this.graph.emit()
+      this.made = makeBundle({
+        modules: [{ id: 'farcall-entry:entry', text: this.entryText() }, ...modules],
+        root: this.main.file.root,
+        target: this.options.target ?? 'node16',
+        cacheDir: this.options.cacheDir,
+      })
+    }
+    return this.made
+  }
+
+  private entryText(): string {
+    const parts = [...this.graph.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
+    const lines = [
+      'import{blank,fill,own,global}from"farcall-support:support";import{cluster as $cluster}from"farcall";',
+      this.entry,
+    ]
+    const refs: string[] = []
+    const sets: string[] = []
+    for (const [index, part] of parts.entries()) {
+      lines.push(`import*as $m${index} from${quote(`farcall-slice:${part.file.id}`)};`)
+      sets.push(`$m${index}.$farcallSet(v.modules[${quote(part.file.id)}]||{});`)
+      for (const [declaration, decision] of part.decisions)
+        if (decision === 'source' && declaration.fn !== undefined)
+          refs.push(
+            `${quote(`${part.file.id}:${declaration.names[0]}`)}:()=>$m${index}.${declaration.names[0]}`,
+          )
+    }
+    const makes: string[] = []
+    for (const [index, id] of [...this.graph.closures.keys()].sort().entries()) {
+      lines.push(`import{$farcallMake as $f${index}}from${quote(`farcall-closure:${id}`)};`)
+      makes.push(`${quote(`#${id}`)}:()=>$f${index}()`)
+    }
+    refs.sort()
+    lines.push(`
+const refs={${refs.join(',')}};
+const makes={${makes.join(',')}};
+let names;
+const unknown=(id)=>{throw new Error("this bundle has no "+id)};
+export const setValues=(v)=>{${sets.join('')}${this.entry.includes('$env') ? '$env(v.env);' : ''}};
+export const resolve=(id)=>{
+  if(Object.prototype.hasOwnProperty.call(refs,id))return refs[id]();
+  if(id.startsWith("g:"))return global(id.slice(2));
+  if(id.startsWith("b:")){const at=id.lastIndexOf(":");return require(id.slice(2,at))[id.slice(at+1)]}
+  return unknown(id)
+};
+export const identify=(fn)=>{
+  if(!names){names=new Map();for(const id of Object.keys(refs))names.set(refs[id](),id)}
+  return names.get(fn)
+};
+export const instantiate=(id)=>{
+  if(id==="remote"){let inner;const object=$cluster(function(...args){return inner.apply(this,args)});return{object,fill(fields){inner=fields.fn}}}
+  if(Object.prototype.hasOwnProperty.call(makes,id)){const made=makes[id]();return{object:made[0],fill(fields,properties){made[1](fields);own(made[0],properties)}}}
+  const type=Object.prototype.hasOwnProperty.call(refs,id)?refs[id]():unknown(id);
+  const object=blank(type);
+  return{object,fill(fields,privates){fill(type,object,fields,privates)}}
+};
+export{$main as main};`)
+    return lines.join('')
+  }
+
+  classes(): ReadonlyMap<string, Function> {
+    const classes = new Map<string, Function>()
+    for (const part of this.graph.parts.values())
+      for (const [declaration, decision] of part.decisions) {
+        if (decision !== 'source' || declaration.fn === undefined) continue
+        if (part.file.analysis.functions[declaration.fn]!.kind !== 'class') continue
+        const name = declaration.names[0]!
+        const value = this.graph.lookup(part, name)?.value
+        if (typeof value === 'function') classes.set(`${part.file.id}:${name}`, value)
+      }
+    return classes
+  }
+}
+
+const captured = 'captured'
+
+/** Compilers for older targets keep #x in a WeakMap beside the class: _x, _x2, _Class_x. */
+function loweredPrivate(object: object, type: Function, name: string): { value: unknown } | undefined {
+  const plain = name.slice(1)
+  const pattern = new RegExp(`^_(?:${type.name}_)?${plain.replace(/\$/g, '\\$')}\\d*$`)
+  const holders: Function[] = [type]
+  for (const member of Object.values(Object.getOwnPropertyDescriptors(type.prototype as object)))
+    if (typeof member.value === 'function') holders.push(member.value)
+  for (const holder of holders)
+    for (const { object: scope } of inspectFunction(holder).scopes)
+      for (const [key, value] of Object.entries(scope))
+        if (pattern.test(key) && types.isWeakMap(value) && value.has(object))
+          return { value: value.get(object) }
+  return undefined
+}

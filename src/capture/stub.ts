@@ -1,0 +1,104 @@
+/**
+ * What `import … from 'farcall'` gives inside a bundle: a decorated function that calls another one runs it
+ * inline. Runs on Node 16.
+ */
+export const stub = `
+const refuse = (what) => {
+  throw Object.assign(new Error(what + " was called inside a job\\n  hint: submit from the program that runs outside; inside a job a remote function runs inline"),
+    { name: "FarcallError", code: "CALLED_IN_JOB" })
+}
+const collect = async (items) => {
+  const all = []
+  for await (const item of items) all.push(item)
+  return all
+}
+const wrap = (fn) => {
+  const call = function (...args) { return fn.apply(this, args) }
+  Object.defineProperty(call, "name", { value: fn.name, configurable: true })
+  Object.defineProperty(call, "length", { value: fn.length, configurable: true })
+  const inline = {
+    map: async (items) => { const out = []; for (const item of await collect(items)) out.push(await fn(item)); return out },
+    starmap: async (lists) => { const out = []; for (const list of await collect(lists)) out.push(await fn(...list)); return out },
+    local: (...args) => fn(...args),
+    with: () => call,
+    script: () => refuse("script()"),
+  }
+  for (const key of Object.keys(inline)) Object.defineProperty(call, key, { value: inline[key] })
+  return call
+}
+const decorator = (target, key, descriptor) => {
+  if (typeof target === "function" && key === undefined) return wrap(target)
+  return key !== null && typeof key === "object" ? undefined : descriptor
+}
+export const cluster = (options, fn) => typeof options === "function" ? wrap(options) : fn !== undefined ? wrap(fn) : decorator
+cluster.as = () => cluster
+export const remote = (target, key) => {
+  if (key === undefined) return typeof target === "function" && !target.map ? wrap(target) : target
+  return wrap(target[key].bind(target))
+}
+export const configure = () => {}
+export const getConfig = () => ({ profiles: {} })
+export const defineConfig = (config) => config
+export const currentTask = () => globalThis[Symbol.for("farcall.task")]
+export const range = (a, b, step) => {
+  const [from, to] = b === undefined ? [0, a] : [a, b]
+  const by = step === undefined ? 1 : step
+  const out = []
+  for (let i = 0; by > 0 ? from + i * by < to : by < 0 && from + i * by > to; i++) out.push(from + i * by)
+  return out
+}
+export const gather = (jobs) => Promise.all(jobs)
+export const share = (value) => value
+export const localMap = async (items, fn) => { const out = []; for (const item of await collect(items)) out.push(await fn(item)); return out }
+export const connect = () => refuse("connect()")
+export const attach = () => refuse("attach()")
+export class FarcallError extends Error {
+  constructor(code, message, options = {}) {
+    super(message)
+    this.name = new.target.name
+    this.code = code
+    this.hint = options.hint
+    this.transient = options.transient === true
+  }
+}
+export class ConfigError extends FarcallError {}
+export class CaptureError extends FarcallError {}
+export class TransportError extends FarcallError {}
+export class SubmitError extends FarcallError {}
+export class ResultError extends FarcallError {}
+export class JobFailedError extends FarcallError {}
+export class JobCanceledError extends FarcallError {}
+export default { cluster, remote, configure, getConfig, defineConfig, currentTask, range, gather, share, localMap, connect, attach }
+`
+
+/** Shared by every emitted module: how a class is filled without its constructor. */
+export const support = `
+export const $farcallPrivates = new Map()
+export function $farcallBlank() {}
+// stands for every argument of a constructor that is entered only to install #private fields
+const anything = new Proxy(function () {}, {
+  get: (target, key) => key === Symbol.iterator ? function* () {} : key === Symbol.toPrimitive ? () => 0 : anything,
+  apply: () => anything,
+  construct: () => anything,
+})
+const chain = (type) => { const all = []; for (let c = type; typeof c === "function" && c !== Function.prototype; c = Object.getPrototypeOf(c)) all.push(c); return all }
+export const blank = (type) => {
+  if (!chain(type).some((c) => $farcallPrivates.has(c))) return Object.create(type.prototype)
+  $farcallBlank.prototype = type.prototype
+  const object = Reflect.construct(type, new Array(16).fill(anything), $farcallBlank)
+  for (const key of Reflect.ownKeys(object)) delete object[key]
+  return object
+}
+const define = (object, fields) => {
+  for (const key of Reflect.ownKeys(fields))
+    Object.defineProperty(object, key, { value: fields[key], writable: true, enumerable: true, configurable: true })
+}
+export const fill = (type, object, fields, privates) => {
+  const revive = type[Symbol.for("farcall.revive")]
+  if (typeof revive === "function") return void revive.call(type, object, fields)
+  define(object, fields)
+  if (privates) for (const c of chain(type)) { const hooks = $farcallPrivates.get(c); if (hooks) hooks.set(object, privates) }
+}
+export const own = (fn, properties) => { if (properties) define(fn, properties) }
+export const global = (path) => path.split(".").reduce((at, key) => at[key], globalThis)
+`
