@@ -47,7 +47,9 @@ export class TrackedJob {
     const absent: number[] = []
     for (const member of this.open()) {
       const status = entry && memberStatus(entry, member)
-      if (!status || isFinal(status.state)) {
+      // Slurm shows a canceled job as completing until KillWait is over; it will leave no other end.
+      const goingByUs = status?.reason === 'completing' && this.canceled.has(member)
+      if (!status || goingByUs || isFinal(status.state)) {
         absent.push(member)
         continue
       }

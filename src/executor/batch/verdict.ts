@@ -45,7 +45,7 @@ function withEnd(end: MemberEnd, evidence: Evidence): JobStatus | undefined {
 
 function withoutEnd(evidence: Evidence): JobStatus | undefined {
   const { accounting, waitedMs, graceMs } = evidence
-  if (evidence.canceledByUs && waitedMs >= Math.min(courtesyMs, graceMs))
+  if (evidence.canceledByUs && waitedMs >= Math.min(1_000, graceMs))
     return { ...accounting, state: 'CANCELED', reason: 'by-user' }
   if (accounting && !isFinal(accounting.state)) return undefined
   if (accounting && accounting.state !== 'COMPLETED') {

@@ -33,6 +33,7 @@ const lookPlan = [
 const waitMs = 2_000
 /** The first question to the scheduler after a submission: long enough for it to know the job. */
 const firstQueryMs = 2_000
+const askSoonMs = 300
 
 /**
  * Two clocks over all jobs of one place. Files: notices of members that ended. Scheduler: where jobs stand, and
@@ -86,6 +87,14 @@ export class Watcher {
   adopt(job: TrackedJob, ends: readonly MemberEnd[]): void {
     this.add(job)
     for (const end of ends) if (!job.ended.has(end.member)) this.#ask(job, end.member, end, false)
+  }
+
+  /** Something happened that the queue will tell of: ask it soon. */
+  askSoon(): void {
+    this.#nextQuery = Math.min(this.#nextQuery, this.#clock.now() + askSoonMs)
+    this.#wake.abort()
+    this.#wake = new AbortController()
+    void this.#watchQueue()
   }
 
   forget(id: JobId): void {
@@ -289,7 +298,7 @@ export class Watcher {
   async #askQueue(nativeIds: string[]): Promise<{ time: number; snapshot: QueueSnapshot }> {
     const query = this.#scheduler.query(nativeIds)
     const goodFor = Math.max(1, Math.floor(this.#settings.queryIntervalMs / 1000) - 1)
-    const asking = this.#active.some((job) => job.questions.size > 0)
+    const asking = this.#active.some((job) => job.questions.size > 0 || job.canceled.size > 0)
     const shared = ['sh', '-c', sharedQueryScript, 'farcall', this.#workdir, this.#answerName(query.argv)]
     const result = await this.#transport.exec({
       argv: [...shared, asking || !this.#sharable(query.argv) ? '0' : String(goodFor), ...query.argv],

@@ -1,0 +1,56 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { attach, close, cluster, configure, type Job } from '../../src/index.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'farcall-call-'))
+const offset = 100
+const table = { a: 1, b: 2 }
+
+function helper(x: number): number {
+  return x * 2 + offset
+}
+
+beforeAll(() => {
+  configure({
+    profiles: { here: { scheduler: 'direct', workdir: `${folder}/work`, queryInterval: '1s' } },
+    defaultProfile: 'here',
+  })
+})
+afterAll(async () => {
+  await close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe('a call', () => {
+  it('runs in another process and gives back its value', async () => {
+    const k = 7
+    const f = cluster((x: number) => ({ value: helper(x) + k + table.b, pid: process.pid }))
+    const { value, pid } = await f(1)
+    expect(value).toBe(111)
+    expect(pid).not.toBe(process.pid)
+  })
+
+  it('maps items in order', async () => {
+    const square = cluster((n: number) => n * n)
+    expect(await square.map([1, 2, 3, 4, 5])).toEqual([1, 4, 9, 16, 25])
+  })
+
+  it('throws what the function threw, with its line here', async () => {
+    const bad = cluster((n: number) => {
+      throw new RangeError(`bad ${n}`)
+    })
+    const error = await bad(3).catch((e: unknown) => e)
+    expect(error).toBeInstanceOf(RangeError)
+    expect((error as Error).stack).toMatch(/call\.local\.test\.ts:4\d:\d+/)
+  })
+
+  it('makes one submission of calls made together', async () => {
+    const f = cluster((n: number) => n + 1)
+    const jobs: Job<number>[] = [1, 2, 3].map((n) => f(n))
+    expect(await Promise.all(jobs)).toEqual([2, 3, 4])
+    expect(new Set(jobs.map((job) => job.nativeId)).size).toBe(1)
+    expect(jobs.map((job) => job.id)).toEqual([0, 1, 2].map((k) => `${jobs[0]!.id.slice(0, 14)}[${k}]`))
+  })
+})
