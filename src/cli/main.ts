@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module'
+import { Command, CommanderError } from 'commander'
+import { configCommand } from './commands/config.ts'
+import { runCommand } from './commands/run.ts'
+import { exitCodes, report } from './report.ts'
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+
+/** What a command leaves to be done outside of our error handling: the user's program. */
+let program: (() => Promise<void>) | undefined
+const leave = (run: () => Promise<void>) => {
+  program = run
+}
+
+const cli = new Command('farcall')
+  .description('Run TypeScript functions on a cluster.')
+  .version(version)
+  .option('--verbose', 'print the stack of an error')
+  .enablePositionalOptions()
+  .showHelpAfterError('(farcall --help tells more)')
+  .exitOverride()
+  .addCommand(runCommand(leave))
+  .addCommand(configCommand())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  farcall run study.ts                  run a program; its decorated functions run on the cluster
+  farcall run --profile hpc study.ts -- --seed 42
+  farcall config show                   every setting, and where it comes from
+
+Exit codes: 0 done; 1 an error, told as "error CODE: …" (docs/errors/CODE.md explains it);
+2 a command line that cannot be understood; farcall run: the program's own.`,
+  )
+// exitOverride is not inherited by commands that are added.
+for (const command of [...cli.commands, ...cli.commands.flatMap(({ commands }) => commands)])
+  command.exitOverride().showHelpAfterError('(farcall --help tells more)')
+
+try {
+  await cli.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage
+  } else {
+    report(error, { verbose: cli.opts<{ verbose?: true }>().verbose ?? false })
+    process.exitCode = exitCodes.failure
+  }
+}
+await program?.()
