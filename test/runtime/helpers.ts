@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   copyFileSync,
@@ -21,6 +21,9 @@ import { type JobSpec, type MemberEnd, paths, protocolVersion } from '../../src/
 import { renderScript, type ScriptContext } from '../../src/scheduler/render.ts'
 
 const runtime: string = await buildRuntime()
+/** The node of the jobs: FARCALL_TEST_NODE runs these tests on an older one. */
+export const nodeProgram = process.env['FARCALL_TEST_NODE'] ?? process.execPath
+export const nodeVersion = execFileSync(nodeProgram, ['--version'], { encoding: 'utf8' }).trim()
 const id = 'fabcdefghijklm'
 const client = 'client-1'
 
@@ -136,7 +139,7 @@ export function makeJob(options: JobOptions = {}): Job {
     memberVariable: '',
     memberBase: 0,
     restartCount: '0',
-    environment: { node: process.execPath },
+    environment: { node: nodeProgram },
     ...options.script,
   })
   writeFileSync(join(folder, 'job.sh'), script)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { finished, isRunning, makeJob, shells, until } from './helpers.ts'
+import { finished, isRunning, makeJob, nodeProgram, shells, until } from './helpers.ts'
 
 describe.each(shells)('job.sh in %s %s', (...shell) => {
   const words = shell.filter((word): word is string => typeof word === 'string')
@@ -63,7 +63,7 @@ describe.each(shells)('job.sh in %s %s', (...shell) => {
   it('tells of setup lines that leave the script', async () => {
     const job = makeJob({
       shell: words,
-      script: { environment: { node: process.execPath, setup: ['echo "a \\"word\\"" >&2', 'exit 7'] } },
+      script: { environment: { node: nodeProgram, setup: ['echo "a \\"word\\"" >&2', 'exit 7'] } },
     })
     expect((await job.run()).code).toBe(7)
     expect(job.member(0).end).toMatchObject({
@@ -104,7 +104,7 @@ describe.each(shells)('job.sh in %s %s', (...shell) => {
           shell: words,
           body: 'return Object.fromEntries(args.map((name) => [name, process.env[name]]))',
           args: [Object.keys(variables)],
-          script: { environment: { node: process.execPath, variables, setup: ['COPY="$(printf x)"'] } },
+          script: { environment: { node: nodeProgram, variables, setup: ['COPY="$(printf x)"'] } },
         })
         const result = await job.run()
         expect(result).toEqual({ code: 0, stdout: '', stderr: '' })
@@ -165,7 +165,7 @@ describe('the node that is looked for', () => {
 
   it('is found on the PATH that setup lines make', async () => {
     const bin = toolbox()
-    const line = `export PATH='${join(process.execPath, '..')}':"$PATH"`
+    const line = `export PATH='${join(nodeProgram, '..')}':"$PATH"`
     const job = makeJob({ script: { environment: { variables: { PATH: bin }, setup: [line] } } })
     expect(await job.run()).toMatchObject({ code: 0 })
   })
@@ -202,7 +202,7 @@ describe('the node that is looked for', () => {
 })
 
 describe('modules', () => {
-  const node = process.execPath
+  const node = nodeProgram
 
   it('fail by name where there is no module command', async () => {
     const job = makeJob({ script: { environment: { node, modules: ['gcc/12; rm -rf $HOME'] } } })
