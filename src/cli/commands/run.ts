@@ -32,9 +32,8 @@ function prepare(name: string, args: readonly string[], profile: string | undefi
     if (profile !== undefined) process.env['FARCALL_PROFILE'] = profile
     // In this very process: the terminal's signals, stdin, the exit code and what is printed are the program's own.
     process.argv = [process.argv[0]!, file, ...args]
-    const { loaderUrl } = await import('../loader/register.ts')
-    // Worker threads and forked processes inherit these.
-    process.execArgv.push('--enable-source-maps', '--import', loaderUrl)
+    const { passOn } = await import('../loader/register.ts')
+    passOn()
     await import(pathToFileURL(file).href)
   }
 }

@@ -1,9 +1,21 @@
 // Given to Node by --import, or imported: from here on TypeScript files can be imported.
-import { register } from 'node:module'
+import { register, syncBuiltinESMExports } from 'node:module'
 import { extname } from 'node:path'
-
-export const loaderUrl = import.meta.url
+import workerThreads from 'node:worker_threads'
 
 register(new URL(`./hooks${extname(import.meta.url)}`, import.meta.url))
 // The stack then names the TypeScript line and column, from which a function is found.
 process.setSourceMapsEnabled(true)
+
+/** Lets forked processes and worker threads of this process run TypeScript too. */
+export function passOn(): void {
+  const flags = ['--enable-source-maps', '--import', import.meta.url]
+  process.execArgv.push(...flags)
+  // Forks look at process.execArgv when they start; threads only at how this process was started.
+  workerThreads.Worker = class extends workerThreads.Worker {
+    constructor(file: string | URL, options: workerThreads.WorkerOptions = {}) {
+      super(file, { execArgv: flags, ...options })
+    }
+  }
+  syncBuiltinESMExports()
+}
