@@ -18,6 +18,7 @@ export function hasExtraProperties(value: ArrayLike<unknown> & object): boolean 
     const text = inspect(value, { ...inspectOptions, showHidden: isArray })
     if (isArray ? /more items?, \[length\]: \d+ \]$/.test(text) : /more items? \]$/.test(text)) return false
   }
+  if (Object.getOwnPropertySymbols(value).length > 0) return true
   // Small ones, and a wording of inspect's that we do not know.
   return isArray
     ? Object.getOwnPropertyNames(value).length !== value.length + 1

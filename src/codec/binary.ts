@@ -34,8 +34,8 @@ export function binaryKind(value: object): string | undefined {
   return types.isArrayBuffer(value) ? 'ArrayBuffer' : undefined
 }
 
-/** [tag, kind, frame, byte offset, byte length]; the frame and offset are known once the walk has seen all views. */
-export type BinaryNode = ['B', string, number, number, number]
+/** [kind, frame, byte offset, byte length]; the frame and offset are known once the walk has seen all views. */
+export type BinaryNode = [string, number, number, number]
 
 interface View {
   readonly node: BinaryNode
@@ -55,7 +55,7 @@ export function collectBinary(): BinaryCollector {
     add(kind, value) {
       const buffer = (ArrayBuffer.isView(value) ? value.buffer : value) as ArrayBuffer
       const start = ArrayBuffer.isView(value) ? value.byteOffset : 0
-      const node: BinaryNode = ['B', kind, 0, start, value.byteLength]
+      const node: BinaryNode = [kind, 0, start, value.byteLength]
       const views = buffers.get(buffer)
       const view = { node, start, end: start + value.byteLength }
       if (views) views.push(view)
@@ -67,8 +67,8 @@ export function collectBinary(): BinaryCollector {
       for (const [buffer, views] of buffers)
         for (const [start, end, members] of extents(buffer, views)) {
           for (const { node } of members) {
-            node[2] = frames.length
-            node[3] -= start
+            node[1] = frames.length
+            node[2] -= start
           }
           frames.push(new Uint8Array(buffer, start, end - start))
         }
@@ -80,9 +80,9 @@ export function collectBinary(): BinaryCollector {
 /** The whole buffer, or the parts of it that views cover when that is less than half. */
 function extents(buffer: ArrayBuffer, views: View[]): [start: number, end: number, members: View[]][] {
   const whole: [number, number, View[]] = [0, buffer.byteLength, views]
-  if (views.some(({ node }) => node[1] === 'ArrayBuffer')) return [whole]
+  if (views.some(({ node }) => node[0] === 'ArrayBuffer')) return [whole]
   // Node's pool is shared by unrelated Buffers of the process, whose content must not travel along.
-  const pool = buffer.byteLength === Buffer.poolSize && views.every(({ node }) => node[1] === 'Buffer')
+  const pool = buffer.byteLength === Buffer.poolSize && views.every(({ node }) => node[0] === 'Buffer')
   // Starts are rounded down to 8, so that a Float64Array stays aligned in its part.
   const grain = pool ? 1 : 8
   views.sort((a, b) => a.start - b.start)

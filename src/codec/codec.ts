@@ -1,9 +1,14 @@
 /**
- * Values and errors <-> bytes, on both ends.
+ * Values and errors <-> bytes, on both ends: JSON with tags of our own, binary data beside it (wire.ts).
+ *
+ * Why not superjson for the tags: bundled it loads in 1.3 ms (2.2.6, Node 20.20), which would do, but it takes
+ * 27 times as long as v8.serialize for 100,000 small objects, where this takes about 3 (5 with a Date each), and it
+ * changes sparse arrays, invalid dates and null prototypes. v8.serialize is not readable from one Node to the next.
  */
 import { CaptureError } from '../core/errors.ts'
-import { named, unflatten } from './decode.ts'
-import { flatten } from './encode.ts'
+import { decodeTree, named } from './decode.ts'
+import { type Encoded, encodeTree } from './encode.ts'
+import { standIn } from './error-node.ts'
 import { safeStringify } from './stringify.ts'
 import type { DecodeOptions, EncodeOptions } from './types.ts'
 import { readWire, writeWire } from './wire.ts'
@@ -15,32 +20,27 @@ import { readWire, writeWire } from './wire.ts'
  * @example decode(encode(new Map([['a', 1n]]), { root: 'result' })) // Map(1) { 'a' => 1n }
  */
 export function encode(value: unknown, options: EncodeOptions): Uint8Array {
-  const { nodes, frames } = flatten(value, options, false)
-  return writeWire(stringify(nodes, options.root), frames)
+  return write(encodeTree(value, options, false), options.root)
 }
 
 /**
  * The bytes of what the user's function threw. It always arrives: properties that cannot travel are left out
- * and listed in its property Symbol.for('farcall.omitted').
+ * (undefined stands for them) and listed in the error's property Symbol.for('farcall.omitted').
  */
 export function encodeError(error: unknown, options: EncodeOptions): Uint8Array {
+  let why: string | undefined
   try {
-    const { nodes, frames, omitted } = flatten(error, options, true)
-    const first = nodes[1]
-    if (omitted.length > 0 && Array.isArray(first) && first[0] === 'E') first[1].omitted = omitted
-    return writeWire(stringify(nodes, options.root), frames)
+    const encoded = encodeTree(error, options, true)
+    why = encoded.omitted[0]
+    const facts = why === undefined ? undefined : rootError(encoded)
+    if (facts) Object.assign(facts, { omitted: encoded.omitted })
+    if (why === undefined || facts || !isNothing(encoded)) return write(encoded, options.root)
   } catch (failure) {
     // Too large, most likely: what it says still arrives.
-    const thrown = error instanceof Error ? error : new Error(String(error))
-    const facts = {
-      names: ['Error'],
-      name: cut(thrown.name),
-      message: cut(thrown.message),
-      stack: cut(thrown.stack),
-    }
-    const omitted = [`${options.root}: ${failure instanceof Error ? failure.message : String(failure)}`]
-    return writeWire(JSON.stringify([[1], ['E', { ...facts, omitted }, {}, {}]]), [])
+    why = failure instanceof Error ? failure.message : String(failure)
   }
+  const head = [{ $E: standIn(error, why) }]
+  return write({ head, plain: false, frames: [], omitted: [] }, options.root)
 }
 
 /**
@@ -51,21 +51,28 @@ export function encodeError(error: unknown, options: EncodeOptions): Uint8Array 
 export function decode(bytes: Uint8Array, options: DecodeOptions = {}): unknown {
   return named(() => {
     const { head, frames } = readWire(bytes)
-    return unflatten(head, frames, options)
+    return head.plain ? JSON.parse(head.text) : decodeTree(head.text, frames, options)
   })
 }
 
-function stringify(nodes: unknown[], root: string): string {
+function write({ head, plain, frames }: Encoded, root: string): Uint8Array {
+  let text: string
   try {
-    return safeStringify(nodes)
+    text = safeStringify(head)
   } catch (error) {
     throw new CaptureError('VALUE_REFUSED', `${root}: it is over 512 MB of text`, {
       hint: 'send numbers as typed arrays, or write a file',
       cause: error,
     })
   }
+  return writeWire({ text, plain }, frames)
 }
 
-function cut(text: unknown): string {
-  return typeof text === 'string' ? text.slice(0, 100_000) : ''
+function rootError({ head }: Encoded): object | undefined {
+  return Array.isArray(head) ? head[0]?.$E?.[0] : undefined
+}
+
+/** Whether the root itself was left out. */
+function isNothing({ head }: Encoded): boolean {
+  return Array.isArray(head) && (head[0]?.$O === 0 || head[0]?.$ === 'undefined')
 }

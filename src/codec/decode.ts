@@ -1,37 +1,50 @@
-/** A head and its frames -> the value: first every object empty, then their contents, so that cycles close. */
+/** A head and its frames -> the value: each object is made empty and then filled, so that cycles close. */
 import { FarcallError } from '../core/errors.ts'
 import { elementSizes } from './binary.ts'
 import { errorShell, fillError } from './error-node.ts'
 import type { DecodeOptions } from './types.ts'
-import { bigintSlot, corrupt } from './wire.ts'
+import { corrupt, maxDepth, specialWords } from './wire.ts'
 
-type Fill = (fields: Record<PropertyKey, unknown>, privates: Record<string, unknown>) => void
-const primitives: readonly unknown[] = [
-  undefined,
-  Number.NaN,
-  -0,
-  Number.POSITIVE_INFINITY,
-  Number.NEGATIVE_INFINITY,
-]
+interface Instance {
+  readonly fill: (fields: Record<PropertyKey, unknown>, privates: Record<string, unknown>) => void
+  fields: Record<string, unknown>
+  privates: Record<string, unknown>
+}
 
-export function unflatten(head: string, frames: readonly Uint8Array[], options: DecodeOptions): unknown {
-  const nodes: unknown = JSON.parse(head)
-  if (!Array.isArray(nodes) || nodes.length === 0) throw corrupt('its head is no table')
-  const values: unknown[] = new Array(nodes.length)
-  const fills = new Map<number, Fill>()
+export function decodeTree(head: string, frames: readonly Uint8Array[], options: DecodeOptions): unknown {
+  const roots: unknown = JSON.parse(head)
+  if (!Array.isArray(roots) || roots.length === 0) throw corrupt('its head is no list')
+  /** The objects met, in the order that the writer numbered them. */
+  const met: unknown[] = []
+  const deferred: unknown[] = []
+  const instances = new Map<object, Instance>()
   const buffers: (ArrayBuffer | undefined)[] = []
+  let depth = 0
 
+  /** The value that a slot stands for. */
   const read = (slot: unknown): unknown => {
     if (typeof slot !== 'object' || slot === null) return slot
-    if (Array.isArray(slot)) {
-      const code: unknown = slot[0]
-      if (typeof code === 'number' && Number.isInteger(code)) {
-        if (slot.length === 1 && code > 0 && code < nodes.length) return values[code]
-        if (slot.length === 1 && code < 0 && -code <= primitives.length) return primitives[-code - 1]
-        if (slot.length === 2 && code === bigintSlot) return readBigint(slot[1])
-      }
+    const tag = tagOf(slot)
+    if (tag === '$') {
+      const word = (slot as Record<string, unknown>)['$']
+      if (isCount(word) && word < met.length) return met[word]
+      if (specialWords.has(word)) return specialWords.get(word)
+      throw corrupt('a reference to an object that is not there')
     }
-    throw corrupt('a value in its head')
+    const content = tag && (slot as Record<string, unknown>)[tag]
+    if (tag === '$n') return readBigint(content)
+    if (tag === '$d') {
+      if (!isCount(content) || content === 0 || content > deferred.length)
+        throw corrupt('a reference to an object that is not there')
+      return deferred[content - 1]
+    }
+    if (depth > maxDepth) throw corrupt('it nests too deep')
+    const value = create(tag, content, slot)
+    met.push(value)
+    depth++
+    complete(tag, content, value)
+    depth--
+    return value
   }
 
   const frame = (index: unknown): ArrayBuffer => {
@@ -47,100 +60,114 @@ export function unflatten(head: string, frames: readonly Uint8Array[], options: 
     return buffer
   }
 
-  /** The object that a node stands for, empty where it holds others. */
-  const create = (node: unknown, id: number): unknown => {
-    if (typeof node !== 'object' || node === null) throw corrupt('an entry of its head')
-    if (!Array.isArray(node)) return node
-    const [tag, first, second, third, fourth] = node as unknown[]
+  /** The object of a tag, empty where it holds others. */
+  const create = (tag: string | undefined, content: unknown, slot: object): unknown => {
     switch (tag) {
-      case 'A':
-        return list(first)
-      case 'S':
-        return emptyArray(first, list(second).length / 2)
-      case 'N':
+      case undefined:
+        return slot
+      case '$o':
+        return record(content)
+      case '$S':
+        return emptyArray(list(content)[0], list(list(content)[1]).length / 2)
+      case '$N':
         return Object.create(null)
-      case 'D':
-        if (first !== null && typeof first !== 'number') throw corrupt('a date')
-        return new Date(first ?? Number.NaN)
-      case 'M':
+      case '$D':
+        if (content !== null && typeof content !== 'number') throw corrupt('a date')
+        return new Date(content ?? Number.NaN)
+      case '$M':
         return new Map()
-      case 'T':
+      case '$T':
         return new Set()
-      case 'R':
-        return new RegExp(text(first), text(second))
-      case 'P': {
-        const primitive = read(first)
+      case '$R':
+        return new RegExp(text(list(content)[0]), text(list(content)[1]))
+      case '$P': {
+        const primitive =
+          typeof content !== 'object' || ['$', '$n'].includes(tagOf(content ?? []) ?? '')
+            ? read(content)
+            : null
         if (primitive === null || primitive === undefined || typeof primitive === 'object')
           throw corrupt('a boxed primitive')
         return Object(primitive)
       }
-      case 'U':
-        return new URL(text(first))
-      case 'Q':
-        return new URLSearchParams(text(first))
-      case 'B':
-        return view(text(first), frame(second), third, fourth)
-      case 'E':
-        return errorShell(first, options)
-      case 'O':
+      case '$U':
+        return new URL(text(content))
+      case '$Q':
+        return new URLSearchParams(text(content))
+      case '$B': {
+        const [kind, index, offset, length] = list(content)
+        return view(text(kind), frame(index), offset, length)
+      }
+      case '$E':
+        return errorShell(list(content)[0], options)
+      case '$O':
         return undefined
-      case 'F':
+      case '$F':
         if (!options.resolve) throw corrupt('it holds a function, which has no meaning here')
-        return options.resolve(text(first))
-      case 'I': {
+        return options.resolve(text(content))
+      case '$I': {
         if (!options.instantiate) throw corrupt('it holds an instance of a class, which is not known here')
-        const { object, fill } = options.instantiate(text(first))
-        fills.set(id, fill)
+        const { object, fill } = options.instantiate(text(list(content)[0]))
+        instances.set(object, { fill, fields: {}, privates: {} })
         return object
       }
     }
-    throw corrupt('an entry of an unknown kind')
+    throw corrupt('an unknown tag')
   }
 
-  /** Fills what `create` made, now that all others exist. */
-  const complete = (node: object, value: unknown): void => {
-    if (!Array.isArray(node)) {
-      const object = value as Record<string, unknown>
-      // JSON.parse made every key an own property, `__proto__` too: assigning cannot reach a setter.
-      for (const key of Object.keys(object)) {
-        const slot = object[key]
-        if (typeof slot === 'object' && slot !== null) object[key] = read(slot)
-      }
-      return
-    }
-    const content: unknown = node[1]
-    switch (node[0]) {
-      case 'A': {
-        const items = value as unknown[]
-        for (let index = 0; index < items.length; index++) {
-          const slot = items[index]
-          if (typeof slot === 'object' && slot !== null) items[index] = read(slot)
+  /** Fills what `create` made. */
+  const complete = (tag: string | undefined, content: unknown, value: unknown): void => {
+    switch (tag) {
+      case undefined:
+      case '$o':
+        if (Array.isArray(value)) {
+          for (let index = 0; index < value.length; index++) {
+            const slot: unknown = value[index]
+            if (typeof slot === 'object' && slot !== null) value[index] = read(slot)
+          }
+        } else {
+          const object = value as Record<string, unknown>
+          // JSON.parse made every key an own property, `__proto__` too: assigning cannot reach a setter.
+          for (const key of Object.keys(object)) {
+            const slot = object[key]
+            if (typeof slot === 'object' && slot !== null) object[key] = read(slot)
+          }
         }
         return
-      }
-      case 'S':
-        fillSparse(value as unknown[], list(node[2]), node[3])
+      case '$S':
+        fillSparse(value as unknown[], list(list(content)[1]), list(content)[2])
         return
-      case 'N':
+      case '$N':
         for (const [key, slot] of Object.entries(record(content)))
           (value as Record<string, unknown>)[key] = read(slot)
         return
-      case 'M': {
+      case '$M': {
         const slots = list(content)
         if (slots.length % 2) throw corrupt('a Map')
-        for (let index = 0; index < slots.length; index += 2)
-          (value as Map<unknown, unknown>).set(read(slots[index]), read(slots[index + 1]))
+        for (let index = 0; index < slots.length; index += 2) {
+          const key = read(slots[index])
+          ;(value as Map<unknown, unknown>).set(key, read(slots[index + 1]))
+        }
         return
       }
-      case 'T':
+      case '$T':
         for (const slot of list(content)) (value as Set<unknown>).add(read(slot))
         return
-      case 'R':
-        ;(value as RegExp).lastIndex = read(node[3]) as number
+      case '$R':
+        ;(value as RegExp).lastIndex = read(list(content)[2]) as number
         return
-      case 'E':
-        fillError(value as Error, content, node[2], node[3], read)
+      case '$E':
+        fillError(value as Error, list(content)[0], list(content)[1], list(content)[2], read)
         return
+      case '$I': {
+        // Read here, since the order of reading numbers the objects; filled at the end.
+        const instance = instances.get(value as object)!
+        // Deferred ones are made before the rest and belong after what led to them.
+        instances.delete(value as object)
+        instances.set(value as object, instance)
+        instance.fields = readAll(list(content)[1])
+        instance.privates = readAll(list(content)[2])
+        return
+      }
     }
   }
 
@@ -164,14 +191,27 @@ export function unflatten(head: string, frames: readonly Uint8Array[], options: 
     return all
   }
 
-  for (let id = 1; id < nodes.length; id++) values[id] = create(nodes[id], id)
-  for (let id = 1; id < nodes.length; id++) complete(nodes[id] as object, values[id])
-  // What was written first holds what came later: the innermost are filled first.
-  for (const [id, fill] of [...fills].reverse()) {
-    const node = nodes[id] as unknown[]
-    fill(readAll(node[2]), readAll(node[3]))
-  }
-  return read(nodes[0])
+  const later = roots.slice(1).map((slot: unknown) => {
+    if (typeof slot !== 'object' || slot === null) throw corrupt('a deferred object')
+    const tag = tagOf(slot)
+    const content = tag && (slot as Record<string, unknown>)[tag]
+    const value = create(tag, content, slot)
+    deferred.push(value)
+    return { tag, content, value }
+  })
+  const root = read(roots[0])
+  for (const { tag, content, value } of later) complete(tag, content, value)
+  // What was made first holds what came later: the innermost are filled first.
+  for (const { fill, fields, privates } of [...instances.values()].reverse()) fill(fields, privates)
+  return root
+}
+
+/** The key of an object that has this one only, when it starts with $. */
+function tagOf(slot: object): string | undefined {
+  if (Array.isArray(slot)) return undefined
+  const keys = Object.keys(slot)
+  const first = keys[0]
+  return keys.length === 1 && first!.charCodeAt(0) === 36 ? first : undefined
 }
 
 /** Any failure that is not named yet means bytes that `encode` did not write. */

@@ -1,6 +1,6 @@
 /** Errors: what of them travels, and how the nearest class is found again. */
 import * as farcallErrors from '../core/errors.ts'
-import { classNames, errorClasses, isDomException } from './builtin.ts'
+import { classNames, errorClasses, isDomException, isError } from './builtin.ts'
 import type { Properties, Slot, Walk } from './encode.ts'
 import type { DecodeOptions } from './types.ts'
 import { corrupt } from './wire.ts'
@@ -21,23 +21,23 @@ export interface ErrorFacts {
   readonly brand?: string
   readonly omitted?: readonly string[]
 }
-type ErrorNode = ['E', ErrorFacts, hidden: Properties, own: Properties]
+export type ErrorNode = readonly [ErrorFacts, hidden: Properties, own: Properties]
 
-export function encodeErrorNode(error: Error, id: number, walk: Walk): ErrorNode {
+export function encodeErrorNode(error: Error, walk: Walk): ErrorNode {
   const names = classNames(error)
-  const reference = errorClasses.has(names[0] ?? '') ? undefined : walk.reference(error, id)
+  const reference = errorClasses.has(names[0] ?? '') ? undefined : walk.reference(error)
   if (reference?.kind === 'instance' && Object.keys(reference.privates ?? {}).length > 0 && !walk.omitted)
-    walk.refuse(error, id)
+    walk.refuse(error)
   const hidden: Record<string, Slot> = {}
   for (const name of hiddenNames) {
     const descriptor = Object.getOwnPropertyDescriptor(error, name)
-    if (descriptor && !descriptor.enumerable) hidden[name] = walk.slot(error[name as 'message'], id, name)
+    if (descriptor && !descriptor.enumerable) hidden[name] = walk.slot(read(error, name), name)
   }
   // Symbol keys stay behind: those of libraries are their private marks, and nobody could look one up elsewhere.
   const own: Record<string, unknown> = {}
   for (const name of Object.keys(error)) {
     if (name === 'stack') continue
-    const value = walk.slot(read(error, name), id, name)
+    const value = walk.slot(read(error, name), name)
     Object.defineProperty(own, name, { value, enumerable: true, configurable: true, writable: true })
   }
   const facts: { -readonly [K in keyof ErrorFacts]: ErrorFacts[K] } = { names }
@@ -48,7 +48,7 @@ export function encodeErrorNode(error: Error, id: number, walk: Walk): ErrorNode
   }
   const brand = read(error, farcallBrand)
   if (typeof brand === 'string') facts.brand = brand
-  return ['E', facts, hidden, own]
+  return [facts, hidden, own]
 }
 
 /** A property whose getter may throw: an error about an error would hide the first one. */
@@ -58,6 +58,23 @@ function read(error: Error, key: PropertyKey): unknown {
   } catch {
     return undefined
   }
+}
+
+/** An error that stands for what was thrown, when that itself cannot travel. */
+export function standIn(thrown: unknown, why: string): ErrorNode {
+  const isOne = typeof thrown === 'object' && thrown !== null && isError(thrown)
+  const text = (key: string) => {
+    const value = isOne ? read(thrown, key) : undefined
+    // Cut, because its size may be what is wrong with it.
+    return typeof value === 'string' ? value.slice(0, 100_000) : undefined
+  }
+  const name = text('name') ?? 'Error'
+  const message = text('message') ?? `what was thrown cannot be shown: ${why}`
+  return [
+    { names: ['Error'], name, message, stack: text('stack') ?? `${name}: ${message}`, omitted: [why] },
+    {},
+    {},
+  ]
 }
 
 /** An error without its properties; the constructor of a user's class is not run. */
