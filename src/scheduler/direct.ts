@@ -33,9 +33,27 @@ const directives: DirectiveTable = {
 }
 
 /**
+ * A file left open in what outlives us would keep whoever reads its other end waiting, a CI runner say. dash can
+ * close those up to 9 only, so bash does it where there is one.
+ */
+const chooseLeader = `leader=sh
+! command -v bash >/dev/null 2>&1 || leader='bash --posix'
+`
+const closeFiles = `  for open in /proc/$$/fd/*; do
+    number=\${open##*/}
+    case $number in
+      [012]) ;;
+      [3-9]) eval "exec $number>&-" ;;
+      *) [ -z "$BASH_VERSION" ] || eval "exec $number>&-" ;;
+    esac
+  done
+`
+
+/**
  * $1 the script, $2 its log. Whoever reports the id is the session leader itself, which then becomes the job:
- * pid = process group = session, and no moment at which it could be missed. Nothing ties it to us: no terminal,
- * no open file, its own session. Field 22 of /proc/PID/stat is the start time; the name in field 2 may hold anything.
+ * pid = process group = session, and no moment at which it could be missed. Nothing ties it to us: no terminal, no
+ * open file, its own session. Field 22 of /proc/PID/stat is the start time;
+ * the name in field 2 may hold anything.
  */
 const startScript = `file=$1 log=$2
 command -v setsid >/dev/null 2>&1 && [ -r /proc/self/stat ] && [ -r /proc/sys/kernel/random/boot_id ] || {
@@ -45,17 +63,17 @@ command -v setsid >/dev/null 2>&1 && [ -r /proc/self/stat ] && [ -r /proc/sys/ke
 [ -r "$file" ] || { echo "$file cannot be read" >&2; exit 1; }
 (umask 077; : >>"$log") || exit 1
 unset NODE_OPTIONS
-id=$(setsid sh -c '
+${chooseLeader}id=$(setsid $leader -c '
   read -r boot </proc/sys/kernel/random/boot_id
   stat=$(cat /proc/$$/stat)
   file=$1
   read -r first <"$file"
   set -f
   set -- \${stat##*") "}
-  printf "%s:%s:%s:%s\\n" "$(uname -n)" "$boot" "$$" "\${20}" >&3
-  exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
-  case $first in "#!"*) set -- \${first#"#!"} ;; *) set -- sh ;; esac
   set +f
+  printf "%s:%s:%s:%s\\n" "$(uname -n)" "$boot" "$$" "\${20}" >&3
+${closeFiles}  set -f
+  case $first in "#!"*) set -- \${first#"#!"} ;; *) set -- sh ;; esac
   exec "$@" "$file"
 ' sh "$file" 3>&1 </dev/null >>"$log" 2>&1 &)
 case $id in
@@ -85,15 +103,15 @@ const queryScript = `${standing}for id; do printf '%s %s %s\\n' "$id" "$(standin
  * TERM to the process group; KILL, 5 s later and without us, to what is left of the session: programs that made
  * process groups of their own are in it still.
  */
-const cancelScript = `${standing}status=0
+const cancelScript = `${standing}${chooseLeader}status=0
 for id; do
   case $(standing "$id") in
     away) split "$id"; echo "$id runs on $host, and this is $this" >&2; status=1 ;;
     alive)
       split "$id"
       kill -TERM "-$pid" || { status=1; continue; }
-      setsid sh -c '
-        pid=$1 start=$2
+      setsid $leader -c '
+${closeFiles}        pid=$1 start=$2
         left() {
           members=
           for file in /proc/[0-9]*/stat; do

@@ -55,31 +55,37 @@ export interface SlurmFacts {
  * goes back to it (mayFollow), so the last known state stays.
  */
 export function slurmStatus(facts: SlurmFacts): JobStatus {
-  const [state, usual] = states[fullWord(facts.word)] ?? (['QUEUED'] as const)
-  const message = facts.reason && !/^(None|\(null\)|N\/A)$/.test(facts.reason) ? facts.reason : undefined
-  const status = {
-    state,
-    reason: usual,
-    native: facts.word,
-    message,
-    time: facts.time,
-    peakMemory: facts.peakMemory,
-    ...(state === 'COMPLETED' || state === 'FAILED' || state === 'CANCELED' ? readExit(facts.exitCode) : {}),
+  const word = fullWord(facts.word)
+  const [state, usual] = (Object.hasOwn(states, word) ? states[word] : undefined) ?? (['QUEUED'] as const)
+  // Other endings come with a code that says nothing: 0:0 after a time limit, 0:125 for memory.
+  const { exitCode, signal } =
+    word === 'FAILED' || word === 'COMPLETED'
+      ? readExit(facts.exitCode)
+      : { exitCode: undefined, signal: undefined }
+  let reason: JobReason | undefined = usual
+  let message = facts.reason && !/^(None|\(null\)|N\/A)$/.test(facts.reason) ? facts.reason : undefined
+  if (word === 'PENDING') {
+    // JobHeldUser, JobHeldAdmin, 'launch failed requeued held', JobHoldMaxRequeue
+    if (/held|hold/i.test(message ?? '')) reason = 'held'
+    else if (facts.restarts) reason = 'requeued'
   }
-  if (fullWord(facts.word) === 'PENDING') {
-    // JobHeldUser, JobHeldAdmin, "job requeued in held state", "launch failed requeued held"
-    if (/held/i.test(message ?? '')) status.reason = 'held'
-    else if (facts.restarts) status.reason = 'requeued'
-  }
-  if (fullWord(facts.word) === 'FAILED' && 'signal' in status && status.signal) status.reason = 'signal'
-  if (fullWord(facts.word) === 'CANCELLED') {
-    const by = /\bby (\d+)/.exec(facts.word)?.[1]
-    if (by !== undefined && facts.uid !== undefined && by !== facts.uid) status.reason = 'by-admin'
-  }
+  if (word === 'FAILED' && signal === launchFailed) {
+    reason = 'launch-failed'
+    message =
+      'Slurm could not start the script: mostly its log or working folder cannot be opened on the node'
+  } else if (word === 'FAILED' && signal !== undefined) reason = 'signal'
+  const by = /\bby (\d+)/.exec(facts.word)?.[1]
+  if (word === 'CANCELLED' && by !== undefined && facts.uid !== undefined && by !== facts.uid)
+    reason = 'by-admin'
+  const { word: native, time, peakMemory } = facts
+  const status = { state, reason, native, message, exitCode, signal, time, peakMemory }
   return Object.fromEntries(
     Object.entries(status).filter(([, value]) => value !== undefined),
   ) as unknown as JobStatus
 }
+
+/** What slurmd reports instead of a signal when it cannot start the script: 'RaisedSignal:53'. */
+const launchFailed = 53
 
 /** 'CANCELLED by 1000' and 'OUT_OF_ME+' (sacct cuts to its column) to the word of the table. */
 function fullWord(native: string): string {

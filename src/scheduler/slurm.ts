@@ -43,8 +43,8 @@ const options: Options = {
   signal: (signal) => [`--signal=${/^[BR]+:/.test(signal) ? '' : 'B:'}${signal}`],
   requeue: (asked) => [asked ? '--requeue' : '--no-requeue'],
   array: ({ size, concurrency }) => [`--array=0-${size - 1}${concurrency ? `%${concurrency}` : ''}`],
-  // % starts a replacement symbol. All members and restarts share the file.
-  log: (path) => [`--output=${path.replaceAll('%', '%%')}`, '--open-mode=append'],
+  // All members and restarts share the file.
+  log: (path) => [`--output=${plainPath(path)}`, '--open-mode=append'],
   native: (lines) => lines,
 }
 
@@ -54,6 +54,11 @@ const directives = Object.fromEntries(
     key === 'native' ? write : (value: never, all: Directives) => write(value, all).map(quoteDirective),
   ]),
 ) as unknown as DirectiveTable
+
+/** A file name is a pattern: % starts a symbol, doubled it does not; one backslash makes all else literal but itself. */
+function plainPath(path: string): string {
+  return path.includes('\\') ? path.replaceAll('\\', '\\\\') : path.replaceAll('%', '%%')
+}
 
 /** D-HH:MM:SS in whole minutes: Slurm's own resolution, rounded up. */
 function slurmTime(seconds: number): string {
@@ -100,8 +105,8 @@ export const slurm: Scheduler = {
   // The options go with the command as well: SBATCH_ variables override #SBATCH lines, but not arguments.
   submit(file, all) {
     const argv: string[] = []
-    for (const [key, value] of Object.entries(all) as [keyof Directives, never][])
-      if (value !== undefined && key !== 'native') argv.push(...options[key](value, all))
+    for (const key of Object.keys(options) as (keyof Directives)[])
+      if (all[key] !== undefined && key !== 'native') argv.push(...options[key](all[key] as never, all))
     return script(submitScript, 'sbatch', ['--parsable', ...argv, ...nativeArguments(all.native ?? []), file])
   },
   parseSubmit,

@@ -21,9 +21,9 @@ export class SnapshotBuilder {
   build(): QueueSnapshot {
     const snapshot = new Map<string, QueueEntry>()
     for (const [id, status] of this.#jobs) snapshot.set(id, { status })
-    for (const [id, { members, rest }] of this.#arrays) {
+    for (const [id, { members, rest = this.#jobs.get(id) }] of this.#arrays) {
       const all = [...members.values(), ...(rest ? [rest] : [])]
-      snapshot.set(id, { status: summarize(all), members, ...(rest && { rest }) })
+      if (all.length > 0) snapshot.set(id, { status: summarize(all), members, ...(rest && { rest }) })
     }
     return snapshot
   }
