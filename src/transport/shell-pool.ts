@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ScriptInput, ScriptResult, ShellChannel } from './shell-channel.ts'
 import { ChannelRefused } from './ssh-connection.ts'
 
@@ -20,6 +21,7 @@ export function createShellPool(open: () => Promise<ShellChannel>): ShellPool {
   const waiting: { resolve(channel: ShellChannel): void; reject(error: unknown): void }[] = []
   let opening = 0
   let limit = wanted
+  let closedAt = 0
 
   const pump = () => {
     while (waiting.length > 0 && idle.length > 0) {
@@ -29,12 +31,25 @@ export function createShellPool(open: () => Promise<ShellChannel>): ShellPool {
     while (opening < waiting.length && channels.size + opening < limit) void openOne()
   }
 
+  /** sshd frees the session of a closed channel a moment after it said so; a refusal until then means nothing. */
+  const openPatiently = async (): Promise<ShellChannel> => {
+    for (let waitMs = 20; ; waitMs *= 2) {
+      try {
+        return await open()
+      } catch (error) {
+        if (!(error instanceof ChannelRefused) || Date.now() - closedAt > 1000) throw error
+        await sleep(waitMs)
+      }
+    }
+  }
+
   const openOne = async () => {
     opening++
     try {
-      const channel = await open()
+      const channel = await openPatiently()
       channels.add(channel)
       channel.onClosed(() => {
+        closedAt = Date.now()
         channels.delete(channel)
         const at = idle.indexOf(channel)
         if (at >= 0) idle.splice(at, 1)
@@ -42,7 +57,8 @@ export function createShellPool(open: () => Promise<ShellChannel>): ShellPool {
       })
       idle.push(channel)
     } catch (error) {
-      if (error instanceof ChannelRefused && channels.size > 0) limit = channels.size
+      const others = channels.size + opening - 1
+      if (error instanceof ChannelRefused && others > 0) limit = others
       else waiting.shift()?.reject(error)
     } finally {
       opening--

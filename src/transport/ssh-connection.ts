@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import type { Client, ClientChannel, ConnectConfig } from 'ssh2'
 import SftpClient from 'ssh2-sftp-client'
 import { TransportError } from '../core/errors.ts'
+import { connectionClosed } from './failures.ts'
 import type { LoginAttempts } from './ssh-auth.ts'
 import type { HostKeyCheck } from './ssh-host-key.ts'
 
@@ -57,7 +58,6 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     if (lost) return
     lost = error
     clearInterval(keepalive)
-    socket.destroy()
     for (const reject of pending) reject(error)
     pending.clear()
     for (const listener of listeners) listener(error)
@@ -110,9 +110,10 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     }
   })
 
-  keepalive = startKeepalive(client, socket, options.keepaliveMs, () =>
-    lose(connectionLost(name, new Error('the server stopped answering'))),
-  )
+  keepalive = startKeepalive(client, socket, options.keepaliveMs, () => {
+    lose(connectionLost(name, new Error('the server stopped answering')))
+    socket.destroy()
+  })
 
   const guard: Connection['guard'] = (start) =>
     new Promise((resolve, reject) => {
@@ -157,8 +158,9 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     ref: () => void socket.ref(),
     unref: () => void socket.unref(),
     async close() {
-      const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+      lose(connectionClosed(name))
       if (socket.destroyed) return
+      const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()))
       client.end()
       const force = setTimeout(() => socket.destroy(), 1000)
       await ended
