@@ -126,12 +126,17 @@ function script(text: string, name: string, args: readonly string[]): Command {
   return { argv: ['sh', '-c', text, name, ...args] }
 }
 
-/** '1,2' and '3,4;other': what one command can be asked. */
+/** '1,2' and '3,4;other': what one command can be asked; in parts, as Linux takes 128 KiB an argument. */
 function byCluster(ids: readonly string[]): string[] {
   const groups = new Map<string, string[]>()
   for (const id of ids) {
     const [job, cluster = ''] = id.split(';')
     groups.set(cluster, [...(groups.get(cluster) ?? []), job!])
   }
-  return [...groups].map(([cluster, jobs]) => jobs.join(',') + (cluster && `;${cluster}`))
+  return [...groups].flatMap(([cluster, jobs]) => {
+    const parts: string[] = []
+    for (let from = 0; from < jobs.length; from += 2_000)
+      parts.push(jobs.slice(from, from + 2_000).join(',') + (cluster && `;${cluster}`))
+    return parts
+  })
 }

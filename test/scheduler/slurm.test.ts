@@ -292,6 +292,13 @@ describe('squeue', () => {
     expect(slurm.array!.taskId('2;b', 7)).toBe('2_7;b')
   })
 
+  test('no argument grows too long for Linux', () => {
+    const ids = Array.from({ length: 10_000 }, (_, member) => slurm.array!.taskId('123456789', member))
+    const groups = slurm.cancel(ids).argv.slice(4)
+    expect(groups.join(',').split(',')).toEqual(ids)
+    expect(Math.max(...groups.map((group) => group.length))).toBeLessThan(128 * 1024)
+  })
+
   test('the query is the same whatever the ids, so that processes can share its answer', () => {
     expect(slurm.query(['1', '2']).argv).toEqual(slurm.query([]).argv)
   })
