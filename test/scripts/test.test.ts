@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+const script = new URL('../../scripts/test.mjs', import.meta.url)
+const { count, obstacle, summary } = await import(script.href)
+
+const file = (status: string, ...tests: string[]) => ({
+  status,
+  assertionResults: tests.map((state) => ({ status: state })),
+})
+const report = (testResults: unknown[], passed: number, failed: number, pending = 0, todo = 0) => ({
+  testResults,
+  numPassedTests: passed,
+  numFailedTests: failed,
+  numPendingTests: pending,
+  numTodoTests: todo,
+})
+
+describe('npm test', () => {
+  test('names skipped tests in its last line only where there are some', () => {
+    expect(summary({ passed: 12, failed: 0, skipped: 0 })).toBe('12 passed, 0 failed')
+    expect(summary({ passed: 12, failed: 1, skipped: 2 })).toBe('12 passed, 1 failed, 2 skipped')
+  })
+
+  test('counts a file that could not be loaded as a failure, and one with failed tests by these', () => {
+    const results = [file('passed', 'passed'), file('failed', 'failed', 'failed', 'passed'), file('failed')]
+    expect(count(report(results, 2, 2, 1, 1))).toEqual({ passed: 2, failed: 3, skipped: 2 })
+  })
+
+  test('names what is missing for a kind of tests, and the packages that bring it', () => {
+    const kind = {
+      commands: { sshd: 'openssh-server', ssh: 'openssh-client', scp: 'openssh-client' },
+      root: true,
+    }
+    const without =
+      (...missing: string[]) =>
+      (command: string) =>
+        !missing.includes(command)
+    expect(obstacle(kind, without(), true)).toBeUndefined()
+    expect(obstacle(kind, without('ssh', 'scp'), true)).toBe(
+      'no ssh, scp here; apt-get install -y --no-install-recommends openssh-client',
+    )
+    expect(obstacle(kind, without(), false)).toMatch(/^not root/)
+  })
+
+  test('fails when no test ran, and says so in its last line', () => {
+    const { status, stdout } = spawnSync(process.execPath, [fileURLToPath(script), 'unit', 'no-such-file'], {
+      encoding: 'utf8',
+    })
+    expect(status).not.toBe(0)
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('0 passed, 1 failed')
+  })
+})
