@@ -1,6 +1,7 @@
 import type { BundleModule } from '../src/capture/types.ts'
 import { decode, encode, encodeError } from '../src/codec/codec.ts'
 import type { Reference } from '../src/codec/types.ts'
+import { privatesOf } from './privates.ts'
 
 export function decodeWith(bundle: BundleModule, bytes: Uint8Array): unknown {
   return decode(bytes, { resolve: bundle.resolve, instantiate: bundle.instantiate })
@@ -24,5 +25,9 @@ function referTo(bundle: BundleModule, object: object): Reference | undefined {
   if (typeof object === 'function') return undefined
   const type = Object.getPrototypeOf(object)?.constructor
   const id = typeof type === 'function' ? bundle.identify(type) : undefined
-  return id === undefined ? undefined : { kind: 'instance', id, fields: { ...object } }
+  if (id === undefined) return undefined
+  const fields: Record<PropertyKey, unknown> = {}
+  for (const key of Reflect.ownKeys(object)) fields[key] = Reflect.get(object, key)
+  const privates = privatesOf(object)
+  return { kind: 'instance', id, fields, ...(privates ? { privates } : {}) }
 }

@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { decode } from '../../src/codec/codec.ts'
 import { noticeLimit } from '../../src/core/protocol.ts'
 import { isRunning, makeJob, nodeVersion, sleepers, until } from './helpers.ts'
 
@@ -71,15 +72,52 @@ describe('a member that runs its items', () => {
     expect(notice).toEqual({ end, records: [] })
   })
 
-  it('sends binary data and instances of bundled classes home', async () => {
+  it('sends binary data home', async () => {
+    const job = makeJob({ body: 'return new Float64Array([NaN, -0, 1.5])' })
+    await job.run()
+    expect(job.member(0).value(0)).toEqual(new Float64Array([NaN, -0, 1.5]))
+  })
+
+  it('sends instances of bundled classes home, #private fields too', async () => {
     const job = makeJob({
-      top: 'class Point { constructor() { this.x = 1 } }; const classes = { p1: Point }',
-      body: 'return { bytes: new Float64Array([NaN, -0]), point: new Point() }',
+      top: `class Base { #secret = new Map([['k', 1]]); plain = 'p' }
+        class Point extends Base { #big = 12n; #none = undefined; #zero = -0; #method() {} constructor() { super(); this.x = 1 } }
+        const classes = { p1: Point }`,
+      body: 'return [new Point()]',
     })
     await job.run()
-    const text = Buffer.from(job.member(0).records[0]!.bytes).toString('latin1')
-    expect(job.member(0).records[0]!.kind).toBe('value')
-    expect(text).toContain('p1')
+    const instantiate = (id: string) => {
+      const object: Record<string, unknown> = { id }
+      return {
+        object,
+        fill: (fields: Record<PropertyKey, unknown>, privates: Record<string, unknown>) => {
+          Object.assign(object, { fields, privates })
+        },
+      }
+    }
+    expect(decode(job.member(0).records[0]!.bytes, { instantiate })).toEqual([
+      {
+        id: 'p1',
+        fields: { plain: 'p', x: 1 },
+        privates: { '#secret': new Map([['k', 1]]), '#big': 12n, '#none': undefined, '#zero': -0 },
+      },
+    ])
+  })
+
+  it('takes instances of bundled classes as this and as arguments', async () => {
+    class Point {
+      x = 4
+    }
+    const job = makeJob({
+      top: 'class Point { double() { return this.x * 2 } }; const classes = { p1: Point }',
+      self: new Point(),
+      args: [[new Point()]],
+      reference: (object) =>
+        object instanceof Point ? { kind: 'instance', id: 'p1', fields: { ...object } } : undefined,
+      body: 'return [this.double(), args[0].double()]',
+    })
+    await job.run()
+    expect(job.member(0).value(0)).toEqual([8, 8])
   })
 
   it('refuses a function in a result, with its path', async () => {
