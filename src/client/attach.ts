@@ -1,6 +1,4 @@
 import { readMap } from '../capture/cache.ts'
-import { loadConfig } from '../config/load.ts'
-import { resolveProfile } from '../config/profile.ts'
 import { ConfigError, FarcallError } from '../core/errors.ts'
 import { isJobId } from '../core/ids.ts'
 import type { JobSpec } from '../core/protocol.ts'
@@ -9,6 +7,7 @@ import { deferred } from './deferred.ts'
 import { type Handle, Job } from './job.ts'
 import { allResults } from './job-array.ts'
 import { type Session, sessionFor } from './session.ts'
+import { profileFor } from './settings.ts'
 import { type Item, Submission } from './submission.ts'
 
 export interface AttachOptions {
@@ -36,6 +35,7 @@ export function attach<R = unknown>(id: string, options: AttachOptions = {}): Jo
     callSite: site,
     status: { state: 'NEW' },
   }
+  submission.addView(item, match?.[2] === undefined ? undefined : item.index)
   const session = follow(submission, site, options)
   session
     .then(() => resultOf(submission, match?.[2] === undefined ? undefined : item.index))
@@ -57,15 +57,20 @@ async function follow(
         hint: "ids are f and 13 of a-z2-7, with [k] for one of several calls: 'fabcdefghijklm[3]'",
       },
     )
-  const { profile } = resolveProfile(await loadConfig(), options.profile)
+  const profile = await profileFor(options.profile)
   const session = await sessionFor(profile)
   await session.executor.open()
   session.follow(submission)
-  const found = (await session.executor.find([submission.id])).get(submission.id)
-  if (!found) throw unknownJob(submission.id, session)
-  prepare(submission, found.spec, session, site)
-  submission.nativeId = found.nativeId
-  return session
+  try {
+    const found = (await session.executor.find([submission.id])).get(submission.id)
+    if (!found) throw unknownJob(submission.id, session)
+    submission.nativeId = found.nativeId
+    prepare(submission, found.spec, session, site)
+    return session
+  } catch (error) {
+    session.forget(submission)
+    throw error
+  }
 }
 
 function prepare(submission: Submission, spec: JobSpec, session: Session, site: { stack?: string }): void {

@@ -1,7 +1,6 @@
 import type { Snapshot } from '../capture/types.ts'
-import { loadConfig } from '../config/load.ts'
-import { resolveProfile } from '../config/profile.ts'
 import type { ResolvedProfile } from '../config/types.ts'
+import { JobCanceledError } from '../core/errors.ts'
 import type { Environment } from '../core/profile.ts'
 import { type JobSpec, protocolVersion } from '../core/protocol.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
@@ -11,6 +10,7 @@ import type { ExecutorTraits } from '../executor/executor.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
 import { planMembers } from './plan.ts'
 import { type Session, sessionFor } from './session.ts'
+import { profileFor } from './settings.ts'
 import type { Submission } from './submission.ts'
 import { version } from './version.ts'
 
@@ -37,13 +37,24 @@ export async function dispatch(submission: Submission, request: Promise<Request>
     })
     const decoder = { classes: snapshot.classes(), map: bundle.map }
     submission.begin({ spec, executor: session.executor, decoder })
+    if (submission.canceling !== undefined) throw canceledBefore(submission)
     const payload = { spec, args: [snapshot.values(), ...entries], bundle: bundle.code }
     await session.submit(submission, payload)
     return session
   } catch (error) {
-    submission.abandon(error, { state: 'FAILED', reason: 'submit-failed' })
+    const canceled = error instanceof JobCanceledError
+    submission.abandon(error, canceled ? error.status : { state: 'FAILED', reason: 'submit-failed' })
     throw error
   }
+}
+
+function canceledBefore({ id, canceling }: Submission): JobCanceledError {
+  const status = { state: 'CANCELED', reason: 'by-user' } as const
+  return new JobCanceledError(`job ${id} was canceled before it was submitted`, {
+    jobId: id,
+    status,
+    cause: canceling,
+  })
 }
 
 /** The script that would be submitted for one input. */
@@ -55,7 +66,7 @@ export async function renderOnly(id: string, snapshot: Snapshot, options: Cluste
 }
 
 async function place(options: ClusterOptions): Promise<{ profile: ResolvedProfile; session: Session }> {
-  const { profile } = resolveProfile(await loadConfig(), options.profile)
+  const profile = await profileFor(options.profile)
   return { profile, session: await sessionFor(profile) }
 }
 

@@ -120,7 +120,9 @@ export function ignoreRejection(): void {}
 export async function cancelItems(handle: Handle, items: readonly Item[], reason: unknown): Promise<void> {
   handle.seal()
   const { submission } = handle
-  const open = items.filter((item) => !isFinal(item.status.state))
+  const open = items
+    .flatMap((item) => submission.itemsBehind(item))
+    .filter((item) => !isFinal(item.status.state))
   if (open.length === 0) return
   const all = open.length === submission.open
   if (all) submission.canceling ??= reason ?? new Error('canceled')

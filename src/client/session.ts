@@ -35,7 +35,7 @@ export class Session {
     try {
       submission.nativeId = (await this.executor.submit(payload)).nativeId
     } catch (error) {
-      this.#submissions.delete(submission.id)
+      this.forget(submission)
       throw error
     }
     if (submission.canceling !== undefined) await this.executor.cancel([{ id: submission.id }])
@@ -47,16 +47,20 @@ export class Session {
     void submission.over.promise.then(() => this.#finish(submission))
   }
 
+  forget(submission: Submission): void {
+    if (this.#submissions.get(submission.id) === submission) this.#submissions.delete(submission.id)
+    interrupts.update(this)
+  }
+
   /** The job goes on; this process lets go of it. */
   async detach(submission: Submission): Promise<void> {
-    this.#submissions.delete(submission.id)
-    interrupts.update(this)
+    this.forget(submission)
     await this.executor.release([submission.id], 'detached')
   }
 
   #finish(submission: Submission): void {
-    if (!this.#submissions.delete(submission.id)) return
-    interrupts.update(this)
+    if (this.#submissions.get(submission.id) !== submission) return
+    this.forget(submission)
     this.#done.push({ id: submission.id, outcome: submission.failed === 0 ? 'completed' : 'failed' })
     if (this.#done.length > keptWhileRunning) void this.#release(this.#done.splice(0, keptWhileRunning / 2))
   }

@@ -26,6 +26,12 @@ export interface Submitted {
 
 export type StatusListener = (status: JobStatus, items: readonly Item[]) => void
 
+/** An item that stands for one of ours, or for all of them: what `attach` gave before it knew how many there are. */
+interface View {
+  readonly item: Item
+  readonly index: number | undefined
+}
+
 type MemberEndEvent = Extract<JobEvent, { type: 'end' }>
 
 /** One submission as this process sees it: its items, and how far they are. */
@@ -42,6 +48,7 @@ export class Submission {
   failed = 0
   canceling: unknown
   readonly #listeners = new Set<StatusListener>()
+  readonly #views: View[] = []
   readonly #early: JobEvent[] = []
   #unread: MemberEndEvent[] = []
   #reading = false
@@ -57,6 +64,17 @@ export class Submission {
     this.items.push(item)
     this.open++
     return item
+  }
+
+  addView(item: Item, index: number | undefined): void {
+    this.#views.push({ item, index })
+  }
+
+  /** Our own items that an item stands for. */
+  itemsBehind(item: Item): readonly Item[] {
+    const view = this.#views.find((one) => one.item === item)
+    if (!view) return [item]
+    return view.index === undefined ? this.items : this.items.slice(view.index, view.index + 1)
   }
 
   listen(listener: StatusListener): () => void {
@@ -197,11 +215,11 @@ export class Submission {
     if (status.state !== 'COMPLETED') this.failed++
     settle()
     this.open--
-    this.#tell(status, [item])
-    if (this.open > 0) return
-    if (!isFinal(this.status.state))
+    const over = this.open === 0
+    if (over && !isFinal(this.status.state))
       this.status = this.failed === 0 ? { state: 'COMPLETED' } : (this.items.find(isFailed)?.status ?? status)
-    this.over.resolve()
+    this.#tell(status, [item])
+    if (over) this.over.resolve()
   }
 
   /** What the user knows this item's job by. */
@@ -211,6 +229,12 @@ export class Submission {
 
   #tell(status: JobStatus, items: readonly Item[]): void {
     for (const listener of this.#listeners) listener(status, items)
+    for (const { item, index } of this.#views) {
+      const next = index === undefined ? this.status : items.find((one) => one.index === index)?.status
+      if (!next || !mayFollow(next, item.status)) continue
+      item.status = next
+      for (const listener of this.#listeners) listener(next, [item])
+    }
   }
 }
 
