@@ -26,9 +26,11 @@ function listens(port: number): Promise<boolean> {
 }
 
 test('a plain user logs in with OpenSSH and has a home and the variables of the session', async () => {
-  const { stdout } = await ssh('id -un; pwd; echo "$GREETING"; id -u; touch here && ls')
-  const [user, home, greeting, uid, file] = stdout.split('\n')
-  expect([user, home, greeting, file]).toEqual([sshd.user, sshd.home, 'hello there', 'here'])
+  const { stdout } = await ssh(
+    'id -un; pwd; echo "$GREETING"; id -u; file=$(mktemp ./farcall.XXXX) && rm "$file" && echo writable',
+  )
+  const [user, home, greeting, uid, writable] = stdout.split('\n')
+  expect([user, home, greeting, writable]).toEqual([sshd.user, sshd.home, 'hello there', 'writable'])
   if (process.getuid?.() === 0) expect(uid).not.toBe('0')
 })
 
