@@ -1,6 +1,6 @@
 /** A head and its frames -> the value: each object is made empty and then filled, so that cycles close. */
 import { FarcallError } from '../core/errors.ts'
-import { elementSizes } from './binary.ts'
+import { emptyArray, isCount, list, own, readBigint, record, tagOf, text, view } from './decode-parts.ts'
 import { errorShell, fillError } from './error-node.ts'
 import type { DecodeOptions } from './types.ts'
 import { corrupt, maxDepth, specialWords } from './wire.ts'
@@ -206,14 +206,6 @@ export function decodeTree(head: string, frames: readonly Uint8Array[], options:
   return root
 }
 
-/** The key of an object that has this one only, when it starts with $. */
-function tagOf(slot: object): string | undefined {
-  if (Array.isArray(slot)) return undefined
-  const keys = Object.keys(slot)
-  const first = keys[0]
-  return keys.length === 1 && first!.charCodeAt(0) === 36 ? first : undefined
-}
-
 /** Any failure that is not named yet means bytes that `encode` did not write. */
 export function named<T>(decode: () => T): T {
   try {
@@ -222,56 +214,4 @@ export function named<T>(decode: () => T): T {
     if (error instanceof FarcallError) throw error
     throw corrupt(error instanceof Error ? error.message : String(error), error)
   }
-}
-
-function readBigint(hex: unknown): bigint {
-  if (typeof hex !== 'string' || !/^-?[0-9a-f]+$/.test(hex)) throw corrupt('a bigint')
-  return hex.startsWith('-') ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`)
-}
-
-function view(kind: string, buffer: ArrayBuffer, offset: unknown, length: unknown): object {
-  const size = Object.hasOwn(elementSizes, kind) ? elementSizes[kind]! : 0
-  if (!size || !isCount(offset) || !isCount(length)) throw corrupt('binary data')
-  if (offset + length > buffer.byteLength || offset % size || length % size)
-    throw corrupt('binary data that reaches beyond its frame')
-  if (kind === 'ArrayBuffer') return buffer
-  if (kind === 'Buffer') return Buffer.from(buffer, offset, length)
-  const maker: unknown = Reflect.get(globalThis, kind)
-  if (typeof maker !== 'function') throw corrupt(`it holds a ${kind}, which this Node does not have`)
-  return Reflect.construct(maker, [buffer, offset, length / size])
-}
-
-function emptyArray(length: unknown, entries: number): unknown[] {
-  if (!isCount(length) || length > 2 ** 32 - 1 || !Number.isInteger(entries)) throw corrupt('a sparse array')
-  const array: unknown[] = []
-  if (length > 4 * entries + 1024) {
-    // Setting a length makes room for all of it, below 32 million; an array with a far element is a table instead.
-    array[2 ** 32 - 2] = undefined
-  }
-  array.length = length
-  return array
-}
-
-function own(value: unknown): PropertyDescriptor {
-  return { value, enumerable: true, configurable: true, writable: true }
-}
-
-function list(value: unknown): unknown[] {
-  if (!Array.isArray(value)) throw corrupt('a list in its head')
-  return value
-}
-
-function record(value: unknown): object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw corrupt('an object in its head')
-  return value
-}
-
-function text(value: unknown): string {
-  if (typeof value !== 'string') throw corrupt('a text in its head')
-  return value
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0
 }

@@ -2,26 +2,15 @@
 import { types } from 'node:util'
 import { CaptureError, FarcallError } from '../core/errors.ts'
 import { hasExtraProperties } from './array-extras.ts'
-import { binaryKind, collectBinary } from './binary.ts'
-import { hasReviveHook, isArrayPrototype, isError, isObjectPrototype, prototypeDepth } from './builtin.ts'
+import { collectBinary } from './binary.ts'
+import { hasReviveHook, isArrayPrototype, isObjectPrototype } from './builtin.ts'
+import { encodeBuiltin, hidesData } from './encode-builtin.ts'
 import { encodeErrorNode } from './error-node.ts'
 import { formatPath, type Step } from './path.ts'
 import { cannotEverTravel, explainRefusal } from './refusal.ts'
 import type { EncodeOptions } from './types.ts'
+import type { Properties, Slot, Walk } from './walk.ts'
 import { maxDepth } from './wire.ts'
-
-/** What stands for a value in the head. */
-export type Slot = unknown
-export type Properties = Record<string, unknown>
-
-/** What the walk offers to those who describe one object. */
-export interface Walk {
-  slot(value: unknown, step: Step): Slot
-  refuse(value: unknown, kind?: string): never
-  reference(value: object): ReturnType<NonNullable<EncodeOptions['reference']>>
-  /** Refusals that were passed over; undefined when each one is thrown. */
-  readonly omitted: string[] | undefined
-}
 
 interface Deferred {
   readonly value: object
@@ -127,15 +116,6 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
     return copy
   }
 
-  const walk: Walk = {
-    slot,
-    refuse(value, kind) {
-      throw refusal(value, path(), kind)
-    },
-    reference: (value) => options.reference?.(value, path()),
-    omitted: lenient ? omitted : undefined,
-  }
-
   const requireNoSymbols = (value: object): void => {
     const symbol = Object.getOwnPropertySymbols(value)[0]
     if (symbol !== undefined)
@@ -143,6 +123,19 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
         `its property ${String(symbol)} cannot travel, its key being a symbol`,
         'use a string as the key, or send a copy without it',
       )
+  }
+
+  const walk: Walk = {
+    slot,
+    tag,
+    instance: (value) => instance(value),
+    refuseText,
+    requireNoSymbols,
+    refuse(value, kind) {
+      throw refusal(value, path(), kind)
+    },
+    reference: (value) => options.reference?.(value, path()),
+    omitted: lenient ? omitted : undefined,
   }
 
   const plainObject = (value: object, proto: object | null): Slot => {
@@ -209,88 +202,17 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
     return tag('$I', [reference.id, fields, reference.privates ? properties(reference.privates) : {}])
   }
 
-  const requireNoExtras = (value: object, own = 0): void => {
-    requireNoSymbols(value)
-    if (Object.getOwnPropertyNames(value).length !== own)
-      refuseText(`a ${kindName(value)} with properties of its own cannot travel`, 'send them apart')
-  }
-
-  const binaryNode = (value: ArrayBuffer | ArrayBufferView, kind: string): Slot => {
-    const isView = ArrayBuffer.isView(value)
-    const buffer = isView ? value.buffer : value
-    if (types.isSharedArrayBuffer(buffer)) walk.refuse(value, 'SharedArrayBuffer')
-    if (prototypeDepth(value) !== (kind === 'Buffer' ? 3 : isView && kind !== 'DataView' ? 2 : 1))
-      return instance(value)
-    if (Reflect.get(buffer, 'resizable') === true)
-      refuseText('a resizable ArrayBuffer cannot travel', 'send a copy of it: buffer.slice(0)')
-    if (buffer.byteLength === 0 && isDetached(buffer as ArrayBuffer))
-      refuseText('a detached ArrayBuffer has no content', 'send it before you transfer it')
-    const extras =
-      isView && kind !== 'DataView'
-        ? hasExtraProperties(value as Uint8Array)
-        : Reflect.ownKeys(value).length > 0
-    if (extras) refuseText(`a ${kind} with properties of its own cannot travel`, 'send them apart')
-    return tag('$B', binary.add(kind, value))
-  }
-
-  const builtin = (value: object): Slot => {
-    if (isError(value)) return tag('$E', encodeErrorNode(value, walk))
-    const kind = binaryKind(value)
-    if (kind) return binaryNode(value as ArrayBuffer, kind)
-    // One prototype below Object.prototype: a subclass of a built-in is not the built-in.
-    if (prototypeDepth(value) !== 1) return instance(value)
-    if (types.isDate(value)) {
-      requireNoExtras(value)
-      const time = Date.prototype.getTime.call(value)
-      return tag('$D', Number.isNaN(time) ? null : time)
-    }
-    if (types.isMap(value)) {
-      requireNoExtras(value)
-      const slots: Slot[] = []
-      let index = 0
-      Map.prototype.forEach.call(value, (item, key) => {
-        slots.push(slot(key, { call: 'keys', index }))
-        const isObject = typeof key === 'object' || typeof key === 'function'
-        slots.push(slot(item, isObject ? { call: 'values', index } : { call: 'get', key }))
-        index++
-      })
-      return tag('$M', slots)
-    }
-    if (types.isSet(value)) {
-      requireNoExtras(value)
-      const slots: Slot[] = []
-      Set.prototype.forEach.call(value, (item) => {
-        slots.push(slot(item, { call: 'values', index: slots.length }))
-      })
-      return tag('$T', slots)
-    }
-    if (types.isRegExp(value)) {
-      requireNoExtras(value, 1)
-      return tag('$R', [value.source, value.flags, slot(value.lastIndex, 'lastIndex')])
-    }
-    if (types.isBoxedPrimitive(value)) {
-      const primitive: unknown = (value as Number).valueOf()
-      if (typeof primitive === 'object') return walk.refuse(value)
-      if (types.isSymbolObject(value)) walk.refuse(primitive)
-      requireNoExtras(value, typeof primitive === 'string' ? primitive.length + 1 : 0)
-      return tag('$P', slot(primitive, 'valueOf()'))
-    }
-    if (value instanceof URL) return tag('$U', value.href)
-    if (value instanceof URLSearchParams) return tag('$Q', value.toString())
-    return instance(value)
-  }
-
   const visit = (value: object): Slot => {
     if (typeof value === 'function') return instance(value)
     if (types.isProxy(value)) walk.refuse(value, 'Proxy')
     if (Array.isArray(value)) return array(value)
     const proto = Object.getPrototypeOf(value)
-    let isPlain = plainPrototypes.get(proto)
+    let isPlain = proto === Object.prototype || plainPrototypes.get(proto)
     if (isPlain === undefined) {
       isPlain = proto === null || isObjectPrototype(proto)
       plainPrototypes.set(proto, isPlain)
     }
-    if (!isPlain) return builtin(value)
+    if (!isPlain) return encodeBuiltin(value, walk, binary)
     // Math, arguments, module namespaces and native handles have a plain prototype and are not plain.
     const kind = Object.prototype.toString.call(value)
     if (kind === '[object Error]') return tag('$E', encodeErrorNode(value as Error, walk))
@@ -339,35 +261,6 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
   } catch (error) {
     throw asRefusal(error)
   }
-}
-
-/** Instances of subclasses of these hold more than their properties. */
-function hidesData(value: object): boolean {
-  return (
-    Array.isArray(value) ||
-    binaryKind(value) !== undefined ||
-    types.isMap(value) ||
-    types.isSet(value) ||
-    types.isDate(value) ||
-    types.isRegExp(value) ||
-    types.isBoxedPrimitive(value) ||
-    value instanceof URL ||
-    value instanceof URLSearchParams
-  )
-}
-
-function isDetached(buffer: ArrayBuffer): boolean {
-  try {
-    new Uint8Array(buffer)
-    return false
-  } catch {
-    // The constructor's refusal is the only sign of it before Node 21.
-    return true
-  }
-}
-
-function kindName(value: object): string {
-  return Object.prototype.toString.call(value).slice(8, -1)
 }
 
 function messageOf(error: unknown): string {

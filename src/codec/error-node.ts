@@ -1,8 +1,8 @@
 /** Errors: what of them travels, and how the nearest class is found again. */
 import * as farcallErrors from '../core/errors.ts'
 import { classNames, errorClasses, isDomException, isError } from './builtin.ts'
-import type { Properties, Slot, Walk } from './encode.ts'
 import type { DecodeOptions } from './types.ts'
+import type { Properties, Slot, Walk } from './walk.ts'
 import { corrupt } from './wire.ts'
 
 /** Own properties that errors keep out of sight. */
@@ -41,7 +41,7 @@ export function encodeErrorNode(error: Error, walk: Walk): ErrorNode {
     Object.defineProperty(own, name, { value, enumerable: true, configurable: true, writable: true })
   }
   const facts: { -readonly [K in keyof ErrorFacts]: ErrorFacts[K] } = { names }
-  if (reference) facts.id = reference.id
+  if (reference?.kind === 'instance') facts.id = reference.id
   for (const key of ['name', 'message', 'stack'] as const) {
     const text = read(error, key)
     if (typeof text === 'string') facts[key] = text
