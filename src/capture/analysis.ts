@@ -50,8 +50,14 @@ export interface Declaration {
   evalUses: string[]
   /** A constant made of primitive literals: the source says all there is. */
   literal: boolean
+  /** Nothing is called while the initialiser runs: running it again gives the same. */
+  still: boolean
   /** Assigned to after its declaration. */
   reassigned: boolean
+  /** Something is put into it or taken out of it elsewhere: `x.y =`, `x.push()`, `Object.assign(x)`. */
+  mutated: boolean
+  /** The type annotation of a variable. */
+  type?: Range
   /** Index of the function or class that this name stands for. */
   fn?: number
 }

@@ -19,6 +19,10 @@ function typescript(): TS {
   return loaded
 }
 
+const mutators = new Set(
+  'push unshift pop shift splice sort reverse fill copyWithin set add delete clear'.split(' '),
+)
+
 interface Use {
   name: string
   at: number
@@ -29,6 +33,7 @@ interface Use {
   localFn: number | undefined
   literal?: string
   write: boolean
+  mutates: boolean
   /** Runs while the enclosing class or statement is evaluated. */
   early: boolean
 }
@@ -157,6 +162,14 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     )
   }
 
+  const isStill = (node: TypeScript.Node): boolean =>
+    isFunctionNode(node) ||
+    (!ts.isCallExpression(node) &&
+      !ts.isNewExpression(node) &&
+      !ts.isTaggedTemplateExpression(node) &&
+      !ts.isAwaitExpression(node) &&
+      ts.forEachChild(node, (child) => !isStill(child)) !== true)
+
   const unwrap = (node: TypeScript.Expression): TypeScript.Expression => {
     let n = node
     while (ts.isParenthesizedExpression(n) || ts.isAsExpression(n) || ts.isSatisfiesExpression(n))
@@ -230,7 +243,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
       parent,
       captures: [],
       uses: [],
-      blank: [...exportModifiers(node)],
+      blank: ts.isSourceFile(node.parent) ? exportModifiers(node) : [],
     }
     if (!isClass && ts.isClassLike(node.parent)) {
       entry.owner = functionOf.get(node.parent)!
@@ -294,6 +307,22 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     }
   }
 
+  const isMutation = (node: TypeScript.Node): boolean => {
+    let child = node
+    while (
+      (ts.isPropertyAccessExpression(child.parent) || ts.isElementAccessExpression(child.parent)) &&
+      child.parent.expression === child
+    )
+      child = child.parent
+    const parent = child.parent
+    if (ts.isCallExpression(parent)) {
+      if (parent.arguments[0] === child)
+        return /^(Object|Reflect)\.\w+$/.test(parent.expression.getText(source))
+      return child !== node && ts.isPropertyAccessExpression(child) && mutators.has(child.name.text)
+    }
+    return child !== node && (ts.isDeleteExpression(parent) || isWrite(child))
+  }
+
   const isReference = (node: TypeScript.Identifier): boolean => {
     const p = node.parent
     if (ts.isPropertyAccessExpression(p)) return p.expression === node
@@ -351,6 +380,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
       local: module ? undefined : position,
       localFn: undefined,
       write,
+      mutates: isMutation(node),
       early,
     })
     if (!module) pendingLocal.push({ use: uses.length - 1, declaration })
@@ -463,7 +493,9 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
       uses: [],
       evalUses: [],
       literal: false,
+      still: true,
       reassigned: false,
+      mutated: false,
     }
     const exported = has(statement, ts.SyntaxKind.ExportKeyword)
     const isDefault = has(statement, ts.SyntaxKind.DefaultKeyword)
@@ -487,7 +519,9 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
           blank: [],
           uses: namesUsed(from, () => true),
           evalUses: namesUsed(from, (u) => fn === undefined || (u.fn === fn && u.early)),
+          still: d.initializer === undefined || isStill(d.initializer),
           literal: ts.isIdentifier(d.name) && isLiteral(d.initializer),
+          ...(d.type ? { type: [d.name.end, d.type.end] satisfies Range } : {}),
           ...(fn === undefined || !ts.isIdentifier(d.name) ? {} : { fn }),
         })
         if (fn !== undefined && ts.isIdentifier(d.name)) functions[fn]!.declared = d.name.text
@@ -509,7 +543,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
         blank: [...(fn === undefined ? exportModifiers(statement) : functions[fn]!.blank)],
         uses: namesUsed(before, (u) => u.name !== name),
         evalUses: ts.isClassDeclaration(statement)
-          ? namesUsed(before, (u) => u.early && u.name !== name)
+          ? namesUsed(before, (u) => u.early && u.name !== name && u.name !== functions[fn!]?.heritage)
           : [],
         ...(fn === undefined ? {} : { fn }),
       })
@@ -565,7 +599,9 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
   }
   for (const d of declarations)
     if (d.kind === 'variable' || d.kind === 'function') {
-      d.reassigned = uses.some((u) => u.local === undefined && u.write && d.names.includes(u.name))
+      const own = uses.filter((u) => u.local === undefined && d.names.includes(u.name))
+      d.reassigned = own.some((u) => u.write)
+      d.mutated = own.some((u) => u.mutates)
     }
   for (const use of uses) {
     for (let f = use.fn; f >= 0; f = functions[f]!.parent) {

@@ -14,6 +14,8 @@ export interface Part {
   decisions: Map<Declaration, Decision>
   /** Values of module-level variables, as they are now. */
   values: Record<string, unknown>
+  /** Static fields of its classes, by class. */
+  statics: Record<string, Record<string, unknown>>
   /** Module scopes of functions of this file, where current values are read. */
   scopes: Scope[]
   /** Names that the rest of the bundle needs and that this file imports. */
@@ -30,16 +32,30 @@ export class Graph {
   readonly places: WeakMap<Function, Place>
   readonly cacheDir: string | undefined
   private readonly visited = new Set<string>()
+  private readonly contents: (value: object) => readonly unknown[] | undefined
 
-  constructor(places: WeakMap<Function, Place>, cacheDir: string | undefined) {
+  constructor(
+    places: WeakMap<Function, Place>,
+    cacheDir: string | undefined,
+    contents: (value: object) => readonly unknown[] | undefined,
+  ) {
     this.places = places
+    this.contents = contents
     this.cacheDir = cacheDir
   }
 
   part(file: UserFile): Part {
     let part = this.parts.get(file.path)
     if (!part) {
-      part = { file, decisions: new Map(), values: {}, scopes: [], imports: new Set(), namespace: false }
+      part = {
+        file,
+        decisions: new Map(),
+        values: {},
+        statics: {},
+        scopes: [],
+        imports: new Set(),
+        namespace: false,
+      }
       this.parts.set(file.path, part)
     }
     return part
@@ -90,21 +106,104 @@ export class Graph {
     part.decisions.set(declaration, values ? 'value' : 'source')
     if (values) Object.assign(part.values, values)
     else this.need(file, declaration.uses)
+    if (declaration.kind === 'class') this.addStatics(part, declaration.names[0]!)
+  }
+
+  /** Static fields of a class as they are now; those that cannot travel begin on the node as in the source. */
+  private addStatics(part: Part, name: string): void {
+    const type = this.lookup(part, name)?.value
+    if (typeof type !== 'function') return
+    const statics: Record<string, unknown> = {}
+    for (const [key, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(type))) {
+      if (!descriptor.enumerable || !('value' in descriptor) || typeof descriptor.value === 'function')
+        continue
+      const held = (value: object) => (typeof value === 'function' ? undefined : this.contents(value))
+      if (travelsPlainly(descriptor.value, held)) statics[key] = descriptor.value
+    }
+    if (Object.keys(statics).length > 0) part.statics[name] = statics
   }
 
   /** The variables' current values, when they go along as data; undefined: the source says what they are. */
   private valuesOf(part: Part, declaration: Declaration): Record<string, unknown> | undefined {
-    const { kind, fn, literal, reassigned, names } = declaration
+    const { kind, fn, literal, still, reassigned, mutated, names } = declaration
     if (kind !== 'variable' || ((fn !== undefined || literal) && !reassigned)) return undefined
     const values: Record<string, unknown> = {}
     for (const name of names) {
       // a name of a pattern that no function uses is optimised away
       const found = this.lookup(part, name)
       if (!found) continue
-      if (!travelsPlainly(found.value, reassigned)) return undefined
+      // an object of functions: its source is the cheaper way, unless something was put in later
+      const held = (value: object) =>
+        typeof value !== 'function' || mutated || !still ? this.contents(value) : undefined
+      if (!reassigned && !travelsPlainly(found.value, held)) return undefined
       values[name] = found.value
     }
     return Object.keys(values).length > 0 ? values : undefined
+  }
+
+  /**
+   * Declarations whose initialiser needs, while it runs, a value that comes with the call: they run after the
+   * values are there, in the order of the modules.
+   */
+  late(): Map<Declaration, Part> {
+    const late = new Map<Declaration, Part>()
+    const order: Part[] = []
+    const visit = (part: Part) => {
+      if (order.includes(part)) return
+      order.push(part)
+      for (const local of part.imports) {
+        const binding = part.file.analysis.imports.find((i) => i.local === local)
+        const target = binding && this.sibling(part.file, binding)
+        const other = target && this.parts.get(target.path)
+        if (other) visit(other)
+      }
+      // after what it imports
+      order.splice(order.indexOf(part), 1)
+      order.push(part)
+    }
+    for (const part of this.parts.values()) visit(part)
+    for (const part of order)
+      for (const declaration of [...part.decisions.keys()].sort((a, b) => a.start - b.start)) {
+        if (part.decisions.get(declaration) !== 'source') continue
+        const base =
+          declaration.fn === undefined ? undefined : part.file.analysis.functions[declaration.fn]!.heritage
+        const extendsLate = typeof base === 'string' && this.declared(part, base).some(([d]) => late.has(d))
+        if (!extendsLate && !this.reaches(part, declaration.evalUses, late, new Set())) continue
+        // one statement is one piece of text: its declarators wait together
+        const statement = declaration.statement?.start
+        for (const [other, decision] of part.decisions)
+          if (other === declaration || (statement !== undefined && other.statement?.start === statement))
+            if (decision === 'source') late.set(other, part)
+      }
+    return late
+  }
+
+  private reaches(
+    part: Part,
+    names: readonly string[],
+    late: Map<Declaration, Part>,
+    seen: Set<Declaration>,
+  ): boolean {
+    return names.some((name) =>
+      this.declared(part, name).some(([declaration, owner]) => {
+        if (late.has(declaration) || owner.decisions.get(declaration) === 'value') return true
+        if (seen.has(declaration)) return false
+        seen.add(declaration)
+        return this.reaches(owner, declaration.uses, late, seen)
+      }),
+    )
+  }
+
+  /** What a module-level name of a file stands for, here or in a sibling. */
+  private declared(part: Part, name: string): [Declaration, Part][] {
+    const own = part.file.analysis.declarations.filter((d) => d.names.includes(name))
+    if (own.length > 0) return own.map((d) => [d, part])
+    const binding = part.file.analysis.imports.find((i) => i.local === name)
+    const target = binding && this.sibling(part.file, binding)
+    const found = target && this.exported(target, binding.name)
+    const other = found && this.parts.get(found.file.path)
+    if (!found || !other) return []
+    return found.file.analysis.declarations.filter((d) => d.names.includes(found.name)).map((d) => [d, other])
   }
 
   private addImport(part: Part, binding: ImportBinding): void {
@@ -248,6 +347,7 @@ export class Graph {
   emit(): Emitted[] {
     const parts = [...this.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
     const hooks = parts.some((p) => p.file.analysis.functions.some((f) => f.privates))
+    const late = this.late()
     const modules: Emitted[] = []
     for (const part of parts) {
       const { file } = part
@@ -259,7 +359,7 @@ export class Graph {
       modules.push({
         id: `farcall-slice:${file.id}`,
         file: file.path,
-        text: sliceModule(file, part.decisions, effects + this.header(file, needed, true), hooks),
+        text: sliceModule(file, part.decisions, effects + this.header(file, needed, true), hooks, late),
       })
       if (part.namespace)
         modules.push({ id: `farcall-exports:${file.id}`, file: file.path, text: this.exportsText(file) })

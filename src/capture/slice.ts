@@ -47,13 +47,32 @@ function insertAfter(units: string[], at: number, text: string): void {
   units[at] += text
 }
 
+/** The function that runs a late initialiser. */
+export const initName = (declaration: Declaration): string => `$farcallInit${declaration.start}`
+
+/** `const a = f(b)` becomes a function that assigns a; the text stays in its place. */
+function wrapLate(units: string[], declaration: Declaration): void {
+  const isClass = declaration.kind === 'class'
+  const open = `;const ${initName(declaration)}=()=>{${isClass ? `${declaration.names[0]}=` : '('}`
+  // at the end of a line before it, if there is one, so that columns stay
+  let at = declaration.start - 1
+  while (at >= 0 && units[at] === ' ') at--
+  const line = at >= 0 ? units[at]! : ''
+  if (/[\n\r]$/.test(line)) units[at] = line.slice(0, -1) + open + line.slice(-1)
+  else units[declaration.start] = open + units[declaration.start]
+  const last = declaration.end - 1
+  units[last] += isClass ? '};' : ')};'
+}
+
 /** One file's needed module-level declarations, at their places. */
 export function sliceModule(
   file: UserFile,
   decisions: ReadonlyMap<Declaration, Decision>,
   header: string,
   hooks: boolean,
+  late: ReadonlyMap<Declaration, unknown>,
 ): string {
+  const inits: Declaration[] = []
   const keep: Range[] = []
   const blank: Range[] = []
   const commas: number[] = []
@@ -66,7 +85,12 @@ export function sliceModule(
       continue
     }
     exported.push(...declaration.names)
-    if (declaration.statement) {
+    if (late.has(declaration)) {
+      inits.push(declaration)
+      keep.push([declaration.start, declaration.end])
+      blank.push(...declaration.blank)
+      if (declaration.type) blank.push(declaration.type)
+    } else if (declaration.statement) {
       const list = statements.get(declaration.statement.start) ?? []
       statements.set(declaration.statement.start, [...list, declaration])
     } else {
@@ -91,13 +115,17 @@ export function sliceModule(
     else if (-at >= units.length) units.push(';')
     else if (/[\s;]/.test(units[-at]!)) units[-at] = /[\n\r]/.test(units[-at]!) ? `;${units[-at]}` : ';'
   }
+  for (const declaration of inits) wrapLate(units, declaration)
   if (hooks) for (const range of keep) classHooks(units, file, range)
   const names = [...new Set([...exported, ...values])].sort()
   values.sort()
+  const lets = [...values, ...inits.flatMap((d) => d.names)]
+  inits.sort((a, b) => a.start - b.start)
+  const later = inits.map((d) => `export{${initName(d)}}`).join(';')
   return [
-    `${header}${values.length > 0 ? `let ${values.join(',')};` : ''}`,
+    `${header}${lets.length > 0 ? `let ${lets.join(',')};` : ''}`,
     units.join(''),
-    `;export{${names.join(',')}};export const $farcallSet=(v)=>{${values.map((n) => `${n}=v.${n};`).join('')}}`,
+    `;export{${names.join(',')}};${later};export const $farcallSet=(v)=>{${values.map((n) => `${n}=v.${n};`).join('')}}`,
   ].join('\n')
 }
 

@@ -7,8 +7,10 @@ import { makeBundle } from './bundle.ts'
 import { builtinId, Graph, isNative, nodeOf, quote } from './graph.ts'
 import { inspectFunction, privatesOf } from './inspect.ts'
 import { locate, locateByInspector, type Place } from './locate.ts'
+import { initName } from './slice.ts'
 import { placeName, positionOf, sourceMissing } from './sources.ts'
 import type { Bundle, CallSite, CaptureOptions, Snapshot } from './types.ts'
+import { travelsPlainly } from './values.ts'
 
 /** Where functions stand does not change: found once, for the life of the function. */
 const places = new WeakMap<Function, Place>()
@@ -75,6 +77,8 @@ class Taking implements Snapshot {
   private encodedParts = -1
   private frozen: string | undefined
   private made: Promise<Bundle> | undefined
+  /** Ids of classes and functions in the captured values. */
+  private readonly inValues = new Set<string>()
   private readonly found = new Map<object, Reference>()
 
   constructor(fn: Function, main: Place, options: SnapshotOptions) {
@@ -84,7 +88,7 @@ class Taking implements Snapshot {
     this.name = fn.name || node.name || 'anonymous'
     this.file = main.file.path
     this.line = positionOf(main.file.text, node.start).line
-    this.graph = new Graph(places, options.cacheDir)
+    this.graph = new Graph(places, options.cacheDir, (value) => this.contents(value))
     const scopes = this.graph.scopesOf(fn, main.file)
     const writes = node.captures.find((c) => c.writes !== undefined)
     if (writes)
@@ -130,8 +134,12 @@ class Taking implements Snapshot {
         'declare the class at the top level of the file',
       )
     this.graph.need(file, [owner.declared!])
-    const from = node.isStatic ? '$class' : '$class.prototype'
-    return `import{${owner.declared} as $class}from${quote(`farcall-slice:${file.id}`)};const $main=${from}[${quote(node.name)}];`
+    return `import{${owner.declared} as $class}from${quote(`farcall-slice:${file.id}`)};${
+      node.isStatic
+        ? // without a `this` of its own it is the class, as in a call of the user's
+          `const $raw=$class[${quote(node.name)}];const $main=function(...a){return $raw.apply(this===undefined?$class:this,a)};Object.setPrototypeOf($main,Object.getPrototypeOf($raw));`
+        : `const $main=$class.prototype[${quote(node.name)}];`
+    }`
   }
 
   private checkLexical(place: Place, node: FunctionNode): void {
@@ -183,15 +191,31 @@ class Taking implements Snapshot {
       const modules: Record<string, unknown> = {}
       for (const part of this.graph.parts.values())
         if (Object.keys(part.values).length > 0) modules[part.file.id] = part.values
-      this.encoded = this.encodeWith({ env: this.env, modules }, captured)
+      this.encoded = this.encodeWith({ env: this.env, modules, statics: this.statics() }, captured)
     }
     this.encodedParts = this.valueCount()
     return this.encoded!
   }
 
+  private statics(): Record<string, unknown> {
+    const statics: Record<string, unknown> = {}
+    const late = new Set(this.graph.late().keys())
+    for (const part of this.graph.parts.values())
+      for (const [name, fields] of Object.entries(part.statics)) {
+        const isLate = [...part.decisions.keys()].some((d) => d.names[0] === name && late.has(d))
+        // a late class is not there yet when its own instances are decoded
+        const kept = Object.entries(fields).filter(
+          ([, value]) => !isLate || travelsPlainly(value, () => undefined),
+        )
+        if (kept.length > 0) statics[`${part.file.id}:${name}`] = Object.fromEntries(kept)
+      }
+    return statics
+  }
+
   private valueCount(): number {
     let count = 0
-    for (const part of this.graph.parts.values()) count += Object.keys(part.values).length
+    for (const part of this.graph.parts.values())
+      count += Object.keys(part.values).length + Object.keys(part.statics).length
     return count
   }
 
@@ -217,7 +241,14 @@ class Taking implements Snapshot {
 
   private encodeWith(value: unknown, root: string): Uint8Array {
     try {
-      return encode(value, { root, reference: (object) => this.reference(object) })
+      return encode(value, {
+        root,
+        reference: (object) => {
+          const reference = this.reference(object)
+          if (root === captured && reference) this.inValues.add(reference.id)
+          return reference
+        },
+      })
     } catch (error) {
       throw root === captured ? this.atCapture(error) : error
     }
@@ -268,6 +299,13 @@ class Taking implements Snapshot {
     }
   }
 
+  /** What a function or instance takes along; undefined: it cannot travel. */
+  private contents(value: object): readonly unknown[] | undefined {
+    const reference = this.reference(value)
+    if (!reference || reference.kind === 'function') return reference && []
+    return [...Object.values(reference.fields), ...Object.values(reference.privates ?? {})]
+  }
+
   private privatesOf(object: object, type: Function, place: Place): Record<string, unknown> | undefined {
     const wanted = new Set<string>()
     for (let at: unknown = type; typeof at === 'function' && !isNative(at); at = Object.getPrototypeOf(at)) {
@@ -302,10 +340,10 @@ class Taking implements Snapshot {
   private functionReference(fn: Function): Reference | undefined {
     const builtin = builtinId(fn)
     if (builtin) return { kind: 'function', id: builtin }
-    const meta = Reflect.get(fn, Symbol.for('farcall.meta')) as { fn?: Function; site?: string } | undefined
-    if (typeof meta?.fn === 'function') {
-      if (meta.site) placeOf(meta.fn, meta.site, this.options)
-      return { kind: 'instance', id: 'remote', fields: { fn: meta.fn } }
+    const marked = targetOf(fn)
+    if (marked) {
+      if (marked.site && !marked.method) placeOf(marked.fn, marked.site, this.options)
+      return { kind: 'instance', id: 'remote', fields: { fn: marked.fn } }
     }
     if (isNative(fn)) return undefined
     const place = this.find(fn)
@@ -375,6 +413,7 @@ class Taking implements Snapshot {
     if (!this.made) {
       this.values()
       this.frozen = this.shape()
+      this.refuseLate()
       const modules = this.graph.emit()
       this.made = makeBundle({
         modules: [{ id: 'farcall-entry:entry', text: this.entryText() }, ...modules],
@@ -384,6 +423,30 @@ class Taking implements Snapshot {
       })
     }
     return this.made
+  }
+
+  /** Values are decoded before late classes exist: an instance of one would have no class. */
+  private refuseLate(): void {
+    const late = this.graph.late()
+    if (late.size === 0) return
+    const ids = new Map([...late].map(([d, part]) => [`${part.file.id}:${d.names[0]}`, [d, part] as const]))
+    for (const reference of this.inValues) {
+      const found = ids.get(reference)
+      if (!found) continue
+      const [{ names, start }, { file }] = found
+      throw new CaptureError(
+        'CAPTURE_REFUSED',
+        `${placeName(file, start)} '${names[0]}' is captured by value, and needs other captured data while it is defined`,
+        { hint: 'give it as an argument, or use literal constants in its static fields and initialiser' },
+      )
+    }
+    for (const [declaration, part] of late)
+      if (declaration.kind === 'enum' || declaration.kind === 'namespace')
+        throw new CaptureError(
+          'CAPTURE_REFUSED',
+          `${placeName(part.file, declaration.start)} the ${declaration.kind} '${declaration.names[0]}' needs a value that is known only when the program runs`,
+          { hint: 'use literal constants in it' },
+        )
   }
 
   private entryText(): string {
@@ -403,6 +466,7 @@ class Taking implements Snapshot {
             `${quote(`${part.file.id}:${declaration.names[0]}`)}:()=>$m${index}.${declaration.names[0]}`,
           )
     }
+    const runs = [...this.graph.late()].map(([d, part]) => `$m${parts.indexOf(part)}.${initName(d)}();`)
     const makes: string[] = []
     for (const [index, id] of [...this.graph.closures.keys()].sort().entries()) {
       lines.push(`import{$farcallMake as $f${index}}from${quote(`farcall-closure:${id}`)};`)
@@ -414,7 +478,7 @@ const refs={${refs.join(',')}};
 const makes={${makes.join(',')}};
 let names;
 const unknown=(id)=>{throw new Error("this bundle has no "+id)};
-export const setValues=(v)=>{${sets.join('')}${this.entry.includes('$env') ? '$env(v.env);' : ''}};
+export const setValues=(v)=>{${sets.join('')}${runs.join('')}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);${this.entry.includes('$env') ? '$env(v.env);' : ''}};
 export const resolve=(id)=>{
   if(Object.prototype.hasOwnProperty.call(refs,id))return refs[id]();
   if(id.startsWith("g:"))return global(id.slice(2));
@@ -451,6 +515,12 @@ export{$main as main};`)
 }
 
 const captured = 'captured'
+
+/** What cluster() keeps of a function that it wraps: inside a job the function itself is called. */
+function targetOf(fn: Function): { fn: Function; site?: string; method?: unknown } | undefined {
+  const target = Reflect.get(fn, Symbol.for('farcall.target')) ?? Reflect.get(fn, Symbol.for('farcall.meta'))
+  return typeof target?.fn === 'function' ? target : undefined
+}
 
 /** Compilers for older targets keep #x in a WeakMap beside the class: _x, _x2, _Class_x. */
 function loweredPrivate(object: object, type: Function, name: string): { value: unknown } | undefined {

@@ -3,18 +3,26 @@ import { types } from 'node:util'
 const plain = new Set<object | null>([Object.prototype, null])
 
 /**
- * Whether a module-level variable goes along as a value: data through and through, without functions and
- * class instances. Otherwise its initialiser runs again on the node.
+ * Whether a module-level variable goes along as a value: data through and through. Otherwise its
+ * initialiser runs again on the node.
+ *
+ * @param contents what a function or class instance holds, when it can travel
  */
-export function travelsPlainly(root: unknown, functionsToo: boolean): boolean {
+export function travelsPlainly(
+  root: unknown,
+  contents: (value: object) => readonly unknown[] | undefined,
+): boolean {
   const seen = new Set<unknown>()
   const todo: unknown[] = [root]
   while (todo.length > 0) {
     const value = todo.pop()
     if (typeof value === 'symbol') return false
     if (typeof value === 'function') {
-      if (functionsToo && value === root) continue
-      return false
+      const held = contents(value)
+      if (!held) return false
+      if (!seen.has(value)) todo.push(...held)
+      seen.add(value)
+      continue
     }
     if (typeof value !== 'object' || value === null || seen.has(value)) continue
     seen.add(value)
@@ -39,7 +47,11 @@ export function travelsPlainly(root: unknown, functionsToo: boolean): boolean {
         if (!('value' in descriptor) || !descriptor.enumerable) return false
         todo.push(descriptor.value)
       }
-    } else return false
+    } else {
+      const held = contents(value)
+      if (!held) return false
+      todo.push(...held)
+    }
   }
   return true
 }
