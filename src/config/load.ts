@@ -71,6 +71,8 @@ interface Place {
 
 /** A source's content, checked, with its relative paths made absolute. */
 async function layer(source: Source, content: unknown, { cwd, home, show }: Place): Promise<Layer> {
+  // zod takes a while to load; most programs have one layer or none.
+  if (isTree(content) && Object.keys(content).length === 0) return { source, config: {} }
   const { configSchema } = await import('./schema.ts')
   const where = source.kind === 'runtime' ? source.name : show(source.name)
   const locate = (path: readonly PropertyKey[]) =>
@@ -85,7 +87,7 @@ async function environmentLayer(
   selected: string,
   { cwd, home }: Place,
 ): Promise<Layer> {
-  const { configSchema } = await import('./schema.ts')
+  const source: Source = { kind: 'environment', name: 'FARCALL_*' }
   const names = new Map<string, string>()
   const content: Record<string, unknown> = {}
   const set = (path: readonly string[], value: unknown, variable: string) => {
@@ -98,12 +100,14 @@ async function environmentLayer(
   for (const { path, value, variable } of profileFromEnvironment(env))
     set(['profiles', selected, ...path], value, variable)
   if (env['FARCALL_CACHE_DIR']) set(['cacheDir'], env['FARCALL_CACHE_DIR'], 'FARCALL_CACHE_DIR')
+  if (names.size === 0) return { source, config: {} }
+  const { configSchema } = await import('./schema.ts')
   const locate = (path: readonly PropertyKey[]) =>
     names.get(pathKey(path.map(String))) ?? path.map(String).join('.')
   const config = normalize(validate(configSchema, content, locate), { folder: cwd, home }, locate)
   const queue = names.get(pathKey(['profiles', selected, 'resources', 'queue']))
   if (queue) names.set(pathKey(['profiles', selected, 'resources', 'partition']), queue)
-  return { source: { kind: 'environment', name: 'FARCALL_*' }, config, names }
+  return { source, config, names }
 }
 
 /** `queue` becomes `partition`, so that layers that spell it differently meet; ~ and relative local paths are filled. */

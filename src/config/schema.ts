@@ -99,7 +99,7 @@ const profileShape = {
   scheduler: text.describe("a scheduler's name, like 'slurm'"),
   host: text
     .regex(/^[^-\s][^\s]*$/)
-    .describe('a host name, or an alias of ~/.ssh/config')
+    .describe('a host name')
     .exactOptional(),
   port: z.int().min(1).max(65535).describe('a number from 1 to 65535').exactOptional(),
   user: text

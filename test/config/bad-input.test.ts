@@ -90,7 +90,7 @@ const table: [title: string, name: string, text: string, code: string, message: 
     'farcall.config.yaml',
     hpc('host: -oProxyCommand=x'),
     'CONFIG_INVALID',
-    'farcall.config.yaml: profiles.hpc.host: expected a host name, or an alias of ~/.ssh/config, got "-oProxyCommand=x"',
+    'farcall.config.yaml: profiles.hpc.host: expected a host name, got "-oProxyCommand=x"',
   ],
   [
     'a profile that is no record',

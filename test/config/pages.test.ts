@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { otherVariables, profileVariables } from '../../src/config/environment.ts'
+import { resolveProfile } from '../../src/config/profile.ts'
 import {
   configSchema,
   environmentSchema,
@@ -8,6 +9,7 @@ import {
   resourcesShape,
 } from '../../src/config/schema.ts'
 import { errorCodes } from '../../src/core/error-codes.ts'
+import { folders } from './folders.ts'
 
 const docs = new URL('../../docs/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, docs), 'utf8')
@@ -36,4 +38,21 @@ test('configuration.md names every key and every variable, and no others', () =>
   expect([...new Set(page.match(/FARCALL_[A-Z_]+/g))].filter((name) => name !== 'FARCALL_').sort()).toEqual(
     variables.sort(),
   )
+})
+
+test.each([
+  ['yaml', 'farcall.config.yaml'],
+  ['ts', 'farcall.config.ts'],
+])('the %s example of configuration.md is a configuration', async (language, name) => {
+  const example = read('configuration.md').match(
+    new RegExp(`\\n\`\`\`${language}\\n(.+?)\\n\`\`\`\\n`, 's'),
+  )![1]!
+  const { load } = folders({ [`home/project/${name}`]: example })
+  const { name: profile, profile: hpc } = resolveProfile(await load())
+  expect(profile).toBe('hpc')
+  expect(hpc).toMatchObject({
+    scheduler: 'slurm',
+    host: 'login.hpc.edu',
+    resources: { partition: 'short', time: '1h' },
+  })
 })
