@@ -118,7 +118,7 @@ function invalid(file: string, error: unknown): ConfigError {
   const where = error.token.file ?? file
   const words = error.message.replace(/, (file|line):.*$/, '')
   return new ConfigError('TEMPLATE_INVALID', `template ${where}:${line}: ${words}`, {
-    hint: 'templates are LiquidJS; docs/templates.md lists the names they can use',
+    hint: 'templates are LiquidJS (https://liquidjs.com); begin with a copy of one of ours, in templates/',
     cause: error,
   })
 }
