@@ -51,7 +51,7 @@ export async function openShellChannel(connection: Connection, name: string): Pr
   /** Writes, and collects until the mark is there on stdout and on stderr. */
   const exchange = (number: number, send: () => Promise<void> | void): Promise<ScriptResult> =>
     connection.guard<ScriptResult>((resolve, reject) => {
-      if (closed) return reject(ended(name, ''))
+      if (closed) return reject(ended(name, number, ''))
       const scanners = [createMarkScanner(token, number), createMarkScanner(token, number)] as const
       const found: ({ output: Buffer; value: number } | undefined)[] = [undefined, undefined]
       const feed = (index: 0 | 1) => (chunk: Buffer) => {
@@ -65,7 +65,9 @@ export async function openShellChannel(connection: Connection, name: string): Pr
       const onStderr = feed(1)
       const onClose = () => {
         release()
-        reject(ended(name, scanners[1].soFar().toString('utf8') + scanners[0].soFar().toString('utf8')))
+        reject(
+          ended(name, number, scanners[1].soFar().toString('utf8') + scanners[0].soFar().toString('utf8')),
+        )
       }
       const release = () => {
         channel.off('data', onStdout)
@@ -142,7 +144,12 @@ export async function openShellChannel(connection: Connection, name: string): Pr
 
 function drop(): void {}
 
-function ended(name: string, output: string): TransportError {
+function ended(name: string, seq: number, output: string): TransportError {
+  if (seq > 0)
+    return new TransportError('CONNECTION_LOST', `${name}: the shell was ended while a command ran`, {
+      hint: 'the server may have stopped it for its use of time or memory; the next call opens another',
+      transient: true,
+    })
   const words = output.trim().slice(-500)
   return new TransportError(
     'LOGIN_REFUSED',

@@ -10,7 +10,7 @@ export interface ShellPool {
   run(script: string, stdin: ScriptInput, onStart?: (channel: ShellChannel) => void): Promise<ScriptResult>
   /** Closes an idle channel to make place for another session; the last one stays. */
   giveOne(): Promise<boolean>
-  /** Ends all that runs in the channel. */
+  /** Ends all that runs in the channel. @throws ChannelRefused when that takes a session that the server does not give */
   end(channel: ShellChannel): Promise<void>
 }
 
@@ -74,8 +74,8 @@ export function createShellPool(open: () => Promise<ShellChannel>): ShellPool {
 
   const run: ShellPool['run'] = async (script, stdin, onStart) => {
     const channel = await acquire()
-    onStart?.(channel)
     try {
+      onStart?.(channel)
       return await channel.run(script, stdin)
     } finally {
       if (!channel.closed) idle.push(channel)
@@ -104,9 +104,14 @@ export function createShellPool(open: () => Promise<ShellChannel>): ShellPool {
       // a server that does not pass signals on: by another shell, which kills the group that the far loop leads
       channel.close()
       channels.delete(channel)
-      await run(`kill -s KILL -- -${channel.pid}`, new Uint8Array())
+      await run(killScript(channel.pid), new Uint8Array())
     },
   }
+}
+
+/** The far loop leads the process group of all that it runs. */
+export function killScript(pid: number): string {
+  return `kill -s KILL -- -${pid}`
 }
 
 /** Waits until it is closed, or for so long. */

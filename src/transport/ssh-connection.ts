@@ -34,6 +34,8 @@ export interface Connection {
   onLost(listener: (error: TransportError) => void): void
   ref(): void
   unref(): void
+  /** Gives it up at once; what is pending is rejected with CONNECTION_LOST. */
+  drop(): void
   close(): Promise<void>
 }
 
@@ -157,6 +159,10 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     },
     ref: () => void socket.ref(),
     unref: () => void socket.unref(),
+    drop() {
+      lose(connectionLost(name))
+      socket.destroy()
+    },
     async close() {
       lose(connectionClosed(name))
       if (socket.destroyed) return

@@ -6,7 +6,7 @@ import type { Profile } from '../core/profile.ts'
 import { type Command, type CommandResult, shellJoin } from '../core/shell.ts'
 import { brief, commandTimeout, connectionClosed, defaultTimeoutMs, fileFailed } from './failures.ts'
 import { openShellChannel, type ScriptInput, type ScriptResult, type ShellChannel } from './shell-channel.ts'
-import { createShellPool, type ShellPool } from './shell-pool.ts'
+import { createShellPool, killScript, type ShellPool } from './shell-pool.ts'
 import { createLoginAttempts, expandHome } from './ssh-auth.ts'
 import { type BulkSession, openBulkSession } from './ssh-bulk.ts'
 import { ChannelRefused, type Connection, connect } from './ssh-connection.ts'
@@ -132,9 +132,19 @@ export function createSshTransport(
     }
   }
 
+  /**
+   * Neither signals nor a second session: the one session stays taken as long as the command runs, so it is ended
+   * from a new connection. Nothing else can be pending on a connection with one session.
+   */
+  const endFromOutside = async (connection: Connection, pid: number) => {
+    connection.drop()
+    const { pool } = await linked()
+    await pool.run(killScript(pid), nothing)
+  }
+
   /** Runs a script; gives up after a time or when told to, and then ends all that it started. */
   const run = (
-    { pool }: Link,
+    { pool, connection }: Link,
     script: string,
     stdin: ScriptInput,
     label: readonly string[],
@@ -153,8 +163,9 @@ export function createSshTransport(
           try {
             await pool.end(channel)
           } catch (error) {
-            // the connection went meanwhile; the reason for giving up is what the caller has to know
-            if (!(error instanceof FarcallError)) return reject(error)
+            if (error instanceof ChannelRefused) await endFromOutside(connection, channel.pid)
+            // else the connection went meanwhile; the reason for giving up is what the caller has to know
+            else if (!(error instanceof FarcallError)) return reject(error)
           }
         }
         reject(reason)

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -27,6 +28,24 @@ function to(sshd: Sshd, settings = {}): Transport {
   const transport = createSshTransport(profile, settings)
   cleanups.push(() => transport[Symbol.asyncDispose]() as Promise<void>)
   return transport
+}
+/** A port that leads to another, each byte so many milliseconds later. */
+async function delayed(port: number, ms: number): Promise<number> {
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1')
+    for (const [from, into] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.setNoDelay(true)
+      from.on('data', (chunk) => setTimeout(() => into.write(chunk), ms))
+      from.on('close', () => into.destroy())
+      from.on('error', () => into.destroy())
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  cleanups.push(async () => void server.close())
+  return (server.address() as AddressInfo).port
 }
 const text = async (transport: Transport, script: string) =>
   Buffer.from((await transport.exec({ argv: ['sh', '-c', script] })).stdout).toString()
@@ -76,6 +95,78 @@ test.each([1, 2, 3])(
     expect(await text(transport, 'pgrep -f "sleep 471[3]"; true')).toBe('')
   },
 )
+
+// sshd passes no signals on for root, and old ones for nobody
+test.runIf(process.getuid?.() === 0).each([1, 2])(
+  'a server with %i sessions that passes no signals on: what takes too long is ended all the same',
+  async (maxSessions) => {
+    const transport = to(await up({ maxSessions, user: 'root' }))
+    await expect(
+      transport.exec({ argv: ['sh', '-c', 'sleep 4717 & sleep 4717'] }, { timeoutMs: 200 }),
+    ).rejects.toMatchObject({ code: 'COMMAND_TIMEOUT' })
+    expect(
+      await text(transport, 'ps -eo stat,args | grep "[0-9a-zA-Z] sleep 471[7]" | grep -v "^Z"; true'),
+    ).toBe('')
+  },
+)
+
+test('a shell that is killed loses its command and not the connection', async () => {
+  const transport = to(await up())
+  await expect(transport.exec({ argv: ['sh', '-c', 'kill -KILL $PPID; sleep 1'] })).rejects.toMatchObject({
+    code: 'CONNECTION_LOST',
+  })
+  expect(await text(transport, 'echo next')).toBe('next\n')
+})
+
+test('a command given up while it waits for a shell never runs, and takes no shell away', async () => {
+  const transport = to(await up({ maxSessions: 1 }))
+  await transport.exec({ argv: ['true'] })
+  const busy = text(transport, 'sleep 0.6; echo busy')
+  await expect(transport.exec({ argv: ['touch', 'ran'] }, { timeoutMs: 100 })).rejects.toMatchObject({
+    code: 'COMMAND_TIMEOUT',
+  })
+  expect(await busy).toBe('busy\n')
+  expect(await text(transport, 'echo next')).toBe('next\n')
+  expect(await transport.stat('ran')).toBeUndefined()
+})
+
+test('a command, small files and a small file back cost one round trip each, on the wire', async () => {
+  const sshd = await up()
+  const oneWay = 60
+  const port = await delayed(sshd.port, oneWay)
+  const { host, user, identityFile } = sshd
+  const transport = createSshTransport({
+    scheduler: 'direct',
+    host,
+    port,
+    user,
+    identityFile,
+    knownHosts: join(sshd.home, 'known'),
+    hostKey: 'accept-new',
+  })
+  cleanups.push(() => transport[Symbol.asyncDispose]() as Promise<void>)
+  await transport.exec({ argv: ['true'] })
+  const files = ['a', 'b', 'c'].map((name) => ({ path: `folder/${name}`, content: randomBytes(1000) }))
+  const works = {
+    exec: () => transport.exec({ argv: ['true'] }),
+    put: () => transport.put(files),
+    get: () => transport.get('folder/a'),
+    list: () => transport.list('folder'),
+    stat: () => transport.stat('folder/a'),
+    remove: () => transport.remove(['folder']),
+  }
+  for (const [what, work] of Object.entries(works)) {
+    // the least of some tries: a busy disk or processor only ever adds
+    let trips = Number.POSITIVE_INFINITY
+    for (let tries = 0; tries < 5 && trips >= 2; tries++) {
+      await transport.put(files)
+      const begun = performance.now()
+      await work()
+      trips = Math.min(trips, (performance.now() - begun) / (2 * oneWay))
+    }
+    expect({ what, trips: Math.floor(trips) }).toEqual({ what, trips: 1 })
+  }
+})
 
 test('a lost connection rejects all that is pending at once, and the next call connects again', async () => {
   const sshd = await up()
