@@ -1,7 +1,8 @@
 import { existsSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { decodedMappings, encodedMappings, TraceMap } from '@jridgewell/trace-mapping'
-import * as esbuild from 'esbuild'
+import type * as Esbuild from 'esbuild'
 import { CaptureError } from '../core/errors.ts'
 import { type Kept, keepBundle, keptBundle, unchanged } from './cache.ts'
 import { isOwnFile, isOwnSpecifier } from './own.ts'
@@ -26,6 +27,13 @@ export interface Emission {
   cacheDir?: string | undefined
 }
 
+/** Loading esbuild takes 25 ms: what the cache has needs only its version. */
+let version: string | undefined
+function esbuildVersion(): string {
+  version ??= (createRequire(import.meta.url)('esbuild/package.json') as { version: string }).version
+  return version
+}
+
 const running = new Map<string, Promise<{ bundle: Bundle; inputs: Kept['inputs'] }>>()
 
 /** @throws CaptureError CAPTURE_EXTERNAL, BUNDLE_FAILED */
@@ -33,7 +41,7 @@ export async function makeBundle(emission: Emission): Promise<Bundle> {
   const key = sha256(
     [
       cacheVersion,
-      esbuild.version,
+      esbuildVersion(),
       emission.target,
       emission.root,
       stub,
@@ -69,6 +77,7 @@ const banner =
 async function build(emission: Emission): Promise<{ bundle: Bundle; inputs: Kept['inputs'] }> {
   const modules = new Map(emission.modules.map((m) => [m.id, m]))
   const tsconfig = nearestTsconfig(emission)
+  const esbuild = await import('esbuild')
   const result = await esbuild
     .build({
       entryPoints: [emission.modules[0]!.id],
@@ -107,7 +116,7 @@ async function build(emission: Emission): Promise<{ bundle: Bundle; inputs: Kept
   }
 }
 
-function plugin(modules: ReadonlyMap<string, Emitted>): esbuild.Plugin {
+function plugin(modules: ReadonlyMap<string, Emitted>): Esbuild.Plugin {
   return {
     name: 'farcall',
     setup(build) {
@@ -144,7 +153,7 @@ function plugin(modules: ReadonlyMap<string, Emitted>): esbuild.Plugin {
   }
 }
 
-function loaderOf(file: string): esbuild.Loader {
+function loaderOf(file: string): Esbuild.Loader {
   if (/\.[mc]?ts$/.test(file)) return 'ts'
   if (/\.tsx$/.test(file)) return 'tsx'
   return /\.jsx$/.test(file) ? 'jsx' : 'js'
@@ -188,7 +197,7 @@ function homeMap(raw: string, modules: ReadonlyMap<string, Emitted>, root: strin
 }
 
 function bundleFailed(error: unknown, modules: ReadonlyMap<string, Emitted>): unknown {
-  const failure = error as esbuild.BuildFailure
+  const failure = error as Esbuild.BuildFailure
   if (!Array.isArray(failure.errors)) return error
   const external = failure.errors.map((e) => e.detail).find((d) => d instanceof CaptureError)
   if (external) return external
