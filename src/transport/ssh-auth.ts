@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import ssh2 from 'ssh2'
 import { ConfigError, TransportError } from '../core/errors.ts'
 import type { Profile } from '../core/profile.ts'
+import { expandHome } from './expand-home.ts'
+import type { SshTarget } from './ssh-config.ts'
 
 export interface LoginAttempts {
   /** ssh2's authHandler: asked for the next way after each refusal. */
@@ -20,14 +21,12 @@ interface Attempt {
 
 type LoginProfile = Pick<Profile, 'identityFile' | 'password' | 'passphrase'>
 
-const defaultKeys = ['~/.ssh/id_ed25519', '~/.ssh/id_ecdsa', '~/.ssh/id_rsa']
-
 /**
- * The ways to log in, in order: the profile's key, the agent, the default keys, the password.
+ * The ways to log in, in order: the profile's key, the agent, the usual keys, the password.
  * Files and variables are read now, so that one that is missing is told before a server counts a failure.
  */
 export function createLoginAttempts(
-  user: string,
+  { user, agent, keys }: Pick<SshTarget, 'user' | 'agent' | 'keys'>,
   profile: LoginProfile,
   env: NodeJS.ProcessEnv = process.env,
 ): LoginAttempts {
@@ -42,11 +41,11 @@ export function createLoginAttempts(
       queue.push({ label: file, method: 'publickey', auth: { type: 'publickey', username: user, key } })
   }
   if (profile.identityFile) addKey(expandHome(profile.identityFile), true)
-  if (env.SSH_AUTH_SOCK) {
-    const auth = { type: 'agent', username: user, agent: env.SSH_AUTH_SOCK }
+  if (agent) {
+    const auth = { type: 'agent', username: user, agent }
     queue.push({ label: 'agent', method: 'publickey', auth })
   }
-  if (!profile.identityFile) for (const file of defaultKeys) addKey(expandHome(file), false)
+  if (!profile.identityFile) for (const file of keys) addKey(file, false)
   if (profile.password) {
     const { env: variable } = profile.password
     const password = secret('password', variable, env)
@@ -129,8 +128,4 @@ function secret(field: string, variable: string, env: NodeJS.ProcessEnv): string
       hint: `export ${variable}, or remove ${field} from the profile`,
     })
   return value
-}
-
-export function expandHome(path: string): string {
-  return path === '~' || path.startsWith('~/') ? homedir() + path.slice(1) : path
 }

@@ -1,5 +1,4 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { dirname } from 'node:path'
 import type { ConnectConfig } from 'ssh2'
 import { TransportError } from '../core/errors.ts'
@@ -25,8 +24,8 @@ export interface HostKeyOptions {
   host: string
   port: number
   policy: 'strict' | 'accept-new'
-  /** In place of the user's and the system's files. A key accepted is added to the first one. */
-  files?: readonly string[]
+  /** The files that are asked. A key accepted is added to the first one. */
+  files: readonly string[]
 }
 
 /** In ssh2's order, by the type of the key that they are made with. */
@@ -39,13 +38,7 @@ const algorithmsOf: Readonly<Record<string, readonly string[]>> = {
 }
 
 export function createHostKeyCheck(options: HostKeyOptions): HostKeyCheck {
-  const { host, port } = options
-  const files = options.files ?? [
-    `${homedir()}/.ssh/known_hosts`,
-    `${homedir()}/.ssh/known_hosts2`,
-    '/etc/ssh/ssh_known_hosts',
-    '/etc/ssh/ssh_known_hosts2',
-  ]
+  const { host, port, files } = options
   const entries = files.flatMap((file) => parseKnownHosts(readIfThere(file), file))
   const first = knownKeyTypes(entries, host, port).filter((type) => type in algorithmsOf)
   const order = new Set([...first, ...Object.keys(algorithmsOf)].flatMap((type) => algorithmsOf[type] ?? []))

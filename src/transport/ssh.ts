@@ -1,14 +1,14 @@
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
-import { userInfo } from 'node:os'
 import { ConfigError, FarcallError, TransportError } from '../core/errors.ts'
 import type { Profile } from '../core/profile.ts'
 import { type Command, type CommandResult, shellJoin } from '../core/shell.ts'
 import { brief, commandTimeout, connectionClosed, defaultTimeoutMs, fileFailed } from './failures.ts'
 import { openShellChannel, type ScriptInput, type ScriptResult, type ShellChannel } from './shell-channel.ts'
 import { createShellPool, killScript, type ShellPool } from './shell-pool.ts'
-import { createLoginAttempts, expandHome } from './ssh-auth.ts'
+import { createLoginAttempts } from './ssh-auth.ts'
 import { type BulkSession, openBulkSession } from './ssh-bulk.ts'
+import { resolveTarget } from './ssh-config.ts'
 import { ChannelRefused, type Connection, connect } from './ssh-connection.ts'
 import {
   discardScript,
@@ -52,10 +52,8 @@ export function createSshTransport(
   profile: Profile & { host: string },
   settings: SshSettings = {},
 ): Transport {
-  const { host } = profile
-  const port = profile.port ?? 22
-  const user = profile.user ?? userInfo().username
-  const name = `${user}@${host}:${port}`
+  // until ~/.ssh/config was asked, which the first connection does
+  let name = `${profile.user ? `${profile.user}@` : ''}${profile.host}:${profile.port ?? 22}`
   interface Link {
     connection: Connection
     pool: ShellPool
@@ -73,18 +71,17 @@ export function createSshTransport(
   }
 
   const openLink = async (): Promise<Link> => {
+    const target = await resolveTarget(profile)
+    const { host, port, user } = target
+    name = `${user}@${host}:${port}`
+    const policy = profile.hostKey ?? 'strict'
     const connection = await connect({
       name,
       host,
       port,
       user,
-      attempts: createLoginAttempts(user, profile),
-      hostKey: createHostKeyCheck({
-        host,
-        port,
-        policy: profile.hostKey ?? 'strict',
-        ...(profile.knownHosts && { files: [expandHome(profile.knownHosts)] }),
-      }),
+      attempts: createLoginAttempts(target, profile),
+      hostKey: createHostKeyCheck({ host, port, policy, files: target.knownHosts }),
       connectTimeoutMs: settings.connectTimeoutMs ?? 20_000,
       keepaliveMs: settings.keepaliveMs ?? 15_000,
     })
@@ -245,7 +242,9 @@ export function createSshTransport(
   }
 
   return {
-    name,
+    get name() {
+      return name
+    },
     get concurrency() {
       return current?.pool.limit ?? 4
     },

@@ -37,7 +37,9 @@ export interface Transport extends AsyncDisposable {
   /** Opens it; the first use does so too. @throws TransportError */
   open(): Promise<void>
   /**
-   * Runs argv without a login shell's noise. A command that fails is a result, not an error.
+   * Runs argv in the home folder, without a login shell's noise. A command that fails is a result, not an error:
+   * 127 not found, 126 not executable, 128 + n ended by signal n. It is over when argv[0] has ended; a process left
+   * behind must have its output redirected, or what it writes later may be lost or stand in another command's.
    * @throws TransportError CONNECTION_LOST, COMMAND_TIMEOUT
    */
   exec(command: Command, options?: ExecOptions): Promise<CommandResult>
@@ -45,7 +47,9 @@ export interface Transport extends AsyncDisposable {
   put(files: readonly FileToPut[]): Promise<void>
   /** Undefined: not there. `from` and `length` read a part. */
   get(path: string, range?: { from: number; length?: number }): Promise<Uint8Array | undefined>
+  /** Names, in no order. A folder that is not there lists nothing. */
   list(directory: string): Promise<readonly string[]>
+  /** Of what a symbolic link leads to. Undefined: not there. */
   stat(path: string): Promise<FileStat | undefined>
   /** Removes files and whole folders; what is not there is no error. */
   remove(paths: readonly string[]): Promise<void>
