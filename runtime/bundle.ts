@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import type { BundleModule } from '../src/capture/types.ts'
+import type { BundleModule } from '../src/core/bundle-module.ts'
 import { readTable } from '../src/core/pack.ts'
 import { type BlobRef, blobName } from '../src/core/protocol.ts'
 import { LaunchError, type Place } from './arguments.ts'

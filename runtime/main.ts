@@ -1,6 +1,6 @@
 /** Runs one member of a job: its items in order, a record for each, then `end`. Started by job.sh. */
 import { hostname } from 'node:os'
-import type { BundleModule } from '../src/capture/types.ts'
+import type { BundleModule } from '../src/core/bundle-module.ts'
 import { type JobSpec, type MemberEnd, memberItems, protocolVersion } from '../src/core/protocol.ts'
 import { LaunchError, readPlace, readSpec } from './arguments.ts'
 import { importBundle, readArguments, verifiedBlob } from './bundle.ts'

@@ -1,6 +1,6 @@
-import type { BundleModule } from '../src/capture/types.ts'
 import { decode, encode, encodeError } from '../src/codec/codec.ts'
 import type { Reference } from '../src/codec/types.ts'
+import type { BundleModule } from '../src/core/bundle-module.ts'
 import { privatesOf } from './privates.ts'
 
 export function decodeWith(bundle: BundleModule, bytes: Uint8Array): unknown {

@@ -53,7 +53,7 @@ export function isFinal(state: JobState): boolean {
 /** Whether a status may follow another: only forward, except for an explicit requeue. */
 export function mayFollow(next: JobStatus, current: JobStatus): boolean {
   if (isFinal(current.state)) return false
-  if (next.reason === 'requeued') return true
+  if (next.reason === 'requeued') return current.reason !== 'requeued'
   if (next.state === current.state) return next.reason !== current.reason || next.native !== current.native
   return rank[next.state] > rank[current.state]
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { attach, close, cluster, configure, type Job } from '../../src/index.ts'
+import { close, cluster, configure, type Job } from '../../src/index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-call-'))
 const offset = 100
