@@ -108,8 +108,13 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
   const properties = (source: object): Properties => {
     // Spread keeps an own `__proto__` as a property.
     const copy: Properties = { ...source }
-    for (const name of Object.keys(copy)) {
+    const names = Object.keys(copy)
+    for (let index = 0; index < names.length; index++) {
+      const name = names[index]!
       const value = copy[name]
+      // Most values are texts and numbers that stay as they are.
+      if (typeof value === 'string' || (typeof value === 'number' && value - value === 0 && value !== 0))
+        continue
       const written = slot(value, name)
       if (written !== value) copy[name] = written
     }
@@ -141,7 +146,8 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
   const plainObject = (value: object, proto: object | null): Slot => {
     requireNoSymbols(value)
     const copy = properties(value)
-    if (Object.getOwnPropertyNames(value).length !== Object.keys(copy).length) {
+    const names = Object.keys(copy)
+    if (Object.getOwnPropertyNames(value).length !== names.length) {
       const hidden = Object.getOwnPropertyNames(value).find((name) => !hasOwn.call(copy, name))
       refuseText(
         `its property ${JSON.stringify(hidden)} cannot travel, being not enumerable`,
@@ -149,8 +155,7 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
       )
     }
     if (proto === null) return tag('$N', copy)
-    const first = Object.keys(copy)[0]
-    return first?.startsWith('$') ? tag('$o', copy) : copy
+    return names.length === 1 && names[0]!.startsWith('$') ? tag('$o', copy) : copy
   }
 
   const array = (value: unknown[]): Slot => {
