@@ -7,11 +7,13 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll } from 'vitest'
 // @ts-expect-error: plain JavaScript, since it runs before anything is built
 import { buildRuntime } from '../../scripts/build.mjs'
 import { decode, encode } from '../../src/codec/codec.ts'
@@ -78,10 +80,22 @@ export const shells: readonly (readonly string[])[] = [
   ['busybox', 'sh'],
 ].filter(([name]) => ['/bin', '/usr/bin'].some((folder) => existsSync(`${folder}/${name}`)))
 
+const made: string[] = []
+afterAll(() => {
+  for (const folder of made) rmSync(folder, { recursive: true, force: true })
+})
+
+/** Gone when the test file is done. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'farcall-run-'))
+  made.push(folder)
+  return folder
+}
+
 /** A job folder made by hand, around a bundle written by hand. */
 export function makeJob(options: JobOptions = {}): Job {
   // A workdir may be called anything.
-  const workdir = join(mkdtempSync(join(tmpdir(), 'farcall-run-')), `it's a "$(work)" dir é`)
+  const workdir = join(temporaryFolder(), `it's a "$(work)" dir é`)
   const folder = join(workdir, paths.job(id))
   mkdirSync(folder, { recursive: true })
   mkdirSync(join(workdir, 'blobs'))

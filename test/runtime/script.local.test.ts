@@ -1,9 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { finished, isRunning, makeJob, nodeProgram, shells, until } from './helpers.ts'
+import { finished, isRunning, makeJob, nodeProgram, shells, temporaryFolder, until } from './helpers.ts'
 
 describe.each(shells)('job.sh in %s %s', (...shell) => {
   const words = shell.filter((word): word is string => typeof word === 'string')
@@ -216,7 +215,7 @@ describe('modules', () => {
   })
 
   it('fail with the words of the module command', async () => {
-    const moduleCommand = join(mkdtempSync(join(tmpdir(), 'farcall-module-')), 'module')
+    const moduleCommand = join(temporaryFolder(), 'module')
     writeFileSync(moduleCommand, '#!/bin/sh\n[ "$2" = good ] || { echo "no $2 here" >&2; exit 1; }\n')
     chmodSync(moduleCommand, 0o755)
     const variables = { PATH: `${join(moduleCommand, '..')}:${process.env['PATH']}` }
@@ -295,16 +294,13 @@ describe('the slurm script', () => {
 
 /** A PATH with the tools that job.sh uses, and without node. */
 function toolbox(): string {
-  const bin = mkdtempSync(join(tmpdir(), 'farcall-bin-'))
+  const bin = temporaryFolder()
   for (const tool of ['date', 'mkdir', 'mv', 'cat', 'sed', 'tr', 'tail', 'wc', 'grep', 'uname', 'sh'])
     program(`PATH=/usr/bin:/bin exec ${tool} "$@"`, join(bin, tool))
   return bin
 }
 
-function program(
-  text: string,
-  path = join(mkdtempSync(join(tmpdir(), 'farcall-program-')), 'program'),
-): string {
+function program(text: string, path = join(temporaryFolder(), 'program')): string {
   mkdirSync(join(path, '..'), { recursive: true })
   writeFileSync(path, `#!/bin/sh\n${text}\n`)
   chmodSync(path, 0o755)
