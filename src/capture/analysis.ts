@@ -7,6 +7,8 @@ export interface FileAnalysis {
   /** `export * from 'x'` */
   stars: string[]
   declarations: Declaration[]
+  /** Names that nothing in the file declares: the language's, Node's, or what a REPL or script put there. */
+  globals: string[]
   functions: FunctionNode[]
   calls: CallNode[]
   /** CommonJS `exports.x =` / `module.exports`, which the slicer does not follow. */

@@ -9,6 +9,7 @@ import type {
   ImportBinding,
   Range,
 } from './analysis.ts'
+import { isStandardGlobal } from './globals.ts'
 
 type TS = typeof TypeScript
 let loaded: TS | undefined
@@ -73,6 +74,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
   const pendingCalls: { call: number; args: TypeScript.Node[] }[] = []
   const uses: Use[] = []
   const assigned = new Map<number, Set<number>>()
+  const globals = new Set<string>()
   let commonjs = false
   let early = false
 
@@ -361,6 +363,19 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     const declaration = symbol?.valueDeclaration ?? symbol?.declarations?.[0]
     if (declaration === undefined || declaration.getSourceFile() !== source) {
       if (node.text === 'arguments') markLexical(node, 'arguments')
+      else if (node.text !== 'undefined') {
+        globals.add(node.text)
+        uses.push({
+          name: node.text,
+          at: startOf(node),
+          fn,
+          local: undefined,
+          localFn: undefined,
+          write: false,
+          mutates: false,
+          early,
+        })
+      }
       return
     }
     if (ts.isInterfaceDeclaration(declaration) || ts.isTypeAliasDeclaration(declaration)) return
@@ -603,7 +618,13 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
       d.reassigned = own.some((u) => u.write)
       d.mutated = own.some((u) => u.mutates)
     }
+  const withoutStandard = (names: string[]) => names.filter((n) => !globals.has(n) || !isStandardGlobal(n))
+  for (const d of declarations) {
+    d.uses = withoutStandard(d.uses)
+    d.evalUses = withoutStandard(d.evalUses)
+  }
   for (const use of uses) {
+    if (use.local === undefined && globals.has(use.name) && isStandardGlobal(use.name)) continue
     for (let f = use.fn; f >= 0; f = functions[f]!.parent) {
       const fn = functions[f]!
       if (use.local !== undefined) {
@@ -640,6 +661,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     exports,
     stars,
     declarations,
+    globals: [...globals].filter((name) => !isStandardGlobal(name)),
     functions,
     calls: calls.filter((c) => c.functions.length > 0),
     commonjs: commonjs && imports.length === 0 && exports.length === 0,

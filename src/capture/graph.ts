@@ -14,6 +14,8 @@ export interface Part {
   decisions: Map<Declaration, Decision>
   /** Values of module-level variables, as they are now. */
   values: Record<string, unknown>
+  /** Global names that are not the language's or Node's. */
+  globals: Set<string>
   /** Static fields of its classes, by class. */
   statics: Record<string, Record<string, unknown>>
   /** Module scopes of functions of this file, where current values are read. */
@@ -52,6 +54,7 @@ export class Graph {
         decisions: new Map(),
         values: {},
         statics: {},
+        globals: new Set(),
         scopes: [],
         imports: new Set(),
         namespace: false,
@@ -62,10 +65,14 @@ export class Graph {
   }
 
   /** The variables that `fn` sees; its module's are kept for the other functions of the file. */
+  moduleScopes(fn: Function, file: UserFile): void {
+    if (this.part(file).scopes.every((s) => s.description === 'import')) this.scopesOf(fn, file)
+  }
+
   scopesOf(fn: Function, file: UserFile): Scope[] {
     const { scopes } = inspectFunction(fn)
     const part = this.part(file)
-    if (part.scopes.length === 0) part.scopes = scopes
+    if (part.scopes.every((s) => s.description === 'import')) part.scopes = scopes
     return scopes
   }
 
@@ -93,6 +100,20 @@ export class Graph {
     if (declarations.length > 0) return
     const binding = file.analysis.imports.find((i) => i.local === name)
     if (binding) this.addImport(part, binding)
+    else if (file.analysis.globals.includes(name)) this.addGlobal(part, name)
+  }
+
+  /** What a REPL, a notebook or the program itself made global: its value comes along. */
+  private addGlobal(part: Part, name: string): void {
+    const scopes = part.scopes.filter((s) => s.description !== 'import').reverse()
+    const found =
+      this.lookup(part, name) ??
+      (scopes.length === 0 ? [{ object: globalThis as Record<string, unknown> }] : scopes)
+        .filter(({ object }) => name in object)
+        .map(({ object }) => ({ value: object[name] }))[0]
+    if (!found) return
+    part.globals.add(name)
+    part.values[name] = found.value
   }
 
   private addDeclaration(part: Part, declaration: Declaration): void {
@@ -322,7 +343,10 @@ export class Graph {
   private header(file: UserFile, names: readonly string[], own: boolean): string {
     const lines: string[] = ['import{$farcallBlank,$farcallPrivates}from"farcall-support:support";']
     for (const name of [...new Set(names)].sort()) {
-      if (file.analysis.declarations.some((d) => d.names.includes(name))) {
+      if (
+        file.analysis.declarations.some((d) => d.names.includes(name)) ||
+        this.parts.get(file.path)?.globals.has(name)
+      ) {
         if (!own) lines.push(`import{${name}}from${quote(`farcall-slice:${file.id}`)};`)
         continue
       }
@@ -359,7 +383,7 @@ export class Graph {
       modules.push({
         id: `farcall-slice:${file.id}`,
         file: file.path,
-        text: sliceModule(file, part.decisions, effects + this.header(file, needed, true), hooks, late),
+        text: sliceModule(part, effects + this.header(file, needed, true), hooks, late),
       })
       if (part.namespace)
         modules.push({ id: `farcall-exports:${file.id}`, file: file.path, text: this.exportsText(file) })

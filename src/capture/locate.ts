@@ -128,7 +128,10 @@ export function locateByInspector(fn: Function, options: LocateOptions): Place |
   if (!location) return undefined
   const script = scriptOf(location.scriptId)
   if (!script) return undefined
-  const path = pathOf(script.url) ?? resolve(options.cwd ?? process.cwd(), `${script.url || 'eval'}.js`)
+  // what was typed or evaluated has no file, and often no name of its own
+  const path =
+    pathOf(script.url) ??
+    resolve(options.cwd ?? process.cwd(), `${script.url || 'evaluated'}-${location.scriptId}.js`)
   if (script.url.startsWith('node:')) return undefined
   const url = script.sourceMapURL || mapUrl(script.source)
   const spot = url

@@ -66,19 +66,19 @@ function wrapLate(units: string[], declaration: Declaration): void {
 
 /** One file's needed module-level declarations, at their places. */
 export function sliceModule(
-  file: UserFile,
-  decisions: ReadonlyMap<Declaration, Decision>,
+  part: { file: UserFile; decisions: ReadonlyMap<Declaration, Decision>; globals: ReadonlySet<string> },
   header: string,
   hooks: boolean,
   late: ReadonlyMap<Declaration, unknown>,
 ): string {
+  const { file, decisions } = part
   const inits: Declaration[] = []
   const keep: Range[] = []
   const blank: Range[] = []
   const commas: number[] = []
   const statements = new Map<number, Declaration[]>()
   const exported: string[] = []
-  const values: string[] = []
+  const values: string[] = [...part.globals]
   for (const [declaration, decision] of decisions) {
     if (decision === 'value') {
       values.push(...declaration.names)

@@ -284,6 +284,7 @@ class Taking implements Snapshot {
     if (!place) return undefined
     const node = nodeOf(place)
     if (node.kind !== 'class' || node.declared === undefined) return undefined
+    this.graph.moduleScopes(type, place.file)
     this.graph.need(place.file, [node.declared])
     const fields: Record<PropertyKey, unknown> = {}
     for (const key of Reflect.ownKeys(object)) {
@@ -350,6 +351,7 @@ class Taking implements Snapshot {
     if (!place) return undefined
     const node = nodeOf(place)
     if (node.declared !== undefined) {
+      this.graph.moduleScopes(fn, place.file)
       this.graph.need(place.file, [node.declared])
       return { kind: 'function', id: `${place.file.id}:${node.declared}` }
     }
