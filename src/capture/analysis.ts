@@ -7,6 +7,8 @@ export interface FileAnalysis {
   /** `export * from 'x'` */
   stars: string[]
   declarations: Declaration[]
+  /** Where module-level names and imports stand, declaration first: a bundler may have renamed them. */
+  positions: Record<string, number[]>
   /** Names that nothing in the file declares: the language's, Node's, or what a REPL or script put there. */
   globals: string[]
   functions: FunctionNode[]

@@ -641,6 +641,23 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
       } else if (!fn.uses.includes(use.name)) fn.uses.push(use.name)
     }
   }
+  function positionsOf(): Record<string, number[]> {
+    const positions = new Map<string, number[]>()
+    for (const d of declarations)
+      for (const name of d.names) {
+        const at =
+          d.start +
+          text.slice(d.start, d.end).search(new RegExp(`(?<![\\w$])${name.replace(/\$/g, '\\$')}(?![\\w$])`))
+        positions.set(name, [at])
+      }
+    for (const use of uses) {
+      if (use.local !== undefined) continue
+      const known = positions.get(use.name) ?? []
+      // a few are enough: each one leads to the same name
+      if (known.length < 8) positions.set(use.name, [...known, use.at])
+    }
+    return Object.fromEntries(positions)
+  }
   for (const { call, args } of pendingCalls)
     for (const arg of args) {
       let fn = functionOf.get(arg)
@@ -661,6 +678,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     exports,
     stars,
     declarations,
+    positions: positionsOf(),
     globals: [...globals].filter((name) => !isStandardGlobal(name)),
     functions,
     calls: calls.filter((c) => c.functions.length > 0),

@@ -1,11 +1,13 @@
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
+import { CaptureError } from '../core/errors.ts'
 import type { Declaration, FunctionNode, ImportBinding } from './analysis.ts'
 import type { Emitted } from './bundle.ts'
 import { inspectFunction, type Scope } from './inspect.ts'
 import type { Place } from './locate.ts'
+import { isBundled, runningName } from './renamed.ts'
 import { type Decision, sliceClosure, sliceModule } from './slice.ts'
-import { openFile, resolveRelative, type UserFile } from './sources.ts'
+import { openFile, placeName, resolveRelative, type UserFile } from './sources.ts'
 import { travelsPlainly } from './values.ts'
 
 /** What one file gives to the bundle. */
@@ -97,6 +99,13 @@ export class Graph {
     const part = this.part(file)
     const declarations = file.analysis.declarations.filter((d) => d.names.includes(name))
     for (const declaration of declarations) this.addDeclaration(part, declaration)
+    for (const declaration of declarations)
+      if (part.decisions.get(declaration) === 'value' && !Object.hasOwn(part.values, name))
+        throw new CaptureError(
+          'CAPTURE_REFUSED',
+          `${placeName(file, declaration.start)} the value of '${name}' cannot be read`,
+          { hint: 'give it as an argument; bundlers that minify remove variables' },
+        )
     if (declarations.length > 0) return
     const binding = file.analysis.imports.find((i) => i.local === name)
     if (binding) this.addImport(part, binding)
@@ -152,6 +161,7 @@ export class Graph {
     for (const name of names) {
       // a name of a pattern that no function uses is optimised away
       const found = this.lookup(part, name)
+      if (!found && this.visited.has(`${part.file.path}\0${name}`)) return undefined
       if (!found) continue
       // an object of functions: its source is the cheaper way, unless something was put in later
       const held = (value: object) =>
@@ -251,6 +261,11 @@ export class Graph {
 
   /** A sibling module's scopes, from one of its functions as this file imported it. */
   private readerFor(part: Part, binding: ImportBinding, other: Part, name: string): void {
+    if (isBundled(other.file)) {
+      // all files of a bundle share one scope
+      other.scopes = part.scopes
+      return
+    }
     const value = this.lookupImport(part, binding)
     const declaration = other.file.analysis.declarations.find((d) => d.names.includes(name))
     if (typeof value === 'function' && declaration?.fn !== undefined && !declaration.reassigned) {
@@ -263,7 +278,7 @@ export class Graph {
   }
 
   private lookupImport(part: Part, binding: ImportBinding): unknown {
-    const direct = this.lookup(part, binding.local)
+    const direct = this.lookup(part, binding.local, true)
     if (direct) return direct.value
     // compiled imports: __vi_import_0__.x, import_x.x, x_1.x
     const found = new Set<unknown>()
@@ -284,7 +299,12 @@ export class Graph {
   }
 
   /** The current value of a module-level variable; undefined: it cannot be read. */
-  lookup(part: Part, name: string): { value: unknown } | undefined {
+  lookup(part: Part, declared: string, imported = false): { value: unknown } | undefined {
+    const isImported = part.scopes.every((s) => s.description === 'import')
+    const name = isImported
+      ? declared
+      : runningName(part.file, declared, part.file.analysis.positions[declared] ?? [], imported)
+    if (name === undefined) return undefined
     const outermostFirst = [...part.scopes].reverse().filter((s) => s.description !== 'Global')
     const ordered = [
       ...outermostFirst.filter((s) => s.description !== 'Script'),

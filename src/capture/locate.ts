@@ -11,6 +11,7 @@ import {
 import type { FunctionNode } from './analysis.ts'
 import { inspectFunction, scriptOf } from './inspect.ts'
 import { isOwnFile } from './own.ts'
+import { isBundled, registerBundle } from './renamed.ts'
 import { offsetOf, openFile, positionOf, type UserFile } from './sources.ts'
 import type { CallSite } from './types.ts'
 
@@ -67,6 +68,7 @@ function spotOf(site: CallSite, options: LocateOptions): Spot | undefined {
     const url = mapUrl(text)
     if (url !== undefined) return throughMap(path, url, at.line, at.column - 1, options)
   }
+  noteProgram()
   const file = openFile(path, options.cacheDir)
   return { file, offset: offsetOf(file.text, at.line, at.column) }
 }
@@ -100,6 +102,29 @@ function readMapAt(path: string, url: string): TraceMap | undefined {
   return map
 }
 
+const noted = new WeakSet<TraceMap>()
+
+function noteBundle(map: TraceMap, path: string): void {
+  if (noted.has(map)) return
+  noted.add(map)
+  const text = fileText(path)
+  if (text !== undefined)
+    registerBundle(map, text, (source) => pathOf(source) ?? resolve(dirname(path), source))
+}
+
+let lookedAtProgram = false
+
+/** With --enable-source-maps the stack hides that the program is a bundle. */
+function noteProgram(): void {
+  if (lookedAtProgram) return
+  lookedAtProgram = true
+  const path = process.argv[1]
+  if (!path || !/\.[mc]?js$/.test(path) || path.includes('/node_modules/')) return
+  const url = mapUrl(fileText(path) ?? '')
+  const map = url === undefined ? undefined : readMapAt(path, url)
+  if (map) noteBundle(map, path)
+}
+
 /** `column` is 0-based, as maps have it. */
 function throughMap(
   path: string,
@@ -110,6 +135,7 @@ function throughMap(
 ): Spot | undefined {
   const map = readMapAt(path, url)
   if (!map) return undefined
+  noteBundle(map, path)
   let found = originalPositionFor(map, { line, column, bias: GREATEST_LOWER_BOUND })
   if (found.source === null) found = originalPositionFor(map, { line, column, bias: LEAST_UPPER_BOUND })
   if (found.source === null) return undefined
@@ -159,7 +185,7 @@ function nearest({ file, offset }: Spot, fn: Function): number | undefined {
   const { line } = positionOf(file.text, offset)
   let best: { index: number; distance: number } | undefined
   for (const [index, node] of functions.entries()) {
-    if (!sameShape(fn, node)) continue
+    if (!sameShape(fn, node, isBundled(file))) continue
     if (node.at === offset || node.start === offset) return index
     const from = Math.min(Math.abs(node.at - offset), Math.abs(node.start - offset))
     const near =
@@ -174,7 +200,7 @@ function callAt({ file, offset }: Spot, fn: Function): number | undefined {
   const exact = calls.filter((c) => c.start === offset || c.name === offset)
   const call = (exact.length > 0 ? exact : calls).sort((a, b) => a.end - a.start - (b.end - b.start))[0]
   if (!call) return undefined
-  const fitting = call.functions.filter((f) => sameShape(fn, file.analysis.functions[f]!))
+  const fitting = call.functions.filter((f) => sameShape(fn, file.analysis.functions[f]!, isBundled(file)))
   return fitting.length === 1 ? fitting[0] : undefined
 }
 
@@ -191,7 +217,7 @@ function methodAt(
       node.owner !== undefined &&
       node.name === method.name &&
       node.isStatic === method.isStatic &&
-      sameShape(fn, node)
+      sameShape(fn, node, isBundled(file))
     )
   })
   const around = found.filter((index) => {
@@ -206,15 +232,16 @@ const asyncs = /^Async/
 const generators = /GeneratorFunction$/
 
 /** Rules out, never proves: compilers keep names and parameters, but turn async into what they like. */
-export function sameShape(fn: Function, node: FunctionNode): boolean {
+export function sameShape(fn: Function, node: FunctionNode, renamed = false): boolean {
   const text = Function.prototype.toString.call(fn)
   const isClass = /^class\b/.test(text)
   if (isClass !== (node.kind === 'class')) return false
+  if (isClass && renamed) return true
   if (isClass) return fn.name === node.name || fn.name === '' || node.name === '' || /^_/.test(fn.name)
   const kind = Object.getPrototypeOf(fn)?.constructor?.name ?? ''
   if (asyncs.test(kind) && !node.async) return false
   if (generators.test(kind) && !node.generator) return false
-  if (fn.name !== '' && node.name !== '' && fn.name !== node.name && !node.name.startsWith('#')) {
+  if (!renamed && fn.name !== '' && node.name !== '' && fn.name !== node.name && !node.name.startsWith('#')) {
     if (!new RegExp(`^_?${quoted(node.name)}_?\\d*$`).test(fn.name) && node.name !== 'default') return false
   }
   return fn.length === node.length || /\b__awaiter\b|arguments/.test(text)

@@ -7,6 +7,7 @@ import { makeBundle } from './bundle.ts'
 import { builtinId, Graph, isNative, nodeOf, quote } from './graph.ts'
 import { inspectFunction, privatesOf } from './inspect.ts'
 import { locate, locateByInspector, type Place } from './locate.ts'
+import { isBundled, runningName } from './renamed.ts'
 import { initName } from './slice.ts'
 import { placeName, positionOf, sourceMissing } from './sources.ts'
 import type { Bundle, CallSite, CaptureOptions, Snapshot } from './types.ts'
@@ -164,7 +165,8 @@ class Taking implements Snapshot {
   private envOf(place: Place, scopes: ReturnType<Graph['scopesOf']>): Record<string, unknown> {
     const env: Record<string, unknown> = {}
     for (const capture of nodeOf(place).captures) {
-      const scope = scopes.find((s) => s.description !== 'Global' && Object.hasOwn(s.object, capture.name))
+      const name = runningName(place.file, capture.name, [capture.at]) ?? ''
+      const scope = scopes.find((s) => s.description !== 'Global' && Object.hasOwn(s.object, name))
       if (!scope) {
         if (capture.literal !== undefined) continue
         this.refuse(
@@ -174,7 +176,7 @@ class Taking implements Snapshot {
           'give it as an argument',
         )
       }
-      const value = scope!.object[capture.name]
+      const value = scope!.object[name]
       env[capture.name] = value
       if (typeof value === 'function' && capture.fn !== undefined)
         places.set(value, { file: place.file, fn: capture.fn })
@@ -330,7 +332,7 @@ class Taking implements Snapshot {
         const lowered = loweredPrivate(object, type, name)
         if (!lowered)
           throw new CaptureError('CAPTURE_REFUSED', `${name} of a ${type.name} cannot be read`, {
-            hint: 'compile for ES2022 or later',
+            hint: 'compile for ES2022 or later, without minifying names',
           })
         result[name] = lowered.value
       }
@@ -394,10 +396,15 @@ class Taking implements Snapshot {
     const known = places.get(fn)
     if (known || lost.has(fn)) return known
     for (const part of this.graph.parts.values()) {
+      const renamed = isBundled(part.file)
       const declaration = part.file.analysis.declarations.find(
-        (d) => d.fn !== undefined && d.names[0] === fn.name,
+        (d) =>
+          d.fn !== undefined &&
+          !d.reassigned &&
+          (renamed || d.names[0] === fn.name) &&
+          this.graph.lookup(part, d.names[0]!)?.value === fn,
       )
-      if (!declaration || declaration.reassigned || this.graph.lookup(part, fn.name)?.value !== fn) continue
+      if (!declaration) continue
       const place = { file: part.file, fn: declaration.fn! }
       places.set(fn, place)
       return place
@@ -454,7 +461,7 @@ class Taking implements Snapshot {
   private entryText(): string {
     const parts = [...this.graph.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
     const lines = [
-      'import{blank,fill,own,global}from"farcall-support:support";import{cluster as $cluster}from"farcall";',
+      'import{blank,fill,hidden,own,global}from"farcall-support:support";import{cluster as $cluster}from"farcall";',
       this.entry,
     ]
     const refs: string[] = []
@@ -489,7 +496,8 @@ export const resolve=(id)=>{
 };
 export const identify=(fn)=>{
   if(!names){names=new Map();for(const id of Object.keys(refs))names.set(refs[id](),id)}
-  return names.get(fn)
+  const id=names.get(fn);
+  return id===undefined||hidden(fn)?undefined:id
 };
 export const instantiate=(id)=>{
   if(id==="remote"){let inner;const object=$cluster(function(...args){return inner.apply(this,args)});return{object,fill(fields){inner=fields.fn}}}

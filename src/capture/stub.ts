@@ -93,6 +93,8 @@ const define = (object, fields) => {
   for (const key of Reflect.ownKeys(fields))
     Object.defineProperty(object, key, { value: fields[key], writable: true, enumerable: true, configurable: true })
 }
+/** Their #private fields could not be put back at home. */
+export const hidden = (type) => typeof type[Symbol.for("farcall.revive")] !== "function" && chain(type).some((c) => $farcallPrivates.has(c))
 export const fill = (type, object, fields, privates) => {
   const revive = type[Symbol.for("farcall.revive")]
   if (typeof revive === "function") return void revive.call(type, object, fields)
