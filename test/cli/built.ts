@@ -60,12 +60,16 @@ export function builtPackage() {
       writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
     }
   }
-  /** Starts `farcall ARGS` in the user's folder, with an environment that holds nothing of ours. */
+  /** Starts `farcall ARGS` in the user's folder, with an environment that holds nothing of ours; FARCALL_TEST_NODE names another Node. */
   const start = (args: readonly string[], { cwd = '.', env = {} as NodeJS.ProcessEnv } = {}) =>
-    spawn(process.execPath, [join(folders.package, 'dist/cli/main.js'), ...args], {
-      cwd: join(folders.user, cwd),
-      env: { PATH: process.env['PATH'], HOME: folders.user, ...env },
-    })
+    spawn(
+      process.env['FARCALL_TEST_NODE'] ?? process.execPath,
+      [join(folders.package, 'dist/cli/main.js'), ...args],
+      {
+        cwd: join(folders.user, cwd),
+        env: { PATH: process.env['PATH'], HOME: folders.user, ...env },
+      },
+    )
   const farcall = (
     args: readonly string[],
     options: { cwd?: string; env?: NodeJS.ProcessEnv; stdin?: string } = {},

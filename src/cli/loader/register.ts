@@ -3,7 +3,11 @@ import { register, syncBuiltinESMExports } from 'node:module'
 import { extname } from 'node:path'
 import workerThreads from 'node:worker_threads'
 
+// Node 26 warns of `register`; its successor, registerHooks, is not in Node 20 and takes no asynchronous hooks.
+const { noDeprecation } = process
+process.noDeprecation = true
 register(new URL(`./hooks${extname(import.meta.url)}`, import.meta.url))
+process.noDeprecation = noDeprecation ?? false
 // The stack then names the TypeScript line and column, from which a function is found.
 process.setSourceMapsEnabled(true)
 
