@@ -72,10 +72,12 @@ function adviceFor({ status, spec }: MemberFailure): string | undefined {
   const { memoryBytes, timeSeconds } = spec.resources
   switch (status.reason) {
     case 'out-of-memory': {
-      const used = status.peakMemory === undefined ? '' : `used ${gigabytes(status.peakMemory)} `
+      const used = status.peakMemory === undefined ? undefined : `used ${gigabytes(status.peakMemory)}`
       if (memoryBytes === undefined)
-        return `${used}: ask for more with memory: '…GB'`.trim().replace(/^: /, '')
-      return `${used}of ${gigabytes(memoryBytes)}: ask for memory: '${Math.ceil((memoryBytes / 2 ** 30) * 1.5)}GB'`
+        return used ? `${used}: ask for more with memory: '…GB'` : "ask for more with memory: '…GB'"
+      const granted = gigabytes(memoryBytes)
+      const more = `ask for memory: '${Math.ceil((memoryBytes / 2 ** 30) * 1.5)}GB'`
+      return used ? `${used} of ${granted}: ${more}` : `it was granted ${granted}: ${more}`
     }
     case 'timeout':
       return timeSeconds === undefined
