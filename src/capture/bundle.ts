@@ -6,7 +6,7 @@ import type * as Esbuild from 'esbuild'
 import { CaptureError } from '../core/errors.ts'
 import { type Kept, keepBundle, keptBundle, unchanged } from './cache.ts'
 import { isOwnFile, isOwnSpecifier } from './own.ts'
-import { refuseExternal } from './packages.ts'
+import { refuseExternal, refuseFolderReader } from './packages.ts'
 import { headerLines } from './slice.ts'
 import { cacheVersion, sha256 } from './sources.ts'
 import { stub, support } from './stub.ts'
@@ -24,6 +24,8 @@ export interface Emission {
   modules: readonly Emitted[]
   root: string
   target: string
+  /** Packages that are installed where the bundle runs, and so stay imports. */
+  external: readonly string[]
   cacheDir?: string | undefined
 }
 
@@ -43,6 +45,7 @@ export async function makeBundle(emission: Emission): Promise<Bundle> {
       cacheVersion,
       esbuildVersion(),
       emission.target,
+      emission.external.join(),
       emission.root,
       stub,
       support,
@@ -96,13 +99,17 @@ async function build(emission: Emission): Promise<{ bundle: Bundle; inputs: Kept
       outfile: join(emission.root, 'farcall-bundle.mjs'),
       banner: { js: banner },
       ...(tsconfig ? { tsconfig } : {}),
-      plugins: [plugin(modules)],
+      plugins: [plugin(modules, emission.external)],
     })
     .catch((error: unknown) => {
       throw bundleFailed(error, modules)
     })
   const code = result.outputFiles.find((f) => f.path.endsWith('.mjs'))!.contents
   const rawMap = result.outputFiles.find((f) => f.path.endsWith('.map'))!.text
+  for (const output of Object.values(result.metafile.outputs))
+    for (const [name, { bytesInOutput }] of Object.entries(output.inputs))
+      if (bytesInOutput > 0 && name.includes('node_modules/'))
+        refuseFolderReader(resolve(emission.root, name))
   const inputs = Object.keys(result.metafile.inputs)
     .map((name) => resolve(emission.root, name.replace(/\?.*$/, '')))
     .filter((path) => !/^farcall-[a-z]+:|^<|^\(disabled\)/.test(path.slice(emission.root.length + 1)))
@@ -116,7 +123,7 @@ async function build(emission: Emission): Promise<{ bundle: Bundle; inputs: Kept
   }
 }
 
-function plugin(modules: ReadonlyMap<string, Emitted>): Esbuild.Plugin {
+function plugin(modules: ReadonlyMap<string, Emitted>, external: readonly string[]): Esbuild.Plugin {
   return {
     name: 'farcall',
     setup(build) {
@@ -142,6 +149,8 @@ function plugin(modules: ReadonlyMap<string, Emitted>): Esbuild.Plugin {
       build.onResolve({ filter: /.*/ }, async ({ path, resolveDir, importer, kind, pluginData }) => {
         if (pluginData === 'farcall' || kind === 'entry-point') return undefined
         if (isOwnSpecifier(path, resolveDir)) return { path: 'farcall', namespace: 'farcall-stub' }
+        if (external.some((name) => path === name || path.startsWith(`${name}/`)))
+          return { path, external: true }
         const found = await build.resolve(path, { resolveDir, kind, importer, pluginData: 'farcall' })
         if (found.errors.length > 0) return { errors: found.errors }
         if (found.namespace === 'file' && isOwnFile(found.path))

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CaptureError } from '../core/errors.ts'
 import { readJson } from './sources.ts'
@@ -25,13 +25,33 @@ const known = new Map<string, string | undefined>()
 /** @throws CaptureError CAPTURE_EXTERNAL when the file belongs to a package with compiled parts */
 export function refuseExternal(path: string, importer: string): void {
   if (path.endsWith('.node')) throw external(path, 'it is a native add-on', importer)
-  const at = path.lastIndexOf('/node_modules/')
-  if (at < 0) return
-  const parts = path.slice(at + '/node_modules/'.length).split('/')
-  const folder = join(path.slice(0, at), 'node_modules', ...parts.slice(0, parts[0]!.startsWith('@') ? 2 : 1))
+  if (!path.includes('/node_modules/')) return
+  const { folder, name } = packageOf(path)
   if (!known.has(folder)) known.set(folder, whyNative(folder))
   const why = known.get(folder)
-  if (why) throw external(folder.slice(folder.lastIndexOf('/node_modules/') + 14), why, importer)
+  if (why) throw external(name, why, importer)
+}
+
+const folderReaders =
+  /\b(?:readFile(?:Sync)?|createReadStream|join|resolve|dlopen|new Worker|require\.resolve)\s*\([^;\n]{0,120}\b(?:__dirname|__filename)\b|new URL\([^;\n]{0,120}import\.meta\.url|fileURLToPath\(\s*import\.meta\.url/
+
+/** @throws CaptureError CAPTURE_EXTERNAL when code that is in the bundle reads files beside it, which are not */
+export function refuseFolderReader(path: string): void {
+  const { folder, name } = packageOf(path)
+  const key = `reads\0${path}`
+  if (!known.has(key)) {
+    const text = readFileSync(path, 'utf8')
+    known.set(key, folderReaders.test(text) ? 'it reads files of its own folder' : undefined)
+  }
+  const why = known.get(key)
+  if (why) throw external(name, `${why} (${path.slice(folder.length + 1)})`, '')
+}
+
+function packageOf(path: string): { folder: string; name: string } {
+  const at = path.lastIndexOf('/node_modules/') + '/node_modules/'.length
+  const parts = path.slice(at).split('/')
+  const name = parts.slice(0, parts[0]?.startsWith('@') ? 2 : 1).join('/')
+  return { folder: path.slice(0, at) + name, name }
 }
 
 function whyNative(folder: string): string | undefined {

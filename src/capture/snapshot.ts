@@ -20,6 +20,8 @@ const lost = new WeakSet<Function>()
 export interface SnapshotOptions extends CaptureOptions {
   /** The oldest Node that the bundle must run on, as esbuild says it. Default 'node16'. */
   target?: string
+  /** Packages that are installed where the function runs: they stay imports. */
+  external?: readonly string[]
 }
 
 /** Finds the function's source ahead of the first call, so that the call itself is quick. Never throws. */
@@ -428,6 +430,7 @@ class Taking implements Snapshot {
         modules: [{ id: 'farcall-entry:entry', text: this.entryText() }, ...modules],
         root: this.main.file.root,
         target: this.options.target ?? 'node16',
+        external: this.options.external ?? [],
         cacheDir: this.options.cacheDir,
       })
     }

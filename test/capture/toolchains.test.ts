@@ -111,6 +111,37 @@ const toolchains: Record<string, (root: string) => string[]> = {
   },
 }
 
+describe('the disk cache', () => {
+  const root = project('cache')
+  const command = toolchains['one file at a time, inline maps, --enable-source-maps']!(root)
+  const hashes = () => drive(root, command).map((r) => r.hash ?? r.refused)
+  const cache = join(root, 'out/cache')
+  const all = () =>
+    readdirSync(cache).flatMap((kind) => readdirSync(join(cache, kind)).map((f) => join(cache, kind, f)))
+
+  it('gives another process the same bundles', () => {
+    const first = hashes()
+    const entries = all().sort()
+    expect(hashes()).toEqual(first)
+    expect(all().sort()).toEqual(entries)
+    expect(entries.filter((f) => f.endsWith('.tmp'))).toEqual([])
+  })
+
+  it('has damaged entries written anew', () => {
+    const first = hashes()
+    for (const file of all()) writeFileSync(file, readFileSync(file, 'utf8').slice(0, 20))
+    expect(hashes()).toEqual(first)
+    for (const file of all().filter((f) => f.endsWith('.json'))) JSON.parse(readFileSync(file, 'utf8'))
+  })
+
+  it('sees that a package changed', () => {
+    const first = hashes()
+    const file = join(root, 'node_modules/lodashish/index.js')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('a + b', 'b + a + 0'))
+    expect(hashes()).not.toEqual(first)
+  })
+})
+
 describe.each(Object.entries(toolchains))('compiled as %s', (name, compile) => {
   const root = project(name.replace(/\W+/g, '-'))
   const results = drive(root, compile(root))
