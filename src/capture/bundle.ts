@@ -174,7 +174,7 @@ function nearestTsconfig({ modules, root }: Emission): string | undefined {
   for (let folder = file ? dirname(file) : root; ; folder = dirname(folder)) {
     const path = join(folder, 'tsconfig.json')
     if (existsSync(path)) return path
-    if (folder === root || dirname(folder) === folder) return undefined
+    if (dirname(folder) === folder) return undefined
   }
 }
 

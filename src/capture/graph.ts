@@ -136,19 +136,24 @@ export class Graph {
     part.decisions.set(declaration, values ? 'value' : 'source')
     if (values) Object.assign(part.values, values)
     else this.need(file, declaration.uses)
-    if (declaration.kind === 'class') this.addStatics(part, declaration.names[0]!)
+    if (declaration.fn !== undefined && !values) this.addStatics(part, declaration.names[0]!)
   }
 
-  /** Static fields of a class as they are now; those that cannot travel begin on the node as in the source. */
+  /**
+   * Static fields of a class, and what was put on a function, as they are now. Static fields that cannot
+   * travel begin on the node as in the source.
+   */
   private addStatics(part: Part, name: string): void {
     const type = this.lookup(part, name)?.value
     if (typeof type !== 'function') return
+    const isClass = /^class\b/.test(Function.prototype.toString.call(type))
     const statics: Record<string, unknown> = {}
     for (const [key, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(type))) {
-      if (!descriptor.enumerable || !('value' in descriptor) || typeof descriptor.value === 'function')
-        continue
-      const held = (value: object) => (typeof value === 'function' ? undefined : this.contents(value))
-      if (travelsPlainly(descriptor.value, held)) statics[key] = descriptor.value
+      if (!descriptor.enumerable || !('value' in descriptor)) continue
+      // functions of a class are in its source; a function's own were put there later
+      const held = (value: object) =>
+        isClass && typeof value === 'function' ? undefined : this.contents(value)
+      if (!isClass || travelsPlainly(descriptor.value, held)) statics[key] = descriptor.value
     }
     if (Object.keys(statics).length > 0) part.statics[name] = statics
   }

@@ -284,6 +284,8 @@ class Taking implements Snapshot {
     if (types.isProxy(object)) return undefined
     const type: unknown = Object.getPrototypeOf(object)?.constructor
     if (typeof type !== 'function' || isNative(type)) return undefined
+    // made by Object.create or setPrototypeOf: more than fields make it what it is
+    if (Object.getPrototypeOf(object) !== type.prototype) return undefined
     const place = this.find(type)
     if (!place) return undefined
     const node = nodeOf(place)

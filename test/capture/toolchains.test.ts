@@ -183,6 +183,11 @@ describe.each(Object.entries(toolchains))('compiled as %s', (name, compile) => {
       .map((l) => /throws\.[jt]s:\d+/.exec(l)?.[0].replace('.js', '.ts'))
     if (!name.startsWith('plain')) expect(frames).toEqual(['throws.ts:8', 'throws.ts:13', 'throws.ts:17'])
     else expect(frames).toHaveLength(3)
+    if (name.startsWith('one file at a time, inline maps, --enable')) {
+      // Node mapped the stack of the same throw here: line and column must be its
+      const places = (text: string) => text.match(/throws\.ts:\d+:\d+/g)
+      expect(places(stack)).toEqual(places(result.localError!)!.slice(0, 3))
+    }
     const inPackage = results.find((r) => r.name === 'throws in a package')!
     const other = mapStack(
       answers[ran.indexOf(inPackage)]!.error!.stack,
