@@ -127,6 +127,8 @@ function plugin(modules: ReadonlyMap<string, Emitted>, external: readonly string
   return {
     name: 'farcall',
     setup(build) {
+      // one file by two names would be two copies, with classes and state of their own
+      const sliced = new Set([...modules.values()].map((m) => m.file))
       build.onResolve({ filter: /^farcall-(slice|closure|entry|support|exports):/ }, ({ path }) => ({
         path: path.slice(path.indexOf(':') + 1),
         namespace: path.slice(0, path.indexOf(':')),
@@ -155,6 +157,15 @@ function plugin(modules: ReadonlyMap<string, Emitted>, external: readonly string
         if (found.errors.length > 0) return { errors: found.errors }
         if (found.namespace === 'file' && isOwnFile(found.path))
           return { path: 'farcall', namespace: 'farcall-stub' }
+        if (kind === 'import-statement' && sliced.has(found.path))
+          return {
+            errors: [
+              {
+                text: `${path} is the file ${found.path}, which is imported by another name too`,
+                detail: undefined,
+              },
+            ],
+          }
         if (!found.external && found.namespace === 'file') refuseExternal(found.path, importer)
         return found
       })

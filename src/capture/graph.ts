@@ -1,13 +1,14 @@
 import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { CaptureError } from '../core/errors.ts'
+import { aliasTargets } from './aliases.ts'
 import type { Declaration, FunctionNode, ImportBinding } from './analysis.ts'
 import type { Emitted } from './bundle.ts'
 import { inspectFunction, type Scope } from './inspect.ts'
 import type { Place } from './locate.ts'
 import { isBundled, runningName } from './renamed.ts'
 import { type Decision, sliceClosure, sliceModule } from './slice.ts'
-import { openFile, placeName, resolveRelative, type UserFile } from './sources.ts'
+import { openFile, placeName, resolveFile, type UserFile } from './sources.ts'
 import { travelsPlainly } from './values.ts'
 
 /** What one file gives to the bundle. */
@@ -319,11 +320,24 @@ export class Graph {
     return undefined
   }
 
+  private resolve(specifier: string, folder: string): string | undefined {
+    const key = `${folder}\0${specifier}`
+    if (!resolved.has(key)) {
+      const relative = /^\.{1,2}(\/|$)/.test(specifier)
+      const bases = relative ? [resolve(folder, specifier)] : aliasTargets(specifier, folder)
+      resolved.set(
+        key,
+        bases.map(resolveFile).find((path) => path !== undefined),
+      )
+    }
+    return resolved.get(key)
+  }
+
   /** The user's own module that the import means, when it can be sliced. */
   sibling(file: UserFile, binding: { from: string; type?: string; own?: boolean }): UserFile | undefined {
     if (binding.own || binding.type) return undefined
-    const path = resolveRelative(binding.from, file.path)
-    if (path === undefined || path.includes('/node_modules/')) return undefined
+    const path = this.resolve(binding.from, dirname(file.path))
+    if (path === undefined) return undefined
     const found = openFile(path, this.cacheDir)
     return found.analysis.commonjs ? undefined : found
   }
@@ -434,6 +448,9 @@ export class Graph {
     return `\n${lines.join(';\n')}`
   }
 }
+
+/** What imports mean does not change while the program runs. */
+const resolved = new Map<string, string | undefined>()
 
 export const quote = (text: string): string => JSON.stringify(text)
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import { basename, dirname, extname, join, resolve } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 import { CaptureError } from '../core/errors.ts'
 import type { FileAnalysis } from './analysis.ts'
 import { analyze } from './analyze.ts'
@@ -103,10 +103,8 @@ export function writeAtomic(path: string, data: string | Uint8Array): void {
 
 const extensions = ['', '.ts', '.tsx', '.mts', '.cts', '.js', '.mjs', '.jsx', '.cjs']
 
-/** The user's own file that a relative import means; undefined: leave it to esbuild. */
-export function resolveRelative(specifier: string, from: string): string | undefined {
-  if (!/^\.{1,2}(\/|$)/.test(specifier)) return undefined
-  const base = resolve(dirname(from), specifier)
+/** The file that a path without (or with another) ending means. */
+export function resolveFile(base: string): string | undefined {
   const candidates = extensions.map((e) => base + e)
   const compiled = /^(.*)\.([mc]?)js(x?)$/.exec(base)
   if (compiled) candidates.push(`${compiled[1]}.${compiled[2]}ts${compiled[3]}`, `${compiled[1]}.tsx`)
