@@ -133,10 +133,12 @@ export async function cancelItems(handle: Handle, items: readonly Item[], reason
   }
   const { executor, spec } = submission.submitted
   const members = [...new Set(open.map((item) => Math.floor(item.index / spec.chunk)))]
-  const whole = members.filter((member) => isWholeMember(member, open, submission))
+  const whole = executor.traits.cancelsMembers
+    ? members.filter((member) => isWholeMember(member, open, submission))
+    : []
   await executor.cancel([all ? { id: submission.id } : { id: submission.id, members: whole }])
   for (const item of open) {
-    // Its chunk has other items that are wanted: it runs on, and its result is not looked at.
+    // It cannot be ended alone (others share its chunk, or its script): it runs on, and its result is not looked at.
     if (!all && !whole.includes(Math.floor(item.index / spec.chunk))) {
       const status = { state: 'CANCELED', reason: 'by-user' } as const
       const details = { jobId: submission.itemId(item), status }

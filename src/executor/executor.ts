@@ -9,6 +9,8 @@ export interface ExecutorTraits {
   readonly arrays: boolean
   readonly dependencies: boolean
   readonly streaming: boolean
+  /** Whether some members of a job can be canceled, and the others go on. */
+  readonly cancelsMembers: boolean
   /** Members that one submission may have. */
   readonly maxMembers?: number
   /** Cores that are free to us at once, where there is no queue. */

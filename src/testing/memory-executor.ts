@@ -41,6 +41,7 @@ export class MemoryExecutor implements Executor {
     arrays: true,
     dependencies: false,
     streaming: true,
+    cancelsMembers: false,
     slots: 1,
   }
   readonly #jobs = new Map<JobId, MemoryJob>()

@@ -71,6 +71,7 @@ export class BatchExecutor implements Executor {
       arrays: true,
       dependencies: false,
       streaming: false,
+      cancelsMembers: scheduler.array !== undefined,
       maxMembers: 10_000,
       ...slots,
     }

@@ -25,61 +25,70 @@ exit 0`
 
 /**
  * Puts a job in its place and submits it. $1 workdir, $2 id, $3 attempt, $4 client, $5 number of blobs, then
- * the blobs as name:size, then the submit command. stdin: a tar with job/ and blobs/.
+ * the blobs as name:size, then the submit command. stdin: a tar of the job's files and, in blobs/, of blobs.
  * The folder submit.<n> is made by mkdir before submitting: whoever finds it knows that this attempt was made.
+ * Every process costs a millisecond or more, so builtins do what they can.
  */
 export const submitScript = `umask 077
 cd -- "$1" || exit ${exits.unusable}
 id=$2 n=$3 client=$4 count=$5
 shift 5
+d=jobs/$id
+s=$d/submit.$n
 t=jobs/.in.$id.$n.$$
-mkdir "$t" && tar -xof - -C "$t" && mkdir -p "inbox/$client" || { rm -rf "$t"; exit ${exits.unusable}; }
-for f in "$t"/blobs/*; do
-  [ -f "$f" ] && mv -f "$f" blobs/
-done
-missing=
+mkdir "$t" && tar -xof - -C "$t" && { [ -d "inbox/$client" ] || mkdir -p "inbox/$client"; } || {
+  rm -rf "$t"
+  exit ${exits.unusable}
+}
+if [ -d "$t/blobs" ]; then
+  mv -f "$t"/blobs/* blobs/
+  rmdir "$t/blobs"
+fi
+names= expected=
 while [ "$count" -gt 0 ]; do
-  name=\${1%:*} size=\${1##*:}
+  names="$names blobs/\${1%:*}" expected="$expected $1"
   shift
   count=$((count - 1))
-  have=-1
-  [ -f "blobs/$name" ] && have=$(wc -c <"blobs/$name")
-  if [ "$have" -eq "$size" ]; then touch -c "blobs/$name"; else missing="$missing $name"; fi
+done
+# Wordwise: names of blobs are hexadecimal. Touched, so that a purge by age passes them over.
+touch -c -- $names
+have=" $(wc -c -- $names 2>/dev/null)"
+missing=
+for b in $expected; do
+  case $have in *[!0-9]"\${b##*:} blobs/\${b%:*}"*) ;; *) missing="$missing \${b%:*}" ;; esac
 done
 [ -z "$missing" ] || { rm -rf "$t"; printf '%s\\n' "$missing"; exit ${exits.missingBlob}; }
-d=jobs/$id
 fresh=
-if [ -d "$d" ]; then
-  mv -f "$t"/job/* "$d/"
+if [ ! -d "$d" ]; then
+  mv "$t" "$d" && fresh=1 || { rm -rf "$t"; exit ${exits.unusable}; }
 else
-  mv "$t/job" "$d" && fresh=1 || { rm -rf "$t"; exit ${exits.unusable}; }
+  mv -f "$t"/* "$d/"
+  rmdir "$t"
 fi
-rm -rf "$t"
-s=$d/submit.$n
 if mkdir "$s" 2>/dev/null; then
   "$@" >"$s/out" 2>"$s/err"
   rc=$?
-  printf '%s\\n' "$rc" >"$s/.rc" && mv "$s/.rc" "$s/rc"
-elif [ -f "$s/rc" ]; then
-  read -r rc <"$s/rc"
+  printf '%s\\n' "$rc" >"$s/rc"
 else
-  exit ${exits.uncertain}
+  rc=
+  [ ! -f "$s/rc" ] || read -r rc <"$s/rc"
+  [ -n "$rc" ] || exit ${exits.uncertain}
 fi
-cat "$s/err" >&2
+[ ! -s "$s/err" ] || cat "$s/err" >&2
 date +%s
-cat "$s/out"
+while IFS= read -r line || [ -n "$line" ]; do printf '%s\\n' "$line"; done <"$s/out"
 [ "$rc" -eq 0 ] || { if [ -n "$fresh" ]; then rm -rf "$d"; else rm -rf "$s"; fi; }
 exit "$rc"`
 
 /**
- * Waits for notices and prints them all. $1 workdir, $2 seconds between looks, $3 number of looks, then
- * where to look, as inbox/<client>/<beginning of a name>. stdin: notices that are recorded and may go, a path a line.
- * A look costs no process but sleep; \`ls -f\` and one cat read a thousand notices (a stat of each would not).
+ * Waits for notices and prints them all. $1 workdir, $2 seconds between looks, $3 number of looks, $4 whether
+ * stdin names notices that are recorded and may go, a path a line; then where to look, as inbox/<client>/<beginning
+ * of a name>. A look costs no process but sleep; one cat reads a thousand notices (a stat of each would not).
  */
 export const watchScript = `cd -- "$1" || exit ${exits.unusable}
 step=$2 looks=$3
-shift 3
-xargs rm -f --
+[ -z "$4" ] || xargs rm -f --
+shift 4
 some() {
   for p; do
     for f in "$p"*; do [ "$f" = "$p*" ] || return 0; done
@@ -91,9 +100,12 @@ until some "$@"; do
   [ "$looks" -gt 0 ] || exit 0
   sleep "$step" 2>/dev/null || sleep 1
 done
-for p; do
+read_all() {
+  [ "$1" != "$p*" ] || return
+  [ $# -gt 1000 ] || { cat -- "$@"; return; }
   (cd "\${p%/*}" 2>/dev/null && ls -f | grep "^\${p##*/}" | head -n 1000 | xargs cat --)
-done
+}
+for p; do read_all "$p"*; done
 exit 0`
 
 /**
@@ -135,15 +147,15 @@ shift 2
 for k; do printf 'run.%s.%s/out.pack\\n' "$n" "$k"; done | xargs cat --`
 
 /**
- * One answer of the scheduler for all of a user's farcall processes. $1 workdir, $2 name of the answer,
- * $3 seconds that an answer is good for, then the query. Prints the server's time of the answer first.
+ * One answer of the scheduler for all of a user's farcall processes. $1 workdir, $2 name of the answer ('': not
+ * shared), $3 seconds that an answer is good for, then the query. Prints the server's time of the answer first.
  */
 export const sharedQueryScript = `umask 077
 cd -- "$1" || exit ${exits.unusable}
 a=queue.$2 good=$3
 shift 3
 now=$(date +%s)
-if [ -f "$a" ] && read -r then rc <"$a" 2>/dev/null && [ "$((now - then))" -ge 0 ] && [ "$((now - then))" -lt "$good" ]; then
+if [ "$good" -gt 0 ] && [ -f "$a" ] && read -r then rc <"$a" 2>/dev/null && [ "$((now - then))" -ge 0 ] && [ "$((now - then))" -lt "$good" ]; then
   cat "$a"
   exit "$rc"
 fi
@@ -152,8 +164,8 @@ rc=$?
 { printf '%s %s\\n' "$now" "$rc"; cat ".$a.out.$$"; } >".$a.$$"
 cat ".$a.err.$$" >&2
 cat ".$a.$$"
-if [ "$rc" -eq 0 ]; then mv -f ".$a.$$" "$a"; else rm -f ".$a.$$"; fi
-rm -f ".$a.out.$$" ".$a.err.$$"
+if [ "$rc" -eq 0 ] && [ "$a" != queue. ]; then mv -f ".$a.$$" "$a"; fi
+rm -f ".$a.$$" ".$a.out.$$" ".$a.err.$$"
 exit "$rc"`
 
 /** Removes jobs and notices. $1 workdir; stdin: paths, a line each. */

@@ -68,9 +68,9 @@ async function send(
   const { spec } = job
   const file = { attrs: { mode: '600' } }
   const tar = createTar([
-    { name: 'job/spec.json', data: JSON.stringify(spec), ...file },
-    { name: 'job/job.sh', data: script, ...file },
-    { name: 'job/args.pack', data: encodeTable(job.args), ...file },
+    { name: 'spec.json', data: JSON.stringify(spec), ...file },
+    { name: 'job.sh', data: script, ...file },
+    { name: 'args.pack', data: encodeTable(job.args), ...file },
     ...along.map((blob) => ({ name: `blobs/${blobName(blob.ref)}`, data: blob.bytes, ...file })),
   ])
   const submit = scheduler.submit(`${workdir}/jobs/${spec.id}/job.sh`, directives)

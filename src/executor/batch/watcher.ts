@@ -25,10 +25,10 @@ export interface WatchSettings {
 }
 
 /** How often a look is taken, by the age of the youngest job: [age below ms, ms between looks]. */
-const lookPlan = [
-  [2_000, 20],
-  [60_000, 250],
-] as const
+type LookPlan = readonly (readonly [number, number])[]
+const queuedPlan: LookPlan = [[60_000, 250]]
+/** Where there is no queue a result may come as soon as a Node can start. */
+const immediatePlan: LookPlan = [[500, 10], [3_000, 30], ...queuedPlan]
 /** A wait on the cluster lasts no longer than this, so that a new job is looked at closely soon. */
 const waitMs = 2_000
 /** The first question to the scheduler after a submission: long enough for it to know the job. */
@@ -142,9 +142,14 @@ export class Watcher {
   async #look(): Promise<void> {
     const jobs = this.#active
     const age = this.#clock.now() - Math.max(...jobs.map((job) => job.born))
-    const step = lookPlan.find(([limit]) => age < limit)?.[1] ?? this.#settings.filePollMs
+    const plan = this.#scheduler.immediate ? immediatePlan : queuedPlan
+    const [until, step] = plan.find(([limit]) => age < limit) ?? [
+      Number.POSITIVE_INFINITY,
+      this.#settings.filePollMs,
+    ]
     // A server that gives one channel must not have it held by a wait.
-    const looks = this.#transport.concurrency > 1 ? Math.max(1, Math.floor(waitMs / step)) : 1
+    const looks =
+      this.#transport.concurrency > 1 ? Math.max(1, Math.ceil(Math.min(waitMs, until - age) / step)) : 1
     const recorded = this.takeRecorded()
     // Our own inbox as a whole; of another client's only what concerns the job that we took over.
     const places = new Set(
@@ -159,6 +164,7 @@ export class Watcher {
         this.#workdir,
         String(step / 1000),
         String(looks),
+        recorded.length > 0 ? 'yes' : '',
         ...places,
       ],
       stdin: recorded.map((path) => `${path}\n`).join(''),
@@ -320,7 +326,7 @@ export class Watcher {
   }
 
   #answerName(argv: readonly string[]): string {
-    return this.#sharable(argv) ? this.#scheduler.name : `${this.#scheduler.name}.own`
+    return this.#sharable(argv) ? this.#scheduler.name : ''
   }
 
   /** Looks for ends that no notice told of, then asks accounting about the rest. */
