@@ -4,11 +4,11 @@ import type { Reference } from '../codec/types.ts'
 import { CaptureError } from '../core/errors.ts'
 import type { FunctionNode } from './analysis.ts'
 import { makeBundle } from './bundle.ts'
+import { entryText } from './entry.ts'
 import { builtinId, Graph, isNative, nodeOf, quote } from './graph.ts'
-import { inspectFunction, privatesOf } from './inspect.ts'
 import { locate, locateByInspector, type Place } from './locate.ts'
+import { privateFields } from './privates.ts'
 import { isBundled, runningName } from './renamed.ts'
-import { initName } from './slice.ts'
 import { placeName, positionOf, sourceMissing } from './sources.ts'
 import type { Bundle, CallSite, CaptureOptions, Snapshot } from './types.ts'
 import { travelsPlainly } from './values.ts'
@@ -117,6 +117,7 @@ class Taking implements Snapshot {
       }
     }
     this.values()
+    this.refuseLate()
   }
 
   private methodEntry(node: FunctionNode): string {
@@ -297,7 +298,7 @@ class Taking implements Snapshot {
       const descriptor = Object.getOwnPropertyDescriptor(object, key)!
       fields[key] = 'value' in descriptor ? descriptor.value : Reflect.get(object, key)
     }
-    const privates = this.privatesOf(object, type, place)
+    const privates = privateFields(object, type, place, (t) => this.find(t))
     return {
       kind: 'instance',
       id: `${place.file.id}:${node.declared}`,
@@ -311,37 +312,6 @@ class Taking implements Snapshot {
     const reference = this.reference(value)
     if (!reference || reference.kind === 'function') return reference && []
     return [...Object.values(reference.fields), ...Object.values(reference.privates ?? {})]
-  }
-
-  private privatesOf(object: object, type: Function, place: Place): Record<string, unknown> | undefined {
-    const wanted = new Set<string>()
-    for (let at: unknown = type; typeof at === 'function' && !isNative(at); at = Object.getPrototypeOf(at)) {
-      const where = at === type ? place : this.find(at)
-      for (const name of where ? (nodeOf(where).privateNames ?? []) : []) {
-        if (wanted.has(name))
-          throw new CaptureError(
-            'CAPTURE_REFUSED',
-            `${placeName(place.file, nodeOf(place).start)} ${type.name} and a class that it extends both have ${name}`,
-            { hint: 'rename one of them' },
-          )
-        wanted.add(name)
-      }
-    }
-    if (wanted.size === 0) return undefined
-    const read = privatesOf(object)
-    const result: Record<string, unknown> = {}
-    for (const name of wanted) {
-      if (Object.hasOwn(read, name)) result[name] = read[name]
-      else {
-        const lowered = loweredPrivate(object, type, name)
-        if (!lowered)
-          throw new CaptureError('CAPTURE_REFUSED', `${name} of a ${type.name} cannot be read`, {
-            hint: 'compile for ES2022 or later, without minifying names',
-          })
-        result[name] = lowered.value
-      }
-    }
-    return result
   }
 
   private functionReference(fn: Function): Reference | undefined {
@@ -429,7 +399,7 @@ class Taking implements Snapshot {
       this.refuseLate()
       const modules = this.graph.emit()
       this.made = makeBundle({
-        modules: [{ id: 'farcall-entry:entry', text: this.entryText() }, ...modules],
+        modules: [{ id: 'farcall-entry:entry', text: entryText(this.graph, this.entry) }, ...modules],
         root: this.main.file.root,
         target: this.options.target ?? 'node16',
         external: this.options.external ?? [],
@@ -463,58 +433,6 @@ class Taking implements Snapshot {
         )
   }
 
-  private entryText(): string {
-    const parts = [...this.graph.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
-    const lines = [
-      'import{blank,fill,hidden,own,global}from"farcall-support:support";import{cluster as $cluster}from"farcall";',
-      this.entry,
-    ]
-    const refs: string[] = []
-    const sets: string[] = []
-    for (const [index, part] of parts.entries()) {
-      lines.push(`import*as $m${index} from${quote(`farcall-slice:${part.file.id}`)};`)
-      sets.push(`$m${index}.$farcallSet(v.modules[${quote(part.file.id)}]||{});`)
-      for (const [declaration, decision] of part.decisions)
-        if (decision === 'source' && declaration.fn !== undefined)
-          refs.push(
-            `${quote(`${part.file.id}:${declaration.names[0]}`)}:()=>$m${index}.${declaration.names[0]}`,
-          )
-    }
-    const runs = [...this.graph.late()].map(([d, part]) => `$m${parts.indexOf(part)}.${initName(d)}();`)
-    const makes: string[] = []
-    for (const [index, id] of [...this.graph.closures.keys()].sort().entries()) {
-      lines.push(`import{$farcallMake as $f${index}}from${quote(`farcall-closure:${id}`)};`)
-      makes.push(`${quote(`#${id}`)}:()=>$f${index}()`)
-    }
-    refs.sort()
-    lines.push(`
-const refs={${refs.join(',')}};
-const makes={${makes.join(',')}};
-let names;
-const unknown=(id)=>{throw new Error("this bundle has no "+id)};
-export const setValues=(v)=>{${sets.join('')}${runs.join('')}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);${this.entry.includes('$env') ? '$env(v.env);' : ''}};
-export const resolve=(id)=>{
-  if(Object.prototype.hasOwnProperty.call(refs,id))return refs[id]();
-  if(id.startsWith("g:"))return global(id.slice(2));
-  if(id.startsWith("b:")){const at=id.lastIndexOf(":");return require(id.slice(2,at))[id.slice(at+1)]}
-  return unknown(id)
-};
-export const identify=(fn)=>{
-  if(!names){names=new Map();for(const id of Object.keys(refs))names.set(refs[id](),id)}
-  const id=names.get(fn);
-  return id===undefined||hidden(fn)?undefined:id
-};
-export const instantiate=(id)=>{
-  if(id==="remote"){let inner;const object=$cluster(function(...args){return inner.apply(this,args)});return{object,fill(fields){inner=fields.fn}}}
-  if(Object.prototype.hasOwnProperty.call(makes,id)){const made=makes[id]();return{object:made[0],fill(fields,properties){made[1](fields);own(made[0],properties)}}}
-  const type=Object.prototype.hasOwnProperty.call(refs,id)?refs[id]():unknown(id);
-  const object=blank(type);
-  return{object,fill(fields,privates){fill(type,object,fields,privates)}}
-};
-export{$main as main};`)
-    return lines.join('')
-  }
-
   classes(): ReadonlyMap<string, Function> {
     const classes = new Map<string, Function>()
     for (const part of this.graph.parts.values())
@@ -535,19 +453,4 @@ const captured = 'captured'
 function targetOf(fn: Function): { fn: Function; site?: string; method?: unknown } | undefined {
   const target = Reflect.get(fn, Symbol.for('farcall.target')) ?? Reflect.get(fn, Symbol.for('farcall.meta'))
   return typeof target?.fn === 'function' ? target : undefined
-}
-
-/** Compilers for older targets keep #x in a WeakMap beside the class: _x, _x2, _Class_x. */
-function loweredPrivate(object: object, type: Function, name: string): { value: unknown } | undefined {
-  const plain = name.slice(1)
-  const pattern = new RegExp(`^_(?:${type.name}_)?${plain.replace(/\$/g, '\\$')}\\d*$`)
-  const holders: Function[] = [type]
-  for (const member of Object.values(Object.getOwnPropertyDescriptors(type.prototype as object)))
-    if (typeof member.value === 'function') holders.push(member.value)
-  for (const holder of holders)
-    for (const { object: scope } of inspectFunction(holder).scopes)
-      for (const [key, value] of Object.entries(scope))
-        if (pattern.test(key) && types.isWeakMap(value) && value.has(object))
-          return { value: value.get(object) }
-  return undefined
 }

@@ -1,0 +1,55 @@
+import { type Graph, quote } from './graph.ts'
+import { initName } from './slice.ts'
+
+/** The module that esbuild starts from: it exports what BundleModule says. `main` declares $main, and $env. */
+export function entryText(graph: Graph, main: string): string {
+  const parts = [...graph.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
+  const lines = [
+    'import{blank,fill,hidden,own,global}from"farcall-support:support";import{cluster as $cluster}from"farcall";',
+    main,
+  ]
+  const refs: string[] = []
+  const sets: string[] = []
+  for (const [index, part] of parts.entries()) {
+    lines.push(`import*as $m${index} from${quote(`farcall-slice:${part.file.id}`)};`)
+    sets.push(`$m${index}.$farcallSet(v.modules[${quote(part.file.id)}]||{});`)
+    for (const [declaration, decision] of part.decisions)
+      if (decision === 'source' && declaration.fn !== undefined)
+        refs.push(
+          `${quote(`${part.file.id}:${declaration.names[0]}`)}:()=>$m${index}.${declaration.names[0]}`,
+        )
+  }
+  const runs = [...graph.late()].map(([d, part]) => `$m${parts.indexOf(part)}.${initName(d)}();`)
+  const makes: string[] = []
+  for (const [index, id] of [...graph.closures.keys()].sort().entries()) {
+    lines.push(`import{$farcallMake as $f${index}}from${quote(`farcall-closure:${id}`)};`)
+    makes.push(`${quote(`#${id}`)}:()=>$f${index}()`)
+  }
+  refs.sort()
+  lines.push(`
+const refs={${refs.join(',')}};
+const makes={${makes.join(',')}};
+let names;
+const unknown=(id)=>{throw new Error("this bundle has no "+id)};
+export const setValues=(v)=>{${sets.join('')}${runs.join('')}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);${main.includes('$env') ? '$env(v.env);' : ''}};
+export const resolve=(id)=>{
+  if(Object.prototype.hasOwnProperty.call(refs,id))return refs[id]();
+  if(id.startsWith("g:"))return global(id.slice(2));
+  if(id.startsWith("b:")){const at=id.lastIndexOf(":");return require(id.slice(2,at))[id.slice(at+1)]}
+  return unknown(id)
+};
+export const identify=(fn)=>{
+  if(!names){names=new Map();for(const id of Object.keys(refs))names.set(refs[id](),id)}
+  const id=names.get(fn);
+  return id===undefined||hidden(fn)?undefined:id
+};
+export const instantiate=(id)=>{
+  if(id==="remote"){let inner;const object=$cluster(function(...args){return inner.apply(this,args)});return{object,fill(fields){inner=fields.fn}}}
+  if(Object.prototype.hasOwnProperty.call(makes,id)){const made=makes[id]();return{object:made[0],fill(fields,properties){made[1](fields);own(made[0],properties)}}}
+  const type=Object.prototype.hasOwnProperty.call(refs,id)?refs[id]():unknown(id);
+  const object=blank(type);
+  return{object,fill(fields,privates){fill(type,object,fields,privates)}}
+};
+export{$main as main};`)
+  return lines.join('')
+}
