@@ -1,8 +1,9 @@
+import { homedir } from 'node:os'
 import { readMap } from '../capture/cache.ts'
+import { cacheFolder } from '../config/cache-folder.ts'
 import { ConfigError, FarcallError } from '../core/errors.ts'
 import { isJobId } from '../core/ids.ts'
 import type { JobSpec } from '../core/protocol.ts'
-import { cacheFolder } from './cache-folder.ts'
 import { deferred } from './deferred.ts'
 import { type Handle, Job } from './job.ts'
 import { allResults } from './job-array.ts'
@@ -75,7 +76,7 @@ async function follow(
 
 function prepare(submission: Submission, spec: JobSpec, session: Session, site: { stack?: string }): void {
   for (let index = 0; index < spec.items; index++) submission.add(site)
-  const map = readMap(spec.bundle.sha256, cacheFolder())
+  const map = readMap(spec.bundle.sha256, cacheFolder(process.env, homedir()))
   submission.begin({ spec, executor: session.executor, decoder: { classes: new Map(), map } })
 }
 

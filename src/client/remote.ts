@@ -1,8 +1,9 @@
+import { homedir } from 'node:os'
 import { snapshot as takeSnapshot } from '../capture/snapshot.ts'
 import type { CallSite, CaptureOptions, Snapshot } from '../capture/types.ts'
+import { cacheFolder } from '../config/cache-folder.ts'
 import { CaptureError } from '../core/errors.ts'
 import { newJobId } from '../core/ids.ts'
-import { cacheFolder } from './cache-folder.ts'
 import { deferred } from './deferred.ts'
 import { dispatch, type Request, renderOnly } from './dispatch.ts'
 import { type Handle, ignoreRejection, Job } from './job.ts'
@@ -121,7 +122,10 @@ export class Caller {
 
   #snapshot(): Snapshot {
     const { fn, site, method } = this.#target
-    return takeSnapshot(fn, site, { cacheDir: cacheFolder(), ...(method ? { method } : {}) })
+    return takeSnapshot(fn, site, {
+      cacheDir: cacheFolder(process.env, homedir()),
+      ...(method ? { method } : {}),
+    })
   }
 
   #input(self: unknown, args: readonly unknown[]): { self?: unknown; args: readonly unknown[] } {

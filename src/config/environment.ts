@@ -1,5 +1,5 @@
 import { ConfigError } from '../core/errors.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../core/nearest.ts'
 
 /** Variables that set a key of the selected profile. A number is read where the key wants one. */
 export const profileVariables: Readonly<Record<string, { path: readonly string[]; number?: true }>> = {

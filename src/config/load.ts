@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { ConfigError } from '../core/errors.ts'
+import { cacheFolder } from './cache-folder.ts'
 import { checkVariables, profileFromEnvironment } from './environment.ts'
 import { isTree, mergeLayers, pathKey } from './merge.ts'
 import { validate } from './problems.ts'
@@ -49,12 +50,11 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   const [selected, selectedBy] = select(options, env, runtime, below)
   const environment = await environmentLayer(env, selected, place)
   const { config, sources } = mergeLayers([runtime, environment, ...files])
-  const cacheHome = absolute(env['XDG_CACHE_HOME']) ?? join(home, '.cache')
   return {
     config,
     selected,
     selectedBy,
-    cacheDir: config.cacheDir ?? join(cacheHome, 'farcall'),
+    cacheDir: cacheFolder(env, home),
     files: files.map(({ source }) => source.name),
     sources,
   }
@@ -99,7 +99,6 @@ async function environmentLayer(
   }
   for (const { path, value, variable } of profileFromEnvironment(env))
     set(['profiles', selected, ...path], value, variable)
-  if (env['FARCALL_CACHE_DIR']) set(['cacheDir'], env['FARCALL_CACHE_DIR'], 'FARCALL_CACHE_DIR')
   if (names.size === 0) return { source, config: {} }
   const { configSchema } = await import('./schema.ts')
   const locate = (path: readonly PropertyKey[]) =>
@@ -118,7 +117,6 @@ function normalize(
 ): Config {
   const local = (path: string) => resolve(folder, path.replace(/^~(?=\/|$)/, home))
   const result: Config = { ...config }
-  if (config.cacheDir) result.cacheDir = local(config.cacheDir)
   if (config.profiles) {
     const entries = Object.entries(config.profiles).map(([name, profile]) => {
       const copy = { ...profile }

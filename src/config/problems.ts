@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { ConfigError } from '../core/errors.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../core/nearest.ts'
 
 type Path = readonly PropertyKey[]
 interface Node {

@@ -1,5 +1,5 @@
 import { ConfigError } from '../core/errors.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../core/nearest.ts'
 import type { LoadedConfig, ResolvedProfile, Source } from './types.ts'
 
 const builtIn: Source = { kind: 'default', name: 'default' }

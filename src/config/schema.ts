@@ -142,9 +142,8 @@ export const configSchema = z
       .readonly()
       .describe('a record of profiles by name')
       .exactOptional(),
-    cacheDir: path.exactOptional(),
   })
-  .describe('a record with defaultProfile, profiles or cacheDir')
+  .describe('a record with defaultProfile and profiles')
 
 // The compiler holds schema and type together: a field added to one of them alone fails here.
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never

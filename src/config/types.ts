@@ -6,8 +6,6 @@ export interface Config {
   /** Used when neither FARCALL_PROFILE nor the call names one. */
   defaultProfile?: string
   profiles?: Readonly<Record<string, Partial<Profile>>>
-  /** Where bundles are kept on this machine; default $XDG_CACHE_HOME/farcall. */
-  cacheDir?: string
 }
 
 export type SourceKind = 'runtime' | 'environment' | 'project' | 'user' | 'site' | 'default'

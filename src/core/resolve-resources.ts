@@ -1,4 +1,5 @@
 import { ConfigError } from './errors.ts'
+import { nearest } from './nearest.ts'
 import { type ResolvedResources, type Resources, resourceNames } from './resources.ts'
 import { requirePlainText } from './shell.ts'
 import { parseDuration, parseMemory } from './units.ts'
@@ -56,26 +57,6 @@ export function resolveResources(resources: Resources, where = ''): ResolvedReso
   const place = partition ?? queue
   if (place !== undefined) resolved['partition'] = place
   return resolved as ResolvedResources
-}
-
-/** The name of `names` that `word` most likely was meant to be. */
-export function nearest(word: string, names: readonly string[]): string | undefined {
-  const scored = names
-    .map((name) => ({ name, distance: distance(word.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0]
-  return scored && scored.distance <= Math.max(1, Math.floor(word.length / 3)) ? scored.name : undefined
-}
-
-/** Edits between two words (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1))
-    row = next
-  }
-  return row[b.length]!
 }
 
 function invalid(where: string, value: unknown, wanted: string): ConfigError {

@@ -104,7 +104,7 @@ const table: [title: string, name: string, text: string, code: string, message: 
     'farcall.config.json',
     '[1]',
     'CONFIG_INVALID',
-    'farcall.config.json: expected a record with defaultProfile, profiles or cacheDir, got a list',
+    'farcall.config.json: expected a record with defaultProfile and profiles, got a list',
   ],
   [
     'two problems, each on its line',
@@ -202,7 +202,7 @@ const table: [title: string, name: string, text: string, code: string, message: 
     'farcall.config.mjs',
     'export default () => ({})',
     'CONFIG_INVALID',
-    'farcall.config.mjs: expected a record with defaultProfile, profiles or cacheDir, got a function',
+    'farcall.config.mjs: expected a record with defaultProfile and profiles, got a function',
   ],
 ]
 

@@ -184,13 +184,11 @@ test('XDG_CONFIG_HOME moves the user file, and a relative one is ignored', async
   expect((await load({ env: { XDG_CONFIG_HOME: 'xdg' } })).selected).toBe('here')
 })
 
-test('cacheDir comes from FARCALL_CACHE_DIR, a file, XDG_CACHE_HOME or the home folder', async () => {
-  const { load, home, cwd } = folders({ [projectFile]: { cacheDir: '.cache' } })
+test('cacheDir comes from FARCALL_CACHE_DIR, XDG_CACHE_HOME or the home folder', async () => {
+  const { load, home } = folders()
   expect((await load({ env: { FARCALL_CACHE_DIR: '/a/b' } })).cacheDir).toBe('/a/b')
-  expect((await load()).cacheDir).toBe(join(cwd, '.cache'))
-  const bare = folders()
-  expect((await bare.load({ env: { XDG_CACHE_HOME: '/c' } })).cacheDir).toBe('/c/farcall')
-  expect((await bare.load({ home })).cacheDir).toBe(join(home, '.cache/farcall'))
+  expect((await load({ env: { XDG_CACHE_HOME: '/c' } })).cacheDir).toBe('/c/farcall')
+  expect((await load({ home })).cacheDir).toBe(join(home, '.cache/farcall'))
 })
 
 test('a key named __proto__ is refused, and pollutes nothing', async () => {

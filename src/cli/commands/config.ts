@@ -25,7 +25,13 @@ async function showConfig(options: { profile?: string; json?: true }): Promise<v
   const byDefault: Source = { kind: 'default', name: 'default' }
   const rows: Row[] = [
     { key: 'profile', value: name, source: loaded.selectedBy },
-    { key: 'cacheDir', value: loaded.cacheDir, source: loaded.sources.get('cacheDir') ?? byDefault },
+    {
+      key: 'cacheDir',
+      value: loaded.cacheDir,
+      source: process.env['FARCALL_CACHE_DIR']
+        ? { kind: 'environment', name: 'FARCALL_CACHE_DIR' }
+        : byDefault,
+    },
     ...[...sources].map(([key, source]) => ({ key, value: shown(key, valueAt(profile, key)), source })),
   ]
   if (options.json) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { nearest } from '../../src/config/nearest.ts'
+import { nearest } from '../../src/core/nearest.ts'
 
 const known = ['scheduler', 'host', 'port', 'user', 'identityFile', 'queryInterval']
 
