@@ -67,6 +67,12 @@ export function snapshot(fn: Function, site: CallSite, options: SnapshotOptions 
   return new Taking(fn, place, options)
 }
 
+/**
+ * Functions and classes that arguments of earlier calls brought along: later calls take them at once, so that
+ * calls made together have equal values, and one bundle serves them.
+ */
+const brought = new WeakMap<FunctionNode, Map<FunctionNode, { place: Place; type?: Function }>>()
+
 class Taking implements Snapshot {
   readonly name: string
   readonly file: string
@@ -116,8 +122,24 @@ class Taking implements Snapshot {
         this.env = this.envOf(main, scopes)
       }
     }
+    for (const { place, type } of brought.get(node)?.values() ?? []) this.join(place, type)
     this.values()
     this.refuseLate()
+  }
+
+  /** The text of a function or class met in a value comes along. */
+  private join(place: Place, type: Function | undefined): void {
+    if (type) this.graph.moduleScopes(type, place.file)
+    const { declared } = nodeOf(place)
+    if (declared !== undefined) this.graph.need(place.file, [declared])
+    // without a function of its file at hand its module's values could not be read
+    else if (this.graph.parts.get(place.file.path)?.scopes.length) this.graph.addClosure(place)
+  }
+
+  private remember(place: Place, type?: Function): void {
+    const main = nodeOf(this.main)
+    const known = brought.get(main) ?? new Map()
+    brought.set(main, known.set(nodeOf(place), type ? { place, type } : { place }))
   }
 
   private methodEntry(node: FunctionNode): string {
@@ -291,8 +313,8 @@ class Taking implements Snapshot {
     if (!place) return undefined
     const node = nodeOf(place)
     if (node.kind !== 'class' || node.declared === undefined) return undefined
-    this.graph.moduleScopes(type, place.file)
-    this.graph.need(place.file, [node.declared])
+    this.join(place, type)
+    this.remember(place, type)
     const fields: Record<PropertyKey, unknown> = {}
     for (const key of Reflect.ownKeys(object)) {
       const descriptor = Object.getOwnPropertyDescriptor(object, key)!
@@ -327,8 +349,8 @@ class Taking implements Snapshot {
     if (!place) return undefined
     const node = nodeOf(place)
     if (node.declared !== undefined) {
-      this.graph.moduleScopes(fn, place.file)
-      this.graph.need(place.file, [node.declared])
+      this.join(place, fn)
+      this.remember(place, fn)
       return { kind: 'function', id: `${place.file.id}:${node.declared}` }
     }
     if (node.kind === 'getter' || node.kind === 'setter' || node.owner !== undefined) return undefined
@@ -343,6 +365,8 @@ class Taking implements Snapshot {
       )
     const scopes = this.graph.scopesOf(fn, place.file)
     const id = this.graph.addClosure(place)
+    // the function itself is not kept: it may hold much
+    this.remember(place)
     this.checkShared(place, node)
     const own: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(fn)) own[key] = value

@@ -6,7 +6,7 @@ export interface MapStackOptions {
 }
 
 const location = /((?:file:\/\/)?\/[^\s()]*?\/?)([0-9a-f]{64})\.mjs:(\d+):(\d+)/
-const runtimeFrame = /farcall-runtime(?:-[\w.-]+)?\.c?js:\d+:\d+/
+const runtimeFrame = /(?:farcall-runtime(?:-[\w.-]+)?\.c?js|\/blobs\/[0-9a-f]{64}\.cjs):\d+:\d+/
 
 let last: { text: string; trace: TraceMap } | undefined
 

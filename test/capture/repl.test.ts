@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
@@ -43,6 +43,7 @@ it.each(['context', 'global'])(
     const script = join(folder, `repl-${kind}.mjs`)
     writeFileSync(script, session)
     const done = spawnSync(process.execPath, [script, library, kind], { encoding: 'utf8', timeout: 15_000 })
+    rmSync(library)
     expect(done.stderr).toBe('')
     const made = JSON.parse(done.stdout.trim().split('\n').at(-1)!) as Record<string, string>
     const task = { code: '', values: '', call: '' }

@@ -12,6 +12,14 @@ class Point {
 }
 const shared = { n: 1 }
 
+class Tally {
+  static seen = 0
+  constructor(readonly n: number) {}
+  get total() {
+    return this.n + shared.n + Tally.seen
+  }
+}
+
 function make(k: number) {
   return async (x: number) => x * k
 }
@@ -53,6 +61,18 @@ describe('a snapshot', () => {
     const b = { a }
     const ran = await runElsewhere(async () => b.a === a, here(), [])
     expect(ran.result).toBe(true)
+  })
+
+  it('has equal values for calls whose arguments bring the same classes and functions along', async () => {
+    const k = 2
+    const fn = async (x: unknown) => x
+    const shots = [1, 2].map((n) => {
+      const shot = snapshot(fn, here())
+      shot.encode([new Tally(n), (x: number) => x * k + shared.n], 'call')
+      return shot
+    })
+    expect(Buffer.compare(shots[0]!.values(), shots[1]!.values())).toBe(0)
+    expect((await shots[0]!.bundle()).hash).toBe((await shots[1]!.bundle()).hash)
   })
 
   it('refuses new code after the bundle was made', async () => {

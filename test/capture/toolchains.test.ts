@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildSync, type TransformOptions, transformSync } from 'esbuild'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { mapStack } from '../../src/capture/stack.ts'
 import { folder, runTasks } from './run.ts'
 
@@ -21,6 +21,8 @@ buildSync({
   target: 'node20.19',
   outfile: library,
 })
+
+afterAll(() => rmSync(library))
 
 interface Result {
   name: string
