@@ -63,9 +63,7 @@ function howItEnded(
   ranEmpty: boolean,
 ): Partial<MemberEnd> & { exitCode: number } {
   if (stack !== undefined) {
-    const where = /^\s+at (.*)$/m.exec(stack)?.[1]
-    const message = `process.exit(${code}) was called${where ? ` at ${where}` : ''}`
-    return { reason: 'exit-code', message, exitCode: code, stack }
+    return { reason: 'exit-code', message: `process.exit(${code}) was called`, exitCode: code, stack }
   }
   if (ranEmpty)
     // 13 is Node's own code for a top-level promise that never settles.

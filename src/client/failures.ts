@@ -1,3 +1,4 @@
+import { mapStack } from '../capture/stack.ts'
 import { type FarcallError, JobCanceledError, JobFailedError } from '../core/errors.ts'
 import type { JobSpec, MemberEnd } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
@@ -8,11 +9,13 @@ export interface MemberFailure {
   readonly status: JobStatus
   readonly end?: MemberEnd | undefined
   readonly stderrTail?: string | undefined
+  /** The bundle's source map, for the stack that `end` may hold. */
+  readonly map?: string | undefined
 }
 
 /** The error for a member that ended without a result: the reason in words, and what to do about it. */
 export function failureOf(failure: MemberFailure): FarcallError {
-  const { status, jobId, end, stderrTail, spec } = failure
+  const { status, jobId, stderrTail, spec } = failure
   const text = `job ${jobId} (${spec.name}) ${describe(failure)}`
   if (status.state === 'CANCELED')
     return new JobCanceledError(text, {
@@ -32,13 +35,26 @@ export function failureOf(failure: MemberFailure): FarcallError {
       ...(stderrTail === undefined ? {} : { stderrTail }),
     },
   )
-  if (end?.stack) error.stack += `\n    on the node:\n${end.stack}`
+  const frames = framesOfEnd(failure)
+  if (frames) error.stack += `\n    on the node:\n${frames}`
   return error
 }
 
-function describe({ status, end }: MemberFailure): string {
+/** The frames of the call that ended the member, as lines of the user's TypeScript. */
+function framesOfEnd({ end, map }: MemberFailure): string | undefined {
+  if (!end?.stack) return undefined
+  const stack = map === undefined ? end.stack : mapStack(end.stack, map)
+  return stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n')
+}
+
+function describe(failure: MemberFailure): string {
+  const { status, end } = failure
   const native = status.native ? `, ${status.native} in the scheduler's words` : ''
-  const message = status.message ? `: ${status.message}` : ''
+  const first = framesOfEnd(failure)?.split('\n')[0]?.trim()
+  const message = status.message ? `: ${status.message}${first ? ` ${first}` : ''}` : ''
   const where = end?.host ? ` on ${end.host}` : ''
   switch (status.reason) {
     case 'by-user':

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { ResultError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
 import type { PackRecord } from '../core/pack.ts'
@@ -199,6 +200,7 @@ export class Submission {
       status: event.status,
       end: event.end,
       stderrTail: event.stderrTail,
+      map: this.submitted?.decoder.map,
     }
     const error = failureOf(failure)
     if (event.status.state === 'CANCELED' && this.canceling !== undefined)
@@ -238,10 +240,13 @@ export class Submission {
   }
 }
 
-/** A stack without its first line. */
+/** A stack's frames, without the command line's own below the user's program. */
 function framesOf({ stack = '' }: { readonly stack?: string }): string {
-  return stack.split('\n').slice(1).join('\n')
+  const frames = stack.split('\n').slice(1)
+  return frames.filter((frame) => !frame.includes(ownCommands)).join('\n')
 }
+
+const ownCommands = fileURLToPath(new URL('../cli/', import.meta.url))
 
 function isFailed(item: Item): boolean {
   return item.status.state === 'FAILED' || item.status.state === 'CANCELED'

@@ -41,6 +41,12 @@ export interface Scheduler {
     readonly base: 0 | 1
     /** The scheduler's name for one member. */
     taskId(nativeId: string, member: number): string
+    /** Members that an array may have where the site has not said. */
+    readonly defaultSize: number
+    /** Asks the site how many members an array may have. */
+    sizeLimit?(): Command
+    /** Undefined when the answer does not say. */
+    parseSizeLimit?(result: CommandResult): number | undefined
   }
   /** A shell expression: how often the scheduler itself has restarted this job; '0' where it never does. */
   readonly restartCount: string

@@ -98,6 +98,14 @@ export const slurm: Scheduler = {
       const [job, cluster] = nativeId.split(';')
       return `${job}_${member}${cluster ? `;${cluster}` : ''}`
     },
+    // MaxArraySize caps the index, which starts at 0; 1001 where slurm.conf does not say
+    // (https://slurm.schedmd.com/slurm.conf.html#OPT_MaxArraySize).
+    defaultSize: 1001,
+    sizeLimit: () => ({ argv: ['scontrol', 'show', 'config'] }),
+    parseSizeLimit: ({ stdout }) => {
+      const size = /^MaxArraySize\s*=\s*(\d+)\s*$/m.exec(new TextDecoder().decode(stdout))?.[1]
+      return size === undefined ? undefined : Number(size)
+    },
   },
   restartCount: '${SLURM_RESTART_COUNT:-0}',
   detect: () => ({ argv: ['sh', '-c', 'command -v sbatch && command -v squeue'] }),

@@ -57,6 +57,7 @@ export class BatchExecutor implements Executor {
   #place!: Place
   #runtime!: { ref: BlobRef; bytes: Uint8Array }
   #watcher!: Watcher
+  #maxMembers: number | undefined
 
   constructor(options: BatchOptions) {
     this.#options = options
@@ -72,7 +73,7 @@ export class BatchExecutor implements Executor {
       dependencies: false,
       streaming: false,
       cancelsMembers: scheduler.array !== undefined,
-      maxMembers: 10_000,
+      ...(this.#maxMembers === undefined ? {} : { maxMembers: this.#maxMembers }),
       ...slots,
     }
   }
@@ -93,9 +94,17 @@ export class BatchExecutor implements Executor {
     const { profile, transport, scheduler, clock } = this.#options
     this.#runtime = await readRuntime()
     const runtimeName = blobName(this.#runtime.ref)
-    this.#place = await probePlace(transport, profile.workdir ?? '$HOME/.farcall', [runtimeName])
+    const [place, maxMembers] = await Promise.all([
+      probePlace(transport, profile.workdir ?? '$HOME/.farcall', [runtimeName]),
+      this.#askSizeLimit(),
+    ])
+    this.#place = place
+    this.#maxMembers = maxMembers
     if (this.#place.blobs.get(runtimeName) === this.#runtime.ref.size) this.#known.add(runtimeName)
+    const workersOf = ({ concurrency, resources }: JobSpec) =>
+      concurrency ?? Math.max(1, Math.floor(place.cores / (resources.cores ?? 1)))
     const settings = {
+      ...(scheduler.immediate ? { workersOf } : {}),
       queryIntervalMs: 1000 * parseDuration(profile.queryInterval ?? '10s', 'queryInterval'),
       filePollMs: 1000 * parseDuration(profile.filePoll ?? '2s', 'filePoll'),
       // A dead process of this machine leaves no file behind later; elsewhere files may lag behind.
@@ -107,6 +116,14 @@ export class BatchExecutor implements Executor {
       clock,
       this.#events,
     )
+  }
+
+  /** A site that does not answer has the scheduler's own default; a submission will tell if that is wrong. */
+  async #askSizeLimit(): Promise<number | undefined> {
+    const { scheduler, transport } = this.#options
+    const { array } = scheduler
+    if (!array?.sizeLimit || !array.parseSizeLimit) return array?.defaultSize
+    return array.parseSizeLimit(await transport.exec(array.sizeLimit())) ?? array.defaultSize
   }
 
   async submit(job: JobPayload): Promise<{ nativeId: string }> {

@@ -54,16 +54,35 @@ export class TrackedJob {
         continue
       }
       this.questions.delete(member)
-      const before = this.#members.get(member) ?? { state: 'QUEUED' }
-      if (!mayFollow(status, before)) continue
-      this.#members.set(member, status)
-      if (this.spec.members > 1) changes.push([member, status])
+      // An entry for the job as a whole says nothing of its members.
+      if (this.spec.members > 1 && !entry?.members && !entry?.rest) continue
+      if (this.#advance(member, status) && this.spec.members > 1) changes.push([member, status])
     }
     if (entry && !isFinal(entry.status.state) && mayFollow(entry.status, this.status)) {
       this.status = entry.status
       changes.unshift([undefined, entry.status])
     }
     return { changes, absent }
+  }
+
+  /**
+   * Members that run now, where the script itself starts them in order, `workers` at a time.
+   * Gives those that were not known to.
+   */
+  start(workers: number): number[] {
+    const started: number[] = []
+    let running = 0
+    for (const member of this.open()) {
+      if (running++ === workers) break
+      if (this.#advance(member, { state: 'ACTIVE' })) started.push(member)
+    }
+    return started
+  }
+
+  #advance(member: number, status: JobStatus): boolean {
+    if (!mayFollow(status, this.#members.get(member) ?? { state: 'QUEUED' })) return false
+    this.#members.set(member, status)
+    return true
   }
 }
 

@@ -2,7 +2,7 @@ import type { AsyncQueue } from '../../core/async-queue.ts'
 import type { Clock } from '../../core/clock.ts'
 import { FarcallError, TransportError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
-import { type MemberEnd, paths } from '../../core/protocol.ts'
+import { type JobSpec, type MemberEnd, paths } from '../../core/protocol.ts'
 import type { JobStatus } from '../../core/status.ts'
 import type { QueueSnapshot, Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
@@ -19,6 +19,8 @@ export interface WatchedPlace {
 }
 
 export interface WatchSettings {
+  /** Members of a job that run at once, where its own script starts them; undefined where a scheduler does. */
+  readonly workersOf?: (spec: JobSpec) => number
   readonly queryIntervalMs: number
   readonly filePollMs: number
   readonly graceMs: number
@@ -79,8 +81,16 @@ export class Watcher {
     this.#nextQuery = Math.min(this.#nextQuery, now + firstQueryMs)
     this.#wake.abort()
     this.#wake = new AbortController()
+    this.#tellStarted(job)
     void this.#watchFiles()
     void this.#watchQueue()
+  }
+
+  #tellStarted(job: TrackedJob): void {
+    const { workersOf } = this.#settings
+    if (!workersOf || job.spec.members === 1) return
+    for (const member of job.start(workersOf(job.spec)))
+      this.#events.push({ type: 'state', id: job.spec.id, member, status: { state: 'ACTIVE' } })
   }
 
   /** A job of another client, with the ends that lie there already. */
@@ -214,6 +224,7 @@ export class Watcher {
     }
     job.questions.delete(member)
     job.ended.add(member)
+    this.#tellStarted(job)
     void this.#finish(job, member, status, question.end, complete)
     return true
   }
