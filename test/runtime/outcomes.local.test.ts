@@ -213,7 +213,7 @@ describe('a process that ends before its work', () => {
     })
     expect(await job.run()).toMatchObject({ code: 0 })
     expect(job.member(0).end).toMatchObject({ reason: 'exit-code', exitCode: 0 })
-    expect(job.member(0).end?.message).toContain('bye')
+    expect(job.member(0).end?.stack).toContain('bye')
   })
 
   it('sees a promise that can never settle', async () => {
