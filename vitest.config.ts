@@ -27,7 +27,7 @@ function realThing(name: (typeof kinds)[number], timeout: number, globalSetup: s
       name,
       env,
       include: [`test/**/*.${name}.test.ts`],
-      globalSetup,
+      globalSetup: ['test/clusters/setup/built.ts', ...globalSetup],
       fileParallelism: false,
       testTimeout: timeout,
       hookTimeout: timeout,

@@ -1,6 +1,16 @@
-// npm run build: the runtime that goes to the cluster, then src -> dist. `--runtime` builds only the first.
+// npm run build: the runtime that goes to the cluster, then src -> dist. `--runtime` builds only the first;
+// `--if-stale` both, when something they are made of is newer, and without checking types: tests begin with it.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -37,11 +47,12 @@ export async function buildRuntime({ force = false } = {}) {
 }
 
 function isFresh() {
-  const built = statSync(runtimeFile, { throwIfNoEntry: false })?.mtimeMs
-  if (built === undefined) return false
-  return ['runtime', 'src/core', 'src/codec', 'scripts/build.mjs', 'package-lock.json'].every(
-    (path) => newest(join(root, path)) < built,
-  )
+  return isNewer(runtimeFile, ['runtime', 'src/core', 'src/codec', 'scripts/build.mjs', 'package-lock.json'])
+}
+
+function isNewer(file, sources) {
+  const built = statSync(file, { throwIfNoEntry: false })?.mtimeMs
+  return built !== undefined && sources.every((path) => newest(join(root, path)) < built)
 }
 
 function newest(path) {
@@ -51,19 +62,50 @@ function newest(path) {
   return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))))
 }
 
-function compile() {
-  for (const name of readdirSync(join(root, 'dist'), { withFileTypes: true }))
-    if (name.name !== 'runtime') rmSync(join(root, 'dist', name.name), { recursive: true })
-  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
-  const { status } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], {
-    stdio: 'inherit',
-    cwd: root,
-  })
-  return status ?? 1
+/** Its time is that of the sources which all of dist was made of; it is put in place last. */
+const stamp = 'index.js'
+
+function isCompiled() {
+  return isNewer(join(root, 'dist', stamp), [
+    'src',
+    'scripts/build.mjs',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'package-lock.json',
+  ])
+}
+
+function compile(flags = []) {
+  const begun = Date.now() / 1000
+  const dist = join(root, 'dist')
+  mkdirSync(dist, { recursive: true })
+  // Beside its place and then renamed: programs that start meanwhile find the old files or the new ones.
+  const folder = mkdtempSync(join(dist, '.new-'))
+  try {
+    const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+    const { status } = spawnSync(
+      process.execPath,
+      [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', folder, ...flags],
+      { stdio: 'inherit', cwd: root },
+    )
+    const time = status === 0 ? begun : 0
+    utimesSync(join(folder, stamp), time, time)
+    const made = readdirSync(folder).sort((a, b) => Number(a === stamp) - Number(b === stamp))
+    for (const name of readdirSync(dist))
+      if (name !== 'runtime' && !name.startsWith('.') && !made.includes(name))
+        rmSync(join(dist, name), { recursive: true })
+    for (const name of made) {
+      rmSync(join(dist, name), { recursive: true, force: true })
+      renameSync(join(folder, name), join(dist, name))
+    }
+    return status ?? 1
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const runtimeOnly = process.argv.includes('--runtime')
-  await buildRuntime({ force: !runtimeOnly })
-  if (!runtimeOnly) process.exitCode = compile()
+  const [runtimeOnly, ifStale] = ['--runtime', '--if-stale'].map((flag) => process.argv.includes(flag))
+  await buildRuntime({ force: !runtimeOnly && !ifStale })
+  if (!runtimeOnly && !(ifStale && isCompiled())) process.exitCode = compile(ifStale ? ['--noCheck'] : [])
 }
