@@ -8,9 +8,7 @@ import { decodeRecords } from '../../core/pack.ts'
 import type { Profile } from '../../core/profile.ts'
 import { type BlobRef, blobName, type JobSpec, memberItems, paths } from '../../core/protocol.ts'
 import { parseDuration } from '../../core/units.ts'
-import { renderDirectives } from '../../scheduler/directives.ts'
-import { renderScript, type ScriptContext } from '../../scheduler/render.ts'
-import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
+import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type {
   CancelTarget,
@@ -22,6 +20,7 @@ import type {
   ResultRecord,
 } from '../executor.ts'
 import { parseFound } from './found.ts'
+import { directivesOf, renderJobScript } from './job-script.ts'
 import { type Place, probePlace } from './place.ts'
 import { exits, findScript, recordsScript, removeScript } from './scripts.ts'
 import { submitJob } from './submission.ts'
@@ -137,7 +136,7 @@ export class BatchExecutor implements Executor {
       { ref: spec.bundle, bytes: job.bundle },
     ]
     const { workdir } = this.#place
-    const [script, directives] = [this.#script(spec, workdir), this.#directives(spec, workdir)]
+    const [script, directives] = [this.#script(spec, workdir), directivesOf(spec, workdir)]
     const submission = { job: { ...job, spec }, script, directives, blobs }
     const { nativeId, time } = await submitJob(transport, scheduler, workdir, submission, this.#known)
     const tracked = new TrackedJob(spec, nativeId, time, clock.now())
@@ -263,41 +262,8 @@ export class BatchExecutor implements Executor {
 
   #script(spec: JobSpec, workdir: string): string {
     const { scheduler, profile } = this.#options
-    const directives = this.#directives(spec, workdir)
-    const { resources } = spec
-    const context: ScriptContext = {
-      directives: renderDirectives(scheduler, directives),
-      id: spec.id,
-      attempt: spec.attempt,
-      members: spec.members,
-      items: spec.items,
-      chunk: spec.chunk,
-      workdir,
-      runtime: `${workdir}/blobs/${blobName(this.#runtime.ref)}`,
-      client: spec.client,
-      memberVariable: spec.members > 1 ? (scheduler.array?.indexVariable ?? '') : '',
-      memberBase: scheduler.array?.base ?? 0,
-      restartCount: scheduler.restartCount,
-      environment: spec.environment,
-      ...(resources.cores === undefined ? {} : { cores: resources.cores }),
-      ...(resources.memoryBytes === undefined ? {} : { memoryBytes: resources.memoryBytes }),
-      ...(resources.timeSeconds === undefined ? {} : { timeSeconds: resources.timeSeconds }),
-      ...(spec.concurrency === undefined ? {} : { concurrency: spec.concurrency }),
-    }
-    return renderScript(
-      profile.template === undefined ? scheduler.template : { path: profile.template },
-      context,
-    )
-  }
-
-  #directives(spec: JobSpec, workdir: string): Directives {
-    const concurrency = spec.concurrency === undefined ? {} : { concurrency: spec.concurrency }
-    return {
-      ...spec.resources,
-      name: spec.name,
-      log: `${workdir}/${paths.job(spec.id)}/scheduler.log`,
-      ...(spec.members > 1 ? { array: { size: spec.members, ...concurrency } } : {}),
-    }
+    const runtime = `${workdir}/blobs/${blobName(this.#runtime.ref)}`
+    return renderJobScript(spec, scheduler, profile, { workdir, runtime })
   }
 
   #tracked(id: JobId): TrackedJob {

@@ -1,7 +1,7 @@
-import { ConfigError, FarcallError } from '../../core/errors.ts'
-import { shellQuote } from '../../core/shell.ts'
+import { ConfigError, FarcallError, TransportError } from '../../core/errors.ts'
+import { type CommandResult, shellQuote } from '../../core/shell.ts'
 import type { Transport } from '../../transport/transport.ts'
-import { probeScript } from './scripts.ts'
+import { exits, probeScript } from './scripts.ts'
 
 /** What was found where the jobs will lie. */
 export interface Place {
@@ -84,4 +84,16 @@ function readProbe(text: string, name: string): Place {
       },
     )
   return { workdir, cores: Math.max(1, Number(facts.get('cores')) || 1), blobs }
+}
+
+/** One of our commands failed there: the folder is gone, or something else that may pass. */
+export function placeFailed({ exitCode, stderr }: CommandResult, name: string): FarcallError {
+  if (exitCode === exits.unusable)
+    return new TransportError('WORKDIR_UNUSABLE', `${name}: the work folder is gone: ${stderr.trim()}`, {
+      transient: true,
+    })
+  const words = stderr.trim() || 'no message'
+  return new FarcallError('COMMAND_FAILED', `${name}: looking for results failed (${exitCode}): ${words}`, {
+    transient: true,
+  })
 }

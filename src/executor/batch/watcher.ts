@@ -1,22 +1,16 @@
 import type { AsyncQueue } from '../../core/async-queue.ts'
 import type { Clock } from '../../core/clock.ts'
-import { FarcallError, TransportError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import { type JobSpec, type MemberEnd, paths } from '../../core/protocol.ts'
 import type { JobStatus } from '../../core/status.ts'
-import type { QueueSnapshot, Scheduler } from '../../scheduler/scheduler.ts'
-import type { Transport } from '../../transport/transport.ts'
 import type { JobEvent } from '../executor.ts'
+import { planLooks } from './look-plan.ts'
 import { type Notice, parseEnd, parseNotices } from './notices.ts'
-import { endsScript, exits, sharedQueryScript, tailScript, watchScript } from './scripts.ts'
+import { placeFailed } from './place.ts'
+import { askAccounting, askQueue, type QueueAnswer, type WatchedPlace } from './queue.ts'
+import { endsScript, tailScript, watchScript } from './scripts.ts'
 import { memberStatus, type Question, type TrackedJob } from './tracked-job.ts'
 import { verdict } from './verdict.ts'
-
-export interface WatchedPlace {
-  readonly transport: Transport
-  readonly scheduler: Scheduler
-  readonly workdir: string
-}
 
 export interface WatchSettings {
   /** Members of a job that run at once, where its own script starts them; undefined where a scheduler does. */
@@ -26,13 +20,6 @@ export interface WatchSettings {
   readonly graceMs: number
 }
 
-/** How often a look is taken, by the age of the youngest job: [age below ms, ms between looks]. */
-type LookPlan = readonly (readonly [number, number])[]
-const queuedPlan: LookPlan = [[60_000, 250]]
-/** Where there is no queue a result may come as soon as a Node can start. */
-const immediatePlan: LookPlan = [[500, 10], [3_000, 30], ...queuedPlan]
-/** A wait on the cluster lasts no longer than this, so that a new job is looked at closely soon. */
-const waitMs = 2_000
 /** The first question to the scheduler after a submission: long enough for it to know the job. */
 const firstQueryMs = 2_000
 const askSoonMs = 300
@@ -50,17 +37,13 @@ export class Watcher {
   #queueRunning = false
   #nextQuery = 0
 
-  readonly #transport: Transport
-  readonly #scheduler: Scheduler
-  readonly #workdir: string
+  readonly #place: WatchedPlace
   readonly #settings: WatchSettings
   readonly #clock: Clock
   readonly #events: AsyncQueue<JobEvent>
 
   constructor(place: WatchedPlace, settings: WatchSettings, clock: Clock, events: AsyncQueue<JobEvent>) {
-    this.#transport = place.transport
-    this.#scheduler = place.scheduler
-    this.#workdir = place.workdir
+    this.#place = place
     this.#settings = settings
     this.#clock = clock
     this.#events = events
@@ -152,26 +135,26 @@ export class Watcher {
   async #look(): Promise<void> {
     const jobs = this.#active
     const age = this.#clock.now() - Math.max(...jobs.map((job) => job.born))
-    const plan = this.#scheduler.immediate ? immediatePlan : queuedPlan
-    const [until, step] = plan.find(([limit]) => age < limit) ?? [
-      Number.POSITIVE_INFINITY,
-      this.#settings.filePollMs,
-    ]
+    const { scheduler, transport } = this.#place
+    const planned = planLooks(age, {
+      immediate: scheduler.immediate === true,
+      filePollMs: this.#settings.filePollMs,
+    })
+    const { step } = planned
     // A server that gives one channel must not have it held by a wait.
-    const looks =
-      this.#transport.concurrency > 1 ? Math.max(1, Math.ceil(Math.min(waitMs, until - age) / step)) : 1
+    const looks = transport.concurrency > 1 ? planned.looks : 1
     const recorded = this.takeRecorded()
     // Our own inbox as a whole; of another client's only what concerns the job that we took over.
     const places = new Set(
       jobs.map(({ spec, adopted }) => `${paths.inbox(spec.client)}/${adopted ? `${spec.id}.` : 'f'}`),
     )
-    const result = await this.#transport.exec({
+    const result = await this.#place.transport.exec({
       argv: [
         'sh',
         '-c',
         watchScript,
         'farcall',
-        this.#workdir,
+        this.#place.workdir,
         String(step / 1000),
         String(looks),
         recorded.length > 0 ? 'yes' : '',
@@ -181,7 +164,7 @@ export class Watcher {
     })
     if (result.exitCode !== 0) {
       for (const path of recorded) this.#recorded.add(path)
-      throw watchFailed(result.exitCode, result.stderr, this.#transport.name)
+      throw placeFailed(result, this.#place.transport.name)
     }
     const notices = parseNotices(result.stdout)
     for (const notice of notices) this.#record(notice)
@@ -214,7 +197,7 @@ export class Watcher {
       canceledByUs: job.canceled.has(member),
       waitedMs: now - question.since,
       graceMs: this.#settings.graceMs,
-      hasAccounting: this.#scheduler.history !== undefined,
+      hasAccounting: this.#place.scheduler.history !== undefined,
     })
     if (!status) {
       job.questions.set(member, question)
@@ -250,11 +233,11 @@ export class Watcher {
   }
 
   async #tail(job: TrackedJob, member: number): Promise<string> {
-    const folder = `${this.#workdir}/${paths.job(job.spec.id)}`
+    const folder = `${this.#place.workdir}/${paths.job(job.spec.id)}`
     const attempt = job.spec.attempt
     try {
       const argv = ['sh', '-c', tailScript, 'farcall', folder, String(attempt), String(member)]
-      const result = await this.#transport.exec({ argv })
+      const result = await this.#place.transport.exec({ argv })
       return Buffer.from(result.stdout).toString('utf8')
     } catch (error) {
       return `(stderr could not be read: ${error instanceof Error ? error.message : String(error)})`
@@ -284,7 +267,7 @@ export class Watcher {
 
   async #query(): Promise<void> {
     const jobs = this.#active
-    const { time, snapshot } = await this.#askQueue(jobs.map((job) => job.nativeId))
+    const { time, snapshot } = await this.#askQueue(jobs)
     const missed: TrackedJob[] = []
     for (const job of jobs) {
       // An answer as old as the submission cannot have the job.
@@ -312,32 +295,12 @@ export class Watcher {
     this.#nextQuery = this.#clock.now() + Math.min(this.#settings.queryIntervalMs, waited)
   }
 
-  async #askQueue(nativeIds: string[]): Promise<{ time: number; snapshot: QueueSnapshot }> {
-    const query = this.#scheduler.query(nativeIds)
-    const goodFor = Math.max(1, Math.floor(this.#settings.queryIntervalMs / 1000) - 1)
-    const asking = this.#active.some((job) => job.questions.size > 0 || job.canceled.size > 0)
-    const shared = ['sh', '-c', sharedQueryScript, 'farcall', this.#workdir, this.#answerName(query.argv)]
-    const result = await this.#transport.exec({
-      argv: [...shared, asking || !this.#sharable(query.argv) ? '0' : String(goodFor), ...query.argv],
-      ...(query.stdin === undefined ? {} : { stdin: query.stdin }),
-    })
-    if (result.exitCode === exits.unusable)
-      throw watchFailed(result.exitCode, result.stderr, this.#transport.name)
-    const newline = result.stdout.indexOf(10)
-    const time = Number(Buffer.from(result.stdout.subarray(0, newline)).toString('latin1').split(' ')[0])
-    return {
-      time,
-      snapshot: this.#scheduler.parseQuery({ ...result, stdout: result.stdout.subarray(newline + 1) }),
-    }
-  }
-
-  /** An answer that does not name ids serves every process of this user. */
-  #sharable(argv: readonly string[]): boolean {
-    return argv.join('\0') === this.#scheduler.query([]).argv.join('\0')
-  }
-
-  #answerName(argv: readonly string[]): string {
-    return this.#sharable(argv) ? this.#scheduler.name : ''
+  #askQueue(jobs: readonly TrackedJob[]): Promise<QueueAnswer> {
+    // Whoever waits for a reason, or has canceled, needs to know how it is now.
+    const anew = jobs.some((job) => job.questions.size > 0 || job.canceled.size > 0)
+    const goodFor = anew ? 0 : Math.max(1, Math.floor(this.#settings.queryIntervalMs / 1000) - 1)
+    const ids = jobs.map((job) => job.nativeId)
+    return askQueue(this.#place, ids, goodFor)
   }
 
   /** Looks for ends that no notice told of, then asks accounting about the rest. */
@@ -346,8 +309,8 @@ export class Watcher {
       const unknown = [...job.questions].filter(([, question]) => !question.end)
       if (unknown.length === 0) continue
       const attempt = String(job.spec.attempt)
-      const result = await this.#transport.exec({
-        argv: ['sh', '-c', endsScript, 'farcall', this.#workdir, job.spec.id, attempt],
+      const result = await this.#place.transport.exec({
+        argv: ['sh', '-c', endsScript, 'farcall', this.#place.workdir, job.spec.id, attempt],
       })
       for (const line of Buffer.from(result.stdout).toString('utf8').split('\n')) {
         if (line.trim() === '') continue
@@ -357,7 +320,10 @@ export class Watcher {
     }
     const open = jobs.filter((job) => job.questions.size > 0)
     if (open.length === 0) return
-    const accounting = await this.#askAccounting(open.map((job) => job.nativeId))
+    const accounting = await askAccounting(
+      this.#place,
+      open.map((job) => job.nativeId),
+    )
     for (const job of open) {
       const entry = accounting?.get(job.nativeId)
       for (const member of [...job.questions.keys()])
@@ -365,34 +331,9 @@ export class Watcher {
     }
   }
 
-  async #askAccounting(nativeIds: string[]): Promise<QueueSnapshot | undefined> {
-    const [scheduler, transport] = [this.#scheduler, this.#transport]
-    if (scheduler.history && scheduler.parseHistory) {
-      const snapshot = scheduler.parseHistory(await transport.exec(scheduler.history(nativeIds)))
-      if (snapshot) return snapshot
-    }
-    if (scheduler.recent && scheduler.parseRecent)
-      return scheduler.parseRecent(await transport.exec(scheduler.recent(nativeIds)))
-    return undefined
-  }
-
   async #trouble(error: unknown, failures: number): Promise<void> {
     this.#events.push({ type: 'trouble', error })
     const ceiling = Math.min(30_000, 500 * 2 ** failures)
     await this.#clock.sleep(ceiling / 2 + (Math.random() * ceiling) / 2, this.#stop.signal)
   }
-}
-
-function watchFailed(exitCode: number, stderr: string, name: string): FarcallError {
-  if (exitCode === exits.unusable)
-    return new TransportError('WORKDIR_UNUSABLE', `${name}: the work folder is gone: ${stderr.trim()}`, {
-      transient: true,
-    })
-  return new FarcallError(
-    'COMMAND_FAILED',
-    `${name}: looking for results failed (${exitCode}): ${stderr.trim()}`,
-    {
-      transient: true,
-    },
-  )
 }

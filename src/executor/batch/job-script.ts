@@ -1,0 +1,44 @@
+import type { Profile } from '../../core/profile.ts'
+import { type JobSpec, paths } from '../../core/protocol.ts'
+import { renderDirectives } from '../../scheduler/directives.ts'
+import { renderScript } from '../../scheduler/render.ts'
+import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
+
+/** What the scheduler is asked for a job. */
+export function directivesOf(spec: JobSpec, workdir: string): Directives {
+  const concurrency = spec.concurrency === undefined ? {} : { concurrency: spec.concurrency }
+  return {
+    ...spec.resources,
+    name: spec.name,
+    log: `${workdir}/${paths.job(spec.id)}/scheduler.log`,
+    ...(spec.members > 1 ? { array: { size: spec.members, ...concurrency } } : {}),
+  }
+}
+
+/** job.sh: directives, then what starts the runtime. @throws ConfigError */
+export function renderJobScript(
+  spec: JobSpec,
+  scheduler: Scheduler,
+  profile: Profile,
+  place: { workdir: string; runtime: string },
+): string {
+  const { resources, concurrency } = spec
+  return renderScript(profile.template === undefined ? scheduler.template : { path: profile.template }, {
+    ...place,
+    directives: renderDirectives(scheduler, directivesOf(spec, place.workdir)),
+    id: spec.id,
+    attempt: spec.attempt,
+    members: spec.members,
+    items: spec.items,
+    chunk: spec.chunk,
+    client: spec.client,
+    memberVariable: spec.members > 1 ? (scheduler.array?.indexVariable ?? '') : '',
+    memberBase: scheduler.array?.base ?? 0,
+    restartCount: scheduler.restartCount,
+    environment: spec.environment,
+    cores: resources.cores,
+    memoryBytes: resources.memoryBytes,
+    timeSeconds: resources.timeSeconds,
+    concurrency,
+  })
+}
