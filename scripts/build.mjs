@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -80,7 +81,8 @@ function compile(flags = []) {
   const dist = join(root, 'dist')
   mkdirSync(dist, { recursive: true })
   // Beside its place and then renamed: programs that start meanwhile find the old files or the new ones.
-  const folder = mkdtempSync(join(dist, '.new-'))
+  // At the depth of dist, since source maps name the sources relative to it.
+  const folder = mkdtempSync(join(root, '.dist-'))
   try {
     const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
     const { status } = spawnSync(
@@ -88,6 +90,7 @@ function compile(flags = []) {
       [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', folder, ...flags],
       { stdio: 'inherit', cwd: root },
     )
+    nameDeclarations(folder)
     const time = status === 0 ? begun : 0
     utimesSync(join(folder, stamp), time, time)
     const made = readdirSync(folder).sort((a, b) => Number(a === stamp) - Number(b === stamp))
@@ -102,6 +105,19 @@ function compile(flags = []) {
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** tsc rewrites './x.ts' to './x.js' in code only; declarations are to name a file that is there as well. */
+function nameDeclarations(folder) {
+  for (const path of readdirSync(folder, { recursive: true }))
+    if (path.endsWith('.d.ts')) {
+      const file = join(folder, path)
+      const text = readFileSync(file, 'utf8')
+      writeFileSync(
+        file,
+        text.replaceAll(/(\bfrom |\bimport\()(['"]\.{1,2}\/[^'"]+)\.ts(?=['"])/g, '$1$2.js'),
+      )
+    }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
