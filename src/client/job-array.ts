@@ -1,6 +1,7 @@
 import { AsyncQueue } from '../core/async-queue.ts'
+import { JobCanceledError } from '../core/errors.ts'
 import { isFinal } from '../core/status.ts'
-import { cancelItems, type Handle, ignoreRejection, Job } from './job.ts'
+import { cancelItems, type Handle, ignoreRejection, Job, letGo } from './job.ts'
 import type { Item, Submission } from './submission.ts'
 
 /** How far a map is. */
@@ -107,8 +108,8 @@ export class JobArray<R>
   /** Lets go: the jobs go on, and this program may end without them. The promise stays pending. */
   async detach(): Promise<void> {
     this.catch(ignoreRejection)
-    const session = await this.#handle.session
-    await session.detach(this.#handle.submission)
+    await this.#ready
+    await letGo(this.#handle, this.#handle.submission.items)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -118,15 +119,21 @@ export class JobArray<R>
 }
 
 /** Waits for all, then tells of all that failed: no item's work is thrown away because of another's. */
-export async function allResults<R>({ items, id }: Submission): Promise<R[]> {
+export async function allResults<R>(submission: Submission): Promise<R[]> {
+  const { items, id } = submission
   const results = await Promise.allSettled(items.map((item) => item.settled.promise))
   const failed = results.flatMap((result, index) =>
     result.status === 'rejected' ? [{ reason: result.reason, index }] : [],
   )
   if (failed.length === 0) return results.map((result) => (result as PromiseFulfilledResult<R>).value)
-  const reasons = new Set(failed.map(({ reason }) => reason))
   // One reason for all (not submitted, connection lost) is no matter of the items.
-  if (reasons.size === 1 && failed.length === items.length && items.length > 1) throw failed[0]!.reason
+  if (submission.abandoned && failed.length === items.length) throw submission.abandoned.error
+  const canceled = submission.canceling !== undefined
+  if (canceled && failed.every(({ reason }) => reason instanceof JobCanceledError)) {
+    const text = `job ${id} was canceled; ${items.length - failed.length} of ${items.length} items were done`
+    const status = { state: 'CANCELED', reason: 'by-user' } as const
+    throw new JobCanceledError(text, { jobId: id, status, cause: submission.canceling })
+  }
   const errors = failed.map(({ reason, index }) => withIndex(reason, index))
   const first = errors[0] instanceof Error ? errors[0].message.split('\n')[0] : String(errors[0])
   throw new AggregateError(

@@ -4,7 +4,7 @@ import { readLog } from './log.ts'
 import type { Session } from './session.ts'
 import type { Item, Submission } from './submission.ts'
 
-/** The client's handle of a submission: where it is, once that is known. */
+/** The client's handle of a submission: where it is, once that is known. @internal */
 export interface Handle {
   readonly submission: Submission
   /** Closes the group of calls that travel together, so that ids are known. */
@@ -103,8 +103,7 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
   /** Lets go: the job goes on, and this program may end without it. The promise stays pending. */
   async detach(): Promise<void> {
     this.catch(ignoreRejection)
-    const session = await this.#handle.session
-    await session.detach(this.#handle.submission)
+    await letGo(this.#handle, [this.#item])
   }
 
   /** Cancels it unless it has ended. */
@@ -114,24 +113,39 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
   }
 }
 
-/** For promises whose failure is reported elsewhere. */
+/** For promises whose failure is reported elsewhere. @internal */
 export function ignoreRejection(): void {}
 
-export async function cancelItems(handle: Handle, items: readonly Item[], reason: unknown): Promise<void> {
+/** @internal */
+/** Of calls made together, those that somebody waits for are followed on. */
+export async function letGo(handle: Handle, items: readonly Item[]): Promise<void> {
   handle.seal()
   const { submission } = handle
-  const open = items
-    .flatMap((item) => submission.itemsBehind(item))
-    .filter((item) => !isFinal(item.status.state))
-  if (open.length === 0) return
-  const all = open.length === submission.open
-  if (all) submission.canceling ??= reason ?? new Error('canceled')
-  // Before it is submitted there is nothing to tell; the submission looks at `canceling` when it is through.
+  const session = await handle.session
+  for (const item of items.flatMap((one) => submission.itemsBehind(one))) submission.letGo.add(item)
+  if (submission.isLetGo) await session.detach(submission)
+}
+
+export async function cancelItems(handle: Handle, items: readonly Item[], given: unknown): Promise<void> {
+  handle.seal()
+  const { submission } = handle
+  const reason = given ?? new Error('canceled')
+  if (submission.attached) await handle.session
+  const findOpen = () =>
+    items.flatMap((item) => submission.itemsBehind(item)).filter((item) => !isFinal(item.status.state))
+  let open = findOpen()
+  if (open.length === 0 && !submission.filling) return
+  for (const item of open) item.canceling ??= reason
+  if (open.length === submission.open) submission.canceling ??= reason
   if (!submission.submitted || submission.nativeId === undefined) {
-    if (all) await handle.session.catch(ignoreRejection)
-    return
+    const session = await handle.session.catch(ignoreRejection)
+    // Not submitted; or, when all of it was to be canceled, the submission looked at `canceling` itself.
+    if (!session || submission.canceling !== undefined) return
+    open = findOpen()
+    if (open.length === 0) return
   }
-  const { executor, spec } = submission.submitted
+  const { executor, spec } = submission.submitted!
+  const all = open.length === submission.open
   const members = [...new Set(open.map((item) => Math.floor(item.index / spec.chunk)))]
   const whole = executor.traits.cancelsMembers
     ? members.filter((member) => isWholeMember(member, open, submission))
@@ -141,7 +155,7 @@ export async function cancelItems(handle: Handle, items: readonly Item[], reason
     // It cannot be ended alone (others share its chunk, or its script): it runs on, and its result is not looked at.
     if (!all && !whole.includes(Math.floor(item.index / spec.chunk))) {
       const status = { state: 'CANCELED', reason: 'by-user' } as const
-      const details = { jobId: submission.itemId(item), status }
+      const details = { jobId: submission.itemId(item), status, cause: reason }
       submission.settle(item, status, () =>
         item.settled.reject(new JobCanceledError(`job ${details.jobId} was canceled`, details)),
       )

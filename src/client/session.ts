@@ -4,13 +4,14 @@ import type { JobId } from '../core/ids.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Executor, JobPayload } from '../executor/executor.ts'
 import { openExecutor } from '../executor/open.ts'
+import { canceledBefore } from './failures.ts'
 import { interrupts } from './interrupt.ts'
 import type { Submission } from './submission.ts'
 
 /** Folders of this many jobs that are done are left for `logs()`; the oldest go first. */
 const keptWhileRunning = 64
 
-/** One place, shared by all calls of this process: an executor, and who waits for what there. */
+/** One place, shared by all calls of this process: an executor, and who waits for what there. @internal */
 export class Session {
   readonly executor: Executor
   readonly profile: Profile
@@ -19,6 +20,9 @@ export class Session {
   readonly #submissions = new Map<JobId, Submission>()
   readonly #done: { id: JobId; outcome: 'completed' | 'failed' }[] = []
   readonly #stop = new AbortController()
+  readonly #submitting = new Set<Promise<void>>()
+  /** Set by Ctrl-C: nothing is submitted any more. */
+  #ending = false
 
   constructor(profile: Profile, executor: Executor) {
     this.profile = profile
@@ -31,6 +35,13 @@ export class Session {
   }
 
   async submit(submission: Submission, payload: JobPayload): Promise<void> {
+    if (this.#ending) throw canceledBefore(submission)
+    const submitting = this.#submit(submission, payload)
+    this.#submitting.add(submitting)
+    await submitting.finally(() => this.#submitting.delete(submitting))
+  }
+
+  async #submit(submission: Submission, payload: JobPayload): Promise<void> {
     this.follow(submission)
     try {
       submission.nativeId = (await this.executor.submit(payload)).nativeId
@@ -41,10 +52,23 @@ export class Session {
     if (submission.canceling !== undefined) await this.executor.cancel([{ id: submission.id }])
   }
 
+  /** Cancels all that is followed, and what is just being submitted. */
+  async cancelAll(reason: unknown): Promise<void> {
+    this.#ending = true
+    const sent = this.active.filter((submission) => submission.nativeId !== undefined)
+    for (const submission of this.active) submission.canceling ??= reason
+    await this.executor.cancel(sent.map(({ id }) => ({ id })))
+    await Promise.allSettled(this.#submitting)
+  }
+
   follow(submission: Submission): void {
     this.#submissions.set(submission.id, submission)
     interrupts.watch(this)
     void submission.over.promise.then(() => this.#finish(submission))
+    submission.listen(() => {
+      // What was awaited beside it has ended; a failure to tell so is the next close's.
+      if (submission.isLetGo) this.detach(submission).catch(() => undefined)
+    })
   }
 
   forget(submission: Submission): void {
@@ -54,6 +78,7 @@ export class Session {
 
   /** The job goes on; this process lets go of it. */
   async detach(submission: Submission): Promise<void> {
+    if (this.#submissions.get(submission.id) !== submission) return
     this.forget(submission)
     await this.executor.release([submission.id], 'detached')
   }
@@ -109,7 +134,7 @@ export class Session {
 
 const sessions = new Map<string, Promise<Session>>()
 
-/** The session of a profile; made when first asked for. */
+/** The session of a profile; made when first asked for. @internal */
 export function sessionFor(profile: Profile): Promise<Session> {
   const key = JSON.stringify(profile)
   let session = sessions.get(key)
