@@ -22,7 +22,7 @@ import type {
 import { parseFound } from './found.ts'
 import { directivesOf, renderJobScript } from './job-script.ts'
 import { type Place, probePlace } from './place.ts'
-import { exits, findScript, recordsScript, removeScript } from './scripts.ts'
+import { exits, findScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
 import { submitJob } from './submission.ts'
 import { TrackedJob } from './tracked-job.ts'
 import { Watcher } from './watcher.ts'
@@ -52,6 +52,8 @@ export class BatchExecutor implements Executor {
   readonly #options: BatchOptions
   readonly #events = new AsyncQueue<JobEvent>()
   readonly #known = new Set<string>()
+  /** Whose inboxes we have made or read. */
+  readonly #clients = new Set<string>()
   #opened: Promise<void> | undefined
   #place!: Place
   #runtime!: { ref: BlobRef; bytes: Uint8Array }
@@ -138,6 +140,7 @@ export class BatchExecutor implements Executor {
     const { workdir } = this.#place
     const [script, directives] = [this.#script(spec, workdir), directivesOf(spec, workdir)]
     const submission = { job: { ...job, spec }, script, directives, blobs }
+    this.#clients.add(spec.client)
     const { nativeId, time } = await submitJob(transport, scheduler, workdir, submission, this.#known)
     const tracked = new TrackedJob(spec, nativeId, time, clock.now())
     this.#watcher.add(tracked)
@@ -160,6 +163,7 @@ export class BatchExecutor implements Executor {
     const found = new Map<JobId, FoundJob | undefined>(ids.map((id) => [id, undefined]))
     for (const job of parseFound(Buffer.from(result.stdout).toString('utf8'), scheduler)) {
       const { spec, nativeId } = job
+      this.#clients.add(spec.client)
       found.set(spec.id, { spec, status: job.status, ...(nativeId === undefined ? {} : { nativeId }) })
       if (nativeId !== undefined)
         this.#watcher.adopt(new TrackedJob(spec, nativeId, 0, clock.now(), true), job.ends)
@@ -242,8 +246,30 @@ export class BatchExecutor implements Executor {
   async release(ids: readonly JobId[], outcome: 'completed' | 'failed' | 'detached'): Promise<void> {
     const keep = this.#options.profile.keep ?? 'failed'
     const stays = outcome === 'detached' || keep === 'all' || (keep === 'failed' && outcome === 'failed')
+    // Of a map over nothing: there is no job, and nobody has connected for its sake.
+    if (!this.#watcher) return
+    const notices = outcome === 'detached' ? [] : ids.flatMap((id) => this.#noticesOfOthers(id))
     for (const id of ids) this.#watcher.forget(id)
-    await this.#remove([...(stays ? [] : ids.map(paths.job)), ...this.#watcher.takeRecorded()])
+    await this.#remove([...(stays ? [] : ids.map(paths.job)), ...this.#watcher.takeRecorded(), ...notices])
+  }
+
+  /** What lies in the inbox of the client whose job we took over: it may have ended before we looked there. */
+  #noticesOfOthers(id: JobId): string[] {
+    const job = this.#watcher.get(id)
+    if (!job?.adopted) return []
+    const { client, attempt, members } = job.spec
+    return Array.from({ length: members }, (_, k) => `${paths.inbox(client)}/${paths.notice(id, attempt, k)}`)
+  }
+
+  /** Inboxes that are empty go; a job that ends later makes its own again. */
+  async #tidy(): Promise<void> {
+    if (this.#clients.size === 0) return
+    const inboxes = [...this.#clients].map((client) => paths.inbox(client))
+    this.#clients.clear()
+    const argv = ['sh', '-c', tidyScript, 'farcall', this.#place.workdir, ...inboxes]
+    await this.#options.transport.exec({ argv }, { timeoutMs: 5_000 }).catch(() => {
+      // An empty folder that stays harms nobody, and whoever closes has no use for the news.
+    })
   }
 
   async #remove(files: readonly string[]): Promise<void> {
@@ -281,6 +307,7 @@ export class BatchExecutor implements Executor {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#watcher?.stop()
     this.#events.close()
+    await this.#tidy()
     await this.#options.transport[Symbol.asyncDispose]()
   }
 }

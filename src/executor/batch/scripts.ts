@@ -171,3 +171,9 @@ exit "$rc"`
 /** Removes jobs and notices. $1 workdir; stdin: paths, a line each. */
 export const removeScript = `cd -- "$1" || exit ${exits.unusable}
 xargs rm -rf --`
+
+/** Removes inboxes that are empty. $1 workdir, then the inboxes. rmdir leaves what is not empty, and says so. */
+export const tidyScript = `cd -- "$1" || exit ${exits.unusable}
+shift
+rmdir -- "$@" 2>/dev/null
+exit 0`
