@@ -1,6 +1,5 @@
 import { CaptureError, ConfigError } from '../core/errors.ts'
-import { resolveResources } from '../core/resolve-resources.ts'
-import { type ClusterOptions, splitOptions } from './options.ts'
+import { type ClusterOptions, checkOptions } from './options.ts'
 import { Caller, makeRemote, type Remote, type Target } from './remote.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: any function may be marked
@@ -11,10 +10,11 @@ export type RemoteOf<F extends AnyFunction> = Remote<Parameters<F>, Awaited<Retu
 
 /** Marks a method; it must be declared to return a promise, since that is what it gives from then on. */
 export interface ClusterDecorator {
-  <This, A extends unknown[], R extends Promise<unknown>>(
-    method: (this: This, ...args: A) => R,
-    context: ClassMethodDecoratorContext<This, (this: This, ...args: A) => R>,
-  ): (this: This, ...args: A) => R
+  // biome-ignore lint/suspicious/noExplicitAny: any method may be marked
+  <This, F extends (this: This, ...args: any[]) => Promise<unknown>>(
+    method: F,
+    context: ClassMethodDecoratorContext<This, F>,
+  ): F
   // biome-ignore lint/suspicious/noExplicitAny: any method may be marked
   <F extends (...args: any[]) => Promise<unknown>>(
     target: object,
@@ -23,7 +23,7 @@ export interface ClusterDecorator {
   ): TypedPropertyDescriptor<F> | undefined
 }
 
-/** Where farcall keeps what it knows of a marked function, across copies of the library. */
+/** Where farcall keeps what it knows of a marked function, across copies of the library. @internal */
 export const targetSymbol = Symbol.for('farcall.target')
 
 /**
@@ -49,8 +49,8 @@ export function cluster(...args: unknown[]): unknown {
   const [first, second] = args
   if (typeof first === 'function')
     return isDecoration(args) ? decorate({}, site, args) : wrap({}, first, site)
-  const options = (first ?? {}) as ClusterOptions
-  checkOptions(options)
+  const options = first === undefined ? {} : first
+  checkOptions(options, 'cluster')
   if (args.length < 2) return (...decorated: unknown[]) => decorate(options, site, decorated)
   if (typeof second !== 'function')
     throw new ConfigError(
@@ -61,12 +61,6 @@ export function cluster(...args: unknown[]): unknown {
       },
     )
   return wrap(options, second, site)
-}
-
-function checkOptions(options: unknown): asserts options is ClusterOptions {
-  if (typeof options !== 'object' || options === null)
-    throw new ConfigError('OPTION_INVALID', `cluster: expected options, got ${String(options)}`)
-  resolveResources(splitOptions(options as ClusterOptions).resources)
 }
 
 function wrap(options: ClusterOptions, fn: Function, site: string): Remote<unknown[], unknown> {

@@ -7,6 +7,7 @@ import { resolveResources } from '../core/resolve-resources.ts'
 import { requirePlainText } from '../core/shell.ts'
 import { blobOf } from '../executor/batch/batch-executor.ts'
 import type { ExecutorTraits } from '../executor/executor.ts'
+import { canceledBefore } from './failures.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
 import { planMembers } from './plan.ts'
 import { type Session, sessionFor } from './session.ts'
@@ -28,6 +29,8 @@ export async function dispatch(submission: Submission, request: Promise<Request>
   try {
     const { snapshot, options, entries, map } = await request
     const { profile, session } = await place(options)
+    // A map over nothing: its result is known.
+    if (entries.length === 0) return session
     const [bundle] = await Promise.all([snapshot.bundle(), session.executor.open()])
     const spec = makeSpec(submission.id, snapshot, options, profile, session.executor.traits, {
       bundle: blobOf(bundle.code, 'mjs'),
@@ -46,15 +49,6 @@ export async function dispatch(submission: Submission, request: Promise<Request>
     submission.abandon(error, canceled ? error.status : { state: 'FAILED', reason: 'submit-failed' })
     throw error
   }
-}
-
-function canceledBefore({ id, canceling }: Submission): JobCanceledError {
-  const status = { state: 'CANCELED', reason: 'by-user' } as const
-  return new JobCanceledError(`job ${id} was canceled before it was submitted`, {
-    jobId: id,
-    status,
-    cause: canceling,
-  })
 }
 
 /** The script that would be submitted for one input. */

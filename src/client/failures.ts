@@ -50,6 +50,16 @@ function framesOfEnd({ end, map }: MemberFailure): string | undefined {
     .join('\n')
 }
 
+/** For what was canceled before anybody was told of it. */
+export function canceledBefore({ id, canceling }: { id: string; canceling: unknown }): JobCanceledError {
+  const status = { state: 'CANCELED', reason: 'by-user' } as const
+  return new JobCanceledError(`job ${id} was canceled before it was submitted`, {
+    jobId: id,
+    status,
+    cause: canceling,
+  })
+}
+
 function describe(failure: MemberFailure): string {
   const { status, end } = failure
   const native = status.native ? `, ${status.native} in the scheduler's words` : ''

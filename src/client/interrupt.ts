@@ -22,28 +22,26 @@ class Interrupts {
     const exitCode = signal === 'SIGINT' ? 130 : 143
     if (this.#again) process.exit(exitCode)
     this.#again = true
-    void this.#end().finally(() => {
+    // A program with a handler of its own decides itself when it ends, and may go on.
+    const leaving = process.listenerCount(signal) <= 1
+    void this.#end(leaving).finally(() => {
       this.#again = false
-      // A program with a handler of its own decides itself when it ends.
-      if (process.listenerCount(signal) <= 1) process.exit(exitCode)
+      if (leaving) process.exit(exitCode)
     })
   }
 
-  async #end(): Promise<void> {
+  async #end(leaving: boolean): Promise<void> {
     for (const session of [...this.#sessions]) {
-      const submissions = session.active
-      const ids = submissions.map((submission) => submission.id)
+      const ids = session.active.map((submission) => submission.id)
       const where = session.executor.name
       if (session.profile.interrupt === 'detach') {
         process.stderr.write(`farcall: ${ids.length} job(s) go on, ${where}: ${ids.join(' ')}\n`)
         continue
       }
       process.stderr.write(`farcall: canceling ${ids.length} job(s), ${where}; once more to leave them\n`)
-      for (const submission of submissions) submission.canceling = new Error('interrupted')
       try {
-        const sent = submissions.filter((submission) => submission.nativeId !== undefined)
-        await session.executor.cancel(sent.map(({ id }) => ({ id })))
-        await session.close()
+        await session.cancelAll(new Error('interrupted'), leaving)
+        if (leaving) await session.close()
       } catch (error) {
         process.stderr.write(`farcall: they may still run: ${String(error)}\n`)
       }
@@ -51,4 +49,5 @@ class Interrupts {
   }
 }
 
+/** @internal */
 export const interrupts = new Interrupts()

@@ -116,8 +116,7 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
 /** For promises whose failure is reported elsewhere. @internal */
 export function ignoreRejection(): void {}
 
-/** @internal */
-/** Of calls made together, those that somebody waits for are followed on. */
+/** Of calls made together, those that somebody waits for are followed on. @internal */
 export async function letGo(handle: Handle, items: readonly Item[]): Promise<void> {
   handle.seal()
   const { submission } = handle
@@ -126,6 +125,7 @@ export async function letGo(handle: Handle, items: readonly Item[]): Promise<voi
   if (submission.isLetGo) await session.detach(submission)
 }
 
+/** @internal */
 export async function cancelItems(handle: Handle, items: readonly Item[], given: unknown): Promise<void> {
   handle.seal()
   const { submission } = handle

@@ -1,5 +1,7 @@
 import { ConfigError } from '../core/errors.ts'
+import { nearest } from '../core/nearest.ts'
 import type { Environment } from '../core/profile.ts'
+import { resolveResources } from '../core/resolve-resources.ts'
 import { type Resources, resourceNames } from '../core/resources.ts'
 
 /**
@@ -59,12 +61,79 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
   }
 }
 
+/**
+ * Refuses options that cannot be used, where they are written and not where the function is called.
+ * @throws ConfigError OPTION_UNKNOWN, OPTION_INVALID, UNIT_INVALID, VALUE_UNSAFE
+ */
+export function checkOptions(options: unknown, where: string): asserts options is ClusterOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new ConfigError('OPTION_INVALID', `${where}: expected options, got ${shown(options)}`, {
+      hint: `options are a record, like { cores: 8, memory: '16GB' }`,
+    })
+  for (const key of Object.keys(options)) requireKnown(key, optionNames, key, 'option')
+  const { resources, profile, signal, environment } = splitOptions(options as ClusterOptions)
+  if (profile !== undefined && typeof profile !== 'string')
+    throw invalid('profile', profile, "a profile's name")
+  if (signal !== undefined && !isAbortSignal(signal))
+    throw invalid('signal', signal, "an AbortSignal, or a signal for the scheduler like 'USR1@90'")
+  checkEnvironment(environment)
+  resolveResources(resources)
+}
+
+const environmentNames = ['node', 'modules', 'setup', 'variables'] as const
+
+function checkEnvironment(environment: unknown): void {
+  if (!isRecord(environment))
+    throw invalid('environment', environment, 'a record with node, modules, setup or variables')
+  for (const key of Object.keys(environment))
+    requireKnown(key, environmentNames, `environment.${key}`, 'setting of an environment')
+  const { node, modules, setup, variables } = environment
+  if (node !== undefined && !(typeof node === 'string' && /^(auto$|[/~$])/.test(node)))
+    throw invalid('environment.node', node, "'auto' or an absolute path")
+  for (const [name, lines] of Object.entries({ modules, setup }))
+    if (lines !== undefined && !(Array.isArray(lines) && lines.every((line) => typeof line === 'string')))
+      throw invalid(`environment.${name}`, lines, `a list of texts: ${name}: ['…']`)
+  if (variables === undefined) return
+  if (!isRecord(variables)) throw invalid('environment.variables', variables, 'a record of variables')
+  for (const [name, value] of Object.entries(variables)) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      throw new ConfigError('OPTION_INVALID', `environment.variables.${name}: no name of a variable`, {
+        hint: 'use letters, digits and underscores, not starting with a digit',
+      })
+    if (typeof value !== 'string')
+      throw invalid(`environment.variables.${name}`, value, 'text (numbers in quotes)')
+  }
+}
+
+function requireKnown(key: string, names: readonly string[], where: string, what: string): void {
+  if (names.includes(key)) return
+  const near = nearest(key, names)
+  const more = what === 'option' ? "; a directive that farcall does not know goes into native: ['…']" : ''
+  throw new ConfigError('OPTION_UNKNOWN', `${where}: there is no such ${what}`, {
+    hint: near ? `did you mean '${near}'?` : `${what}s are ${names.join(', ')}${more}`,
+  })
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** By what it can do: one of another realm, or of a library, is as good. */
+function isAbortSignal(value: unknown): boolean {
+  return isRecord(value) && 'aborted' in value && typeof value['addEventListener'] === 'function'
+}
+
+function invalid(where: string, value: unknown, wanted: string): ConfigError {
+  return new ConfigError('OPTION_INVALID', `${where}: expected ${wanted}, got ${shown(value)}`)
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'bigint' ? `${value}n` : (JSON.stringify(value) ?? String(value))
+}
+
 function requireCount(value: unknown, name: string): void {
   if (Number.isSafeInteger(value) && (value as number) >= 1) return
-  throw new ConfigError(
-    'OPTION_INVALID',
-    `${name}: expected a whole number from 1, got ${JSON.stringify(value)}`,
-  )
+  throw invalid(name, value, 'a whole number from 1')
 }
 
 export const optionNames: readonly string[] = [...ownNames, ...resourceNames]

@@ -2,13 +2,14 @@ import { homedir } from 'node:os'
 import { snapshot as takeSnapshot } from '../capture/snapshot.ts'
 import type { CallSite, CaptureOptions, Snapshot } from '../capture/types.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
-import { CaptureError } from '../core/errors.ts'
 import { newJobId } from '../core/ids.ts'
 import { deferred } from './deferred.ts'
 import { dispatch, type Request, renderOnly } from './dispatch.ts'
+import { canceledBefore } from './failures.ts'
+import { asArguments, asLists, type Inputs, isIterable, requireIterable } from './inputs.ts'
 import { type Handle, ignoreRejection, Job } from './job.ts'
 import { JobArray } from './job-array.ts'
-import { type ClusterOptions, type MapOptions, splitOptions } from './options.ts'
+import { type ClusterOptions, checkOptions, type MapOptions, splitOptions } from './options.ts'
 import { type Item, Submission } from './submission.ts'
 
 /** A function that runs on the cluster when it is called. */
@@ -16,9 +17,9 @@ export interface Remote<A extends unknown[], R> {
   /** Runs it there. Calls made in one turn of the event loop travel together, as one array job. */
   (...args: A): Job<R>
   /** Runs it for each item, as one array job. Async inputs are read to their end first. */
-  map(items: Iterable<A[0]> | AsyncIterable<A[0]>, options?: MapOptions): JobArray<R>
+  map(items: Inputs<A[0]>, options?: MapOptions): JobArray<R>
   /** Like map, with a list of arguments for each call. */
-  starmap(argLists: Iterable<A> | AsyncIterable<A>, options?: MapOptions): JobArray<R>
+  starmap(argLists: Inputs<A>, options?: MapOptions): JobArray<R>
   /** Runs it here, as if farcall were not there. */
   local(...args: A): R | Promise<R>
   /** The same function with other options on top of its own. */
@@ -50,8 +51,6 @@ export class Caller {
 
   constructor(target: Target) {
     this.#target = target
-    // A wrong option is told where it is written, not where the function is called.
-    splitOptions(target.options)
   }
 
   call<R>(self: unknown, args: readonly unknown[], hide: Function): Job<R> {
@@ -65,20 +64,18 @@ export class Caller {
       group.entries.push(entry)
       const item = group.submission.add(callSite)
       const job = new Job<R>(group, item)
-      if (signal) followSignal(signal, job)
+      if (signal) followSignal(signal, job, group)
       return job
     } catch (error) {
       return refused(callSite, error)
     }
   }
 
-  map<R>(
-    lists: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>,
-    options: MapOptions,
-    hide: Function,
-  ): JobArray<R> {
+  map<R>(lists: Inputs<readonly unknown[]>, options: MapOptions, hide: Function): JobArray<R> {
+    checkOptions(options, 'map')
     const callSite = siteOf(hide)
     const submission = new Submission(newJobId())
+    submission.filling = true
     const ready = deferred<Request>()
     const merged = { ...this.#target.options, ...options }
     const session = dispatch(submission, ready.promise)
@@ -91,7 +88,7 @@ export class Caller {
     filled.catch(ready.reject)
     const array = new JobArray<R>(handle, filled)
     const { signal } = splitOptions(merged)
-    if (signal) followSignal(signal, array)
+    if (signal) followSignal(signal, array, handle)
     return array
   }
 
@@ -103,19 +100,26 @@ export class Caller {
 
   async #fill(
     submission: Submission,
-    lists: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>,
+    lists: Inputs<readonly unknown[]>,
     options: ClusterOptions,
     callSite: { stack?: string },
   ): Promise<Request> {
     const snapshot = this.#snapshot()
     const entries: Uint8Array[] = []
-    const take = (args: readonly unknown[]) => {
+    const take = (list: readonly unknown[]) => {
+      const args = asArguments(list, entries.length)
       entries.push(snapshot.encode({ args }, `item ${entries.length}`))
       submission.add(callSite)
     }
     // Plain iterables are read at once: what they hold cannot change in between.
-    if (Symbol.iterator in lists) for (const args of lists) take(args)
-    else for await (const args of lists) take(args)
+    if (isIterable(lists)) for (const args of lists) take(args)
+    else
+      for await (const args of lists) {
+        if (submission.canceling !== undefined) break
+        take(args)
+      }
+    submission.filling = false
+    if (submission.canceling !== undefined) throw canceledBefore(submission)
     if (entries.length === 0) submission.over.resolve()
     return { snapshot, options, entries, map: true }
   }
@@ -156,6 +160,8 @@ export class Caller {
         if (sealed) return
         sealed = true
         if (this.#open === group) this.#open = undefined
+        // Its only call was refused: nothing is to be submitted, and nobody has this group.
+        if (entries.length === 0) return
         ready.resolve({ snapshot, options: this.#target.options, entries, map: false })
       },
     }
@@ -172,30 +178,23 @@ export function makeRemote<A extends unknown[], R>(target: Target): Remote<A, R>
     return caller.call<R>(this, args, remote)
   } as Remote<A, R>
   const methods = {
-    map: (items: Iterable<A[0]> | AsyncIterable<A[0]>, options: MapOptions = {}) =>
+    map: (items: Inputs<A[0]>, options: MapOptions = {}) =>
       caller.map<R>(asLists(items), options, remote.map),
-    starmap: (lists: Iterable<A> | AsyncIterable<A>, options: MapOptions = {}) =>
-      caller.map<R>(lists, options, remote.starmap),
+    starmap: (lists: Inputs<A>, options: MapOptions = {}) => {
+      requireIterable(lists, 'starmap')
+      return caller.map<R>(lists, options, remote.starmap)
+    },
     local: (...args: A) => Reflect.apply(target.fn, undefined, args) as R | Promise<R>,
-    with: (options: ClusterOptions) =>
-      makeRemote<A, R>({ ...target, options: { ...target.options, ...options } }),
+    with: (options: ClusterOptions) => {
+      checkOptions(options, 'with')
+      return makeRemote<A, R>({ ...target, options: { ...target.options, ...options } })
+    },
     script: (...args: A) => caller.script(undefined, args),
   }
   for (const [key, value] of Object.entries(methods)) Object.defineProperty(remote, key, { value })
   Object.defineProperty(remote, 'name', { value: target.fn.name, configurable: true })
   Object.defineProperty(remote, 'length', { value: target.fn.length, configurable: true })
   return remote
-}
-
-function asLists<T>(items: Iterable<T> | AsyncIterable<T>): Iterable<[T]> | AsyncIterable<[T]> {
-  if (items === null || items === undefined || !(Symbol.iterator in items || Symbol.asyncIterator in items))
-    throw new CaptureError('VALUE_REFUSED', `map: expected something to iterate over, got ${String(items)}`, {
-      hint: 'pass an array, a set, a generator, or an async iterable of inputs',
-    })
-  if (Symbol.iterator in items) return Array.from(items, (item): [T] => [item])
-  return (async function* () {
-    for await (const item of items) yield [item] as [T]
-  })()
 }
 
 function siteOf(hide: Function): { stack?: string } {
@@ -214,7 +213,7 @@ function refused<R>(callSite: { stack?: string }, error: unknown): Job<R> {
   return new Job<R>({ submission, session, seal: () => {} }, item)
 }
 
-function followSignal(signal: AbortSignal, job: Job<unknown> | JobArray<unknown>): void {
+function followSignal(signal: AbortSignal, job: Job<unknown> | JobArray<unknown>, handle: Handle): void {
   const cancel = () => {
     job
       .cancel(signal.reason)
@@ -226,5 +225,7 @@ function followSignal(signal: AbortSignal, job: Job<unknown> | JobArray<unknown>
   }
   signal.addEventListener('abort', cancel, { once: true })
   const stop = () => signal.removeEventListener('abort', cancel)
-  job.then(stop, stop)
+  // Not by the job's own promise: a failure that nobody awaits would then count as handled.
+  handle.submission.over.promise.then(stop)
+  handle.session.catch(stop)
 }

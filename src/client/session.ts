@@ -52,9 +52,9 @@ export class Session {
     if (submission.canceling !== undefined) await this.executor.cancel([{ id: submission.id }])
   }
 
-  /** Cancels all that is followed, and what is just being submitted. */
-  async cancelAll(reason: unknown): Promise<void> {
-    this.#ending = true
+  /** Cancels all that is followed, and what is just being submitted. `leaving`: nothing is submitted after that. */
+  async cancelAll(reason: unknown, leaving: boolean): Promise<void> {
+    this.#ending = leaving
     const sent = this.active.filter((submission) => submission.nativeId !== undefined)
     for (const submission of this.active) submission.canceling ??= reason
     await this.executor.cancel(sent.map(({ id }) => ({ id })))
@@ -66,8 +66,9 @@ export class Session {
     interrupts.watch(this)
     void submission.over.promise.then(() => this.#finish(submission))
     submission.listen(() => {
-      // What was awaited beside it has ended; a failure to tell so is the next close's.
-      if (submission.isLetGo) this.detach(submission).catch(() => undefined)
+      // What was awaited beside it has ended.
+      if (submission.isLetGo)
+        this.detach(submission).catch((error) => process.emitWarning(`farcall: detach: ${String(error)}`))
     })
   }
 
@@ -132,15 +133,14 @@ export class Session {
   }
 }
 
-const sessions = new Map<string, Promise<Session>>()
+const sessions = new Map<string, Session>()
 
 /** The session of a profile; made when first asked for. @internal */
-export function sessionFor(profile: Profile): Promise<Session> {
+export async function sessionFor(profile: Profile): Promise<Session> {
   const key = JSON.stringify(profile)
   let session = sessions.get(key)
   if (!session) {
-    session = Promise.resolve(new Session(profile, openExecutor(profile, systemClock)))
-    session.catch(() => sessions.delete(key))
+    session = new Session(profile, openExecutor(profile, systemClock))
     sessions.set(key, session)
     if (sessions.size === 1) process.on('beforeExit', closeSessions)
   }
@@ -152,6 +152,7 @@ export async function closeSessions(): Promise<void> {
   process.off('beforeExit', closeSessions)
   const open = [...sessions.values()]
   sessions.clear()
-  for (const session of await Promise.allSettled(open))
-    if (session.status === 'fulfilled') await session.value.close()
+  // Each is closed, whatever becomes of the others.
+  const closed = await Promise.allSettled(open.map((session) => session.close()))
+  for (const result of closed) if (result.status === 'rejected') throw result.reason
 }

@@ -16,6 +16,8 @@ export interface Item {
   /** Its `stack` is where the call was made; formatted only when an error needs it. */
   readonly callSite: { readonly stack?: string }
   status: JobStatus
+  /** Why it is to be canceled. */
+  canceling?: unknown
 }
 
 /** What is known once a submission has a place to run. */
@@ -47,7 +49,14 @@ export class Submission {
   /** Items whose outcome is not known yet. */
   open = 0
   failed = 0
+  /** Why all of it is to be canceled. */
   canceling: unknown
+  /** Inputs are still being read. */
+  filling = false
+  /** Why it never ran, or cannot be followed any more. */
+  abandoned: { readonly error: unknown } | undefined
+  /** Items that nobody here waits for any more. */
+  readonly letGo = new Set<Item>()
   readonly #listeners = new Set<StatusListener>()
   readonly #views: View[] = []
   readonly #early: JobEvent[] = []
@@ -78,6 +87,17 @@ export class Submission {
     return view.index === undefined ? this.items : this.items.slice(view.index, view.index + 1)
   }
 
+  /** What `attach` gave: its items are known once it is found. */
+  get attached(): boolean {
+    return this.#views.length > 0
+  }
+
+  /** Nobody here waits for what is still open. */
+  get isLetGo(): boolean {
+    if (this.letGo.size === 0 || this.open === 0) return false
+    return this.items.every((item) => this.letGo.has(item) || isFinal(item.status.state))
+  }
+
   listen(listener: StatusListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -85,6 +105,7 @@ export class Submission {
 
   /** It never ran, or can no longer be followed: every open item gets this error. */
   abandon(error: unknown, status: JobStatus): void {
+    this.abandoned = { error }
     for (const item of this.items) this.settle(item, status, () => item.settled.reject(error))
   }
 
@@ -203,8 +224,9 @@ export class Submission {
       map: this.submitted?.decoder.map,
     }
     const error = failureOf(failure)
-    if (event.status.state === 'CANCELED' && this.canceling !== undefined)
-      Object.defineProperty(error, 'cause', { value: this.canceling, configurable: true, writable: true })
+    const cause = item.canceling ?? this.canceling
+    if (event.status.state === 'CANCELED' && cause !== undefined)
+      Object.defineProperty(error, 'cause', { value: cause, configurable: true, writable: true })
     return error
   }
 
