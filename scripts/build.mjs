@@ -80,7 +80,7 @@ function compile(flags = []) {
   const begun = Date.now() / 1000
   const dist = join(root, 'dist')
   mkdirSync(dist, { recursive: true })
-  // Beside its place and then renamed: programs that start meanwhile find the old files or the new ones.
+  // Beside its place and then renamed, file by file: programs and other builds may be at it meanwhile.
   // At the depth of dist, since source maps name the sources relative to it.
   const folder = mkdtempSync(join(root, '.dist-'))
   try {
@@ -93,19 +93,23 @@ function compile(flags = []) {
     nameDeclarations(folder)
     const time = status === 0 ? begun : 0
     utimesSync(join(folder, stamp), time, time)
-    const made = readdirSync(folder).sort((a, b) => Number(a === stamp) - Number(b === stamp))
-    for (const name of readdirSync(dist))
-      if (name !== 'runtime' && !name.startsWith('.') && !made.includes(name))
-        rmSync(join(dist, name), { recursive: true })
-    for (const name of made) {
-      rmSync(join(dist, name), { recursive: true, force: true })
-      renameSync(join(folder, name), join(dist, name))
+    const made = filesIn(folder).sort((a, b) => Number(a === stamp) - Number(b === stamp))
+    const old = filesIn(dist).filter((path) => !path.startsWith('runtime/') && !made.includes(path))
+    for (const path of made) {
+      mkdirSync(dirname(join(dist, path)), { recursive: true })
+      renameSync(join(folder, path), join(dist, path))
     }
+    for (const path of old) rmSync(join(dist, path), { force: true })
     return status ?? 1
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
+
+const filesIn = (folder) =>
+  readdirSync(folder, { recursive: true }).filter(
+    (path) => !statSync(join(folder, path), { throwIfNoEntry: false })?.isDirectory(),
+  )
 
 /** tsc rewrites './x.ts' to './x.js' in code only; declarations are to name a file that is there as well. */
 function nameDeclarations(folder) {

@@ -1,0 +1,85 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type App, execute, install, pack, root } from './packed.ts'
+
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+const study = `import { cluster } from 'farcall'
+
+class Study {
+  @cluster({ time: '1m' })
+  static async square(n: number): Promise<{ value: number; pid: number }> {
+    return { value: n * n, pid: process.pid }
+  }
+}
+const offset: number = 2
+const add = cluster((n: number) => n + offset)
+const { value, pid } = await Study.square(6)
+console.log(JSON.stringify({ value, elsewhere: pid !== process.pid, sum: await add(40), map: await add.map([1, 2]) }))
+`
+const expected = { value: 36, elsewhere: true, sum: 42, map: [3, 4] }
+
+const module = `import { cluster } from 'farcall'
+
+const offset = 2
+const add = cluster((n) => n + offset)
+console.log(await add(40))
+`
+const commonJs = `const { cluster } = require('farcall')
+
+const offset = 2
+const add = cluster((n) => n + offset)
+add(40).then(console.log)
+`
+const suite = `import { executorSuite, MemoryExecutor } from 'farcall/testing'
+
+executorSuite('memory', async () => new MemoryExecutor())
+`
+
+describe.each([
+  ['npm install', []],
+  ['npm install --ignore-scripts', ['--ignore-scripts']],
+])('in an empty folder, after %s', (_, flags) => {
+  let app: App
+
+  beforeAll(async () => {
+    app = await install(await pack(), flags)
+    const files = { 'study.ts': study, 'study.mjs': module, 'study.cjs': commonJs, 'suite.test.mjs': suite }
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(app.folder, name), text)
+  })
+  afterAll(() => app?.remove())
+
+  it('farcall run runs a TypeScript program, and its jobs', async () => {
+    const { code, stdout, stderr } = await app.farcall('run', 'study.ts')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(stdout)).toEqual(expected)
+  })
+
+  it('an ES module needs node alone', async () => {
+    expect(await app.node('study.mjs')).toEqual({ code: 0, stdout: '42\n', stderr: '' })
+  })
+
+  it('a CommonJS program gets farcall by require', async () => {
+    expect(await app.node('study.cjs')).toEqual({ code: 0, stdout: '42\n', stderr: '' })
+  })
+
+  it('the command tells its version and what it can do', async () => {
+    expect(await app.farcall('--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+    const { code, stdout } = await app.farcall('--help')
+    expect(code).toBe(0)
+    expect(stdout).toContain('farcall run study.ts')
+  })
+
+  it('npm finds nothing missing or superfluous', async () => {
+    const { code, stderr } = await execute('npm', ['ls', '--all'], app.folder)
+    expect({ code, errors: stderr.match(/npm error.*/g) }).toEqual({ code: 0, errors: null })
+  })
+
+  it('farcall/testing runs under the vitest of the project', async () => {
+    app.link('vitest')
+    const { code, stdout, stderr } = await app.node('node_modules/vitest/vitest.mjs', 'run', '--root', '.')
+    expect(stdout + stderr).toMatch(/Tests +\d+ passed/)
+    expect(code).toBe(0)
+  })
+})
