@@ -69,6 +69,8 @@ export interface Declaration {
 export interface FunctionNode {
   kind: 'arrow' | 'function' | 'class' | 'method' | 'getter' | 'setter' | 'constructor'
   name: string
+  /** What it is assigned to, through the calls around it: `const run = cluster(() => …)`. */
+  label?: string
   start: number
   end: number
   /** Where V8 says that the function is: its parameters. */
@@ -88,6 +90,7 @@ export interface FunctionNode {
   privates?: boolean
   /** Class: names in #private fields. */
   privateNames?: string[]
+  staticPrivateNames?: string[]
   /** Class: where its body opens, where an explicit constructor's body opens, whether it extends. */
   classBody?: number
   constructorBody?: number
@@ -114,6 +117,8 @@ export interface Capture {
   literal?: string
   /** Needed while a class is evaluated (extends, static). */
   early?: boolean
+  /** A function or loop stands between the variable and this function: copies of it may share the variable. */
+  shareable?: boolean
 }
 
 /** A call with a function, or a name, among its arguments. */

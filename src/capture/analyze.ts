@@ -180,7 +180,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
   }
 
   const nameOf = (node: TypeScript.Node): string => {
-    const own = (node as { name?: TypeScript.Node }).name
+    const own = isFunctionNode(node) ? (node as { name?: TypeScript.Node }).name : undefined
     if (own) return ts.isComputedPropertyName(own) ? '' : own.getText(source).replace(/^['"]|['"]$/g, '')
     let parent = node.parent
     while (ts.isParenthesizedExpression(parent) || ts.isAsExpression(parent)) parent = parent.parent
@@ -195,6 +195,28 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     if (ts.isExportAssignment(parent)) return 'default'
     if (has(node, ts.SyntaxKind.DefaultKeyword)) return 'default'
     return ''
+  }
+
+  /** `const run = cluster(() => …)`: the function has no name, what is made of it has one. */
+  const labelOf = (node: TypeScript.Node): string => {
+    let at = node
+    for (;;) {
+      const { parent } = at
+      const through =
+        ts.isParenthesizedExpression(parent) ||
+        ts.isAsExpression(parent) ||
+        ts.isSatisfiesExpression(parent) ||
+        ts.isNonNullExpression(parent) ||
+        ts.isAwaitExpression(parent) ||
+        (ts.isPropertyAccessExpression(parent) && ts.isCallExpression(parent.parent)) ||
+        ts.isCallExpression(parent)
+      if (!through) break
+      at = parent
+    }
+    const { parent } = at
+    if (ts.isBinaryExpression(parent) && ts.isPropertyAccessExpression(parent.left))
+      return parent.right === at ? parent.left.name.text : ''
+    return at === node ? '' : nameOf(at)
   }
 
   const isFunctionNode = (node: TypeScript.Node): boolean =>
@@ -259,6 +281,9 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
       entry.privateNames = privates
         .filter((m) => ts.isPropertyDeclaration(m) && !has(m, ts.SyntaxKind.StaticKeyword))
         .map((m) => (m.name as TypeScript.PrivateIdentifier).text)
+      entry.staticPrivateNames = privates
+        .filter((m) => ts.isPropertyDeclaration(m) && has(m, ts.SyntaxKind.StaticKeyword))
+        .map((m) => (m.name as TypeScript.PrivateIdentifier).text)
       const open = node.getChildren(source).find((c) => c.kind === ts.SyntaxKind.OpenBraceToken)
       entry.classBody = open?.end ?? node.end
       const made = members.find((m) => ts.isConstructorDeclaration(m) && m.body !== undefined)
@@ -271,6 +296,10 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
       if (base) entry.heritage = ts.isIdentifier(base.expression) ? base.expression.text : true
       entry.blank.push(...ownDecorators(node))
       for (const member of members) entry.blank.push(...ownDecorators(member))
+    }
+    if (entry.name === '') {
+      const label = labelOf(node)
+      if (label !== '') entry.label = label
     }
     functions.push(entry)
     return index

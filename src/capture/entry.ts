@@ -5,7 +5,7 @@ import { initName } from './slice.ts'
 export function entryText(graph: Graph, main: string): string {
   const parts = [...graph.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
   const lines = [
-    'import{blank,fill,hidden,own,global}from"farcall-support:support";import{cluster as $cluster}from"farcall";',
+    'import{blank,bound,fill,hidden,own,ownPrivates,global}from"farcall-support:support";import{cluster as $cluster}from"farcall";',
     main,
   ]
   const refs: string[] = []
@@ -31,7 +31,7 @@ const refs={${refs.join(',')}};
 const makes={${makes.join(',')}};
 let names;
 const unknown=(id)=>{throw new Error("this bundle has no "+id)};
-export const setValues=(v)=>{${sets.join('')}${runs.join('')}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);${main.includes('$env') ? '$env(v.env);' : ''}};
+export const setValues=(v)=>{${sets.join('')}${runs.join('')}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);for(const id of Object.keys(v.staticPrivates))ownPrivates(refs[id](),v.staticPrivates[id]);${main.includes('$env') ? '$env(v.env);' : ''}};
 export const resolve=(id)=>{
   if(Object.prototype.hasOwnProperty.call(refs,id))return refs[id]();
   if(id.startsWith("g:"))return global(id.slice(2));
@@ -44,6 +44,7 @@ export const identify=(fn)=>{
   return id===undefined||hidden(fn)?undefined:id
 };
 export const instantiate=(id)=>{
+  if(id==="bound")return bound();
   if(id==="remote"){let inner;const object=$cluster(function(...args){return inner.apply(this,args)});return{object,fill(fields){inner=fields.fn}}}
   if(Object.prototype.hasOwnProperty.call(makes,id)){const made=makes[id]();return{object:made[0],fill(fields,properties){made[1](fields);own(made[0],properties)}}}
   const type=Object.prototype.hasOwnProperty.call(refs,id)?refs[id]():unknown(id);

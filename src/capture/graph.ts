@@ -6,6 +6,7 @@ import type { Declaration, FunctionNode, ImportBinding } from './analysis.ts'
 import type { Emitted } from './bundle.ts'
 import { inspectFunction, type Scope } from './inspect.ts'
 import type { Place } from './locate.ts'
+import { staticPrivates } from './privates.ts'
 import { isBundled, runningName } from './renamed.ts'
 import { type Decision, sliceClosure, sliceModule } from './slice.ts'
 import { openFile, placeName, resolveFile, type UserFile } from './sources.ts'
@@ -21,6 +22,8 @@ export interface Part {
   globals: Set<string>
   /** Static fields of its classes, by class. */
   statics: Record<string, Record<string, unknown>>
+  /** Their static #private fields. */
+  staticPrivates: Record<string, Record<string, unknown>>
   /** Module scopes of functions of this file, where current values are read. */
   scopes: Scope[]
   /** Names that the rest of the bundle needs and that this file imports. */
@@ -57,6 +60,7 @@ export class Graph {
         decisions: new Map(),
         values: {},
         statics: {},
+        staticPrivates: {},
         globals: new Set(),
         scopes: [],
         imports: new Set(),
@@ -157,6 +161,12 @@ export class Graph {
       if (!isClass || travelsPlainly(descriptor.value, held)) statics[key] = descriptor.value
     }
     if (Object.keys(statics).length > 0) part.statics[name] = statics
+    const node = part.file.analysis.functions.find((f) => f.declared === name)
+    const privates: Record<string, unknown> = {}
+    for (const [key, value] of Object.entries(node ? staticPrivates(type, node, part.file) : {}))
+      if (travelsPlainly(value, (held) => (typeof held === 'function' ? undefined : this.contents(held))))
+        privates[key] = value
+    if (Object.keys(privates).length > 0) part.staticPrivates[name] = privates
   }
 
   /** The variables' current values, when they go along as data; undefined: the source says what they are. */
@@ -493,7 +503,18 @@ export function builtinId(value: unknown): string | undefined {
         if (typeof value === 'function' && inner !== 'constructor' && (isNative(value) || key === 'console'))
           builtins.set(value, `g:${key}.${inner}`)
       }
-      if (typeof member === 'function') builtins.set(member, `g:${key}`)
+      if (typeof member !== 'function') continue
+      builtins.set(member, `g:${key}`)
+      const prototype: unknown = member.prototype
+      if (typeof prototype === 'object' && prototype !== null)
+        for (const [inner, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype)))
+          if (
+            typeof value === 'function' &&
+            inner !== 'constructor' &&
+            isNative(value) &&
+            !builtins.has(value)
+          )
+            builtins.set(value, `g:${key}.prototype.${inner}`)
     }
   }
   return builtins.get(value)

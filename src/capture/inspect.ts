@@ -11,7 +11,8 @@ export interface Inspected {
   scopes: Scope[]
   /** 0-based, in the script that V8 runs. */
   location?: { scriptId: string; line: number; column: number }
-  target?: unknown
+  /** A bound function's parts. */
+  bound?: { fn: Function; self: unknown; args: unknown[] }
 }
 
 interface RemoteObject {
@@ -98,7 +99,13 @@ export function inspectFunction(fn: Function): Inspected {
     })
     const find = (name: string) => internalProperties.find((p) => p.name === name)?.value
     const target = find('[[TargetFunction]]')
-    if (target) return { scopes: [], target: target.objectId ? handBack(target.objectId) : undefined }
+    if (target?.objectId) {
+      const read = (remote: RemoteObject | undefined) =>
+        remote?.objectId ? handBack(remote.objectId) : primitive(remote ?? {})
+      const fn = read(target) as Function
+      const args = Array.from(read(find('[[BoundArgs]]')) as ArrayLike<unknown>)
+      return { scopes: [], bound: { fn, self: read(find('[[BoundThis]]')), args } }
+    }
     const location = find('[[FunctionLocation]]')?.value as
       | { scriptId: string; lineNumber: number; columnNumber: number }
       | undefined

@@ -1,9 +1,10 @@
 import { types } from 'node:util'
 import { CaptureError } from '../core/errors.ts'
+import type { FunctionNode } from './analysis.ts'
 import { isNative, nodeOf } from './graph.ts'
 import { inspectFunction, privatesOf } from './inspect.ts'
 import type { Place } from './locate.ts'
-import { placeName } from './sources.ts'
+import { placeName, type UserFile } from './sources.ts'
 
 /**
  * The #private fields of an instance, with those of the classes that it extends.
@@ -46,11 +47,36 @@ export function privateFields(
   return result
 }
 
+/**
+ * The static #private fields of a class, as they are now.
+ *
+ * @throws CaptureError CAPTURE_REFUSED when they cannot be read
+ */
+export function staticPrivates(type: Function, node: FunctionNode, file: UserFile): Record<string, unknown> {
+  const names = node.staticPrivateNames ?? []
+  const result: Record<string, unknown> = {}
+  if (names.length === 0) return result
+  const read = privatesOf(type)
+  for (const name of names) {
+    const lowered = Object.hasOwn(read, name) ? { value: read[name] } : loweredPrivate(type, type, name)
+    if (!lowered)
+      throw new CaptureError(
+        'CAPTURE_REFUSED',
+        `${placeName(file, node.start)} ${name} of the class ${type.name} cannot be read`,
+        { hint: 'compile for ES2022 or later, without minifying names' },
+      )
+    result[name] = lowered.value
+  }
+  return result
+}
+
 /** Compilers for older targets keep #x in a WeakMap beside the class: _x, _x2, _Class_x. */
 function loweredPrivate(object: object, type: Function, name: string): { value: unknown } | undefined {
   const plain = name.slice(1)
   const pattern = new RegExp(`^_(?:${type.name}_)?${plain.replace(/\$/g, '\\$')}\\d*$`)
   const holders: Function[] = [type]
+  for (const member of Object.values(Object.getOwnPropertyDescriptors(type)))
+    if (typeof member.value === 'function') holders.push(member.value)
   for (const member of Object.values(Object.getOwnPropertyDescriptors(type.prototype as object)))
     if (typeof member.value === 'function') holders.push(member.value)
   for (const holder of holders)

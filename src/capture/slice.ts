@@ -31,13 +31,14 @@ export function classHooks(units: string[], file: UserFile, within: Range): void
       insertAfter(units, node.constructorBody - 1, guard)
     }
     const names = node.privateNames ?? []
-    if (names.length > 0 && node.classBody !== undefined) {
+    const statics = node.staticPrivateNames ?? []
+    if (names.length + statics.length > 0 && node.classBody !== undefined) {
       const set = names.map((n) => `if(${JSON.stringify(n)} in p)o.${n}=p[${JSON.stringify(n)}]`).join(';')
       const get = names.map((n) => `p[${JSON.stringify(n)}]=o.${n}`).join(';')
       insertAfter(
         units,
         node.classBody - 1,
-        `static{$farcallPrivates.set(this,{set(o,p){${set}},get(o,p){${get}}})}`,
+        `static{$farcallPrivates.set(this,{${names.length > 0 ? `set(o,p){${set}},get(o,p){${get}},` : ''}own:(p)=>{${statics.map((n) => `if(${JSON.stringify(n)} in p)this.${n}=p[${JSON.stringify(n)}]`).join(';')}}})}`,
       )
     }
   }

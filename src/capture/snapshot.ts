@@ -6,6 +6,7 @@ import type { FunctionNode } from './analysis.ts'
 import { makeBundle } from './bundle.ts'
 import { entryText } from './entry.ts'
 import { builtinId, Graph, isNative, nodeOf, quote } from './graph.ts'
+import { inspectFunction } from './inspect.ts'
 import { locate, locateByInspector, type Place } from './locate.ts'
 import { privateFields } from './privates.ts'
 import { isBundled, runningName } from './renamed.ts'
@@ -94,7 +95,7 @@ class Taking implements Snapshot {
     const node = nodeOf(main)
     this.options = options
     this.main = main
-    this.name = fn.name || node.name || 'anonymous'
+    this.name = fn.name || node.name || node.label || 'anonymous'
     this.file = main.file.path
     this.line = positionOf(main.file.text, node.start).line
     this.graph = new Graph(places, options.cacheDir, (value) => this.contents(value))
@@ -218,17 +219,25 @@ class Taking implements Snapshot {
       const modules: Record<string, unknown> = {}
       for (const part of this.graph.parts.values())
         if (Object.keys(part.values).length > 0) modules[part.file.id] = part.values
-      this.encoded = this.encodeWith({ env: this.env, modules, statics: this.statics() }, captured)
+      this.encoded = this.encodeWith(
+        {
+          env: this.env,
+          modules,
+          statics: this.statics('statics'),
+          staticPrivates: this.statics('staticPrivates'),
+        },
+        captured,
+      )
     }
     this.encodedParts = this.valueCount()
     return this.encoded!
   }
 
-  private statics(): Record<string, unknown> {
+  private statics(kind: 'statics' | 'staticPrivates'): Record<string, unknown> {
     const statics: Record<string, unknown> = {}
     const late = new Set(this.graph.late().keys())
     for (const part of this.graph.parts.values())
-      for (const [name, fields] of Object.entries(part.statics)) {
+      for (const [name, fields] of Object.entries(part[kind])) {
         const isLate = [...part.decisions.keys()].some((d) => d.names[0] === name && late.has(d))
         // a late class is not there yet when its own instances are decoded
         const kept = Object.entries(fields).filter(
@@ -242,7 +251,10 @@ class Taking implements Snapshot {
   private valueCount(): number {
     let count = 0
     for (const part of this.graph.parts.values())
-      count += Object.keys(part.values).length + Object.keys(part.statics).length
+      count +=
+        Object.keys(part.values).length +
+        Object.keys(part.statics).length +
+        Object.keys(part.staticPrivates).length
     return count
   }
 
@@ -344,6 +356,8 @@ class Taking implements Snapshot {
       if (marked.site && !marked.method) placeOf(marked.fn, marked.site, this.options)
       return { kind: 'instance', id: 'remote', fields: { fn: marked.fn } }
     }
+    const { bound } = isNative(fn) ? inspectFunction(fn) : {}
+    if (bound) return { kind: 'instance', id: 'bound', fields: { ...bound }, privates: { ...fn } }
     if (isNative(fn)) return undefined
     const place = this.find(fn)
     if (!place) return undefined

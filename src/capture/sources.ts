@@ -7,7 +7,7 @@ import { analyze } from './analyze.ts'
 import { isOwnFile, isOwnSpecifier, ownRoot } from './own.ts'
 
 /** Changes when what lies in the cache changes its shape or meaning. */
-export const cacheVersion = '2'
+export const cacheVersion = '3'
 
 export interface UserFile {
   /** Absolute; what was typed into a REPL has a name like /folder/REPL3.ts that does not exist. */

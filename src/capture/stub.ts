@@ -81,9 +81,10 @@ const anything = new Proxy(function () {}, {
   apply: () => anything,
   construct: () => anything,
 })
+const installs = (c) => $farcallPrivates.has(c) && $farcallPrivates.get(c).set !== undefined
 const chain = (type) => { const all = []; for (let c = type; typeof c === "function" && c !== Function.prototype; c = Object.getPrototypeOf(c)) all.push(c); return all }
 export const blank = (type) => {
-  if (!chain(type).some((c) => $farcallPrivates.has(c))) return Object.create(type.prototype)
+  if (!chain(type).some(installs)) return Object.create(type.prototype)
   $farcallBlank.prototype = type.prototype
   const object = Reflect.construct(type, new Array(16).fill(anything), $farcallBlank)
   for (const key of Reflect.ownKeys(object)) delete object[key]
@@ -94,13 +95,27 @@ const define = (object, fields) => {
     Object.defineProperty(object, key, { value: fields[key], writable: true, enumerable: true, configurable: true })
 }
 /** Their #private fields could not be put back at home. */
-export const hidden = (type) => typeof type[Symbol.for("farcall.revive")] !== "function" && chain(type).some((c) => $farcallPrivates.has(c))
+export const hidden = (type) => typeof type[Symbol.for("farcall.revive")] !== "function" && chain(type).some(installs)
 export const fill = (type, object, fields, privates) => {
   const revive = type[Symbol.for("farcall.revive")]
   if (typeof revive === "function") return void revive.call(type, object, fields)
   define(object, fields)
-  if (privates) for (const c of chain(type)) { const hooks = $farcallPrivates.get(c); if (hooks) hooks.set(object, privates) }
+  if (privates) for (const c of chain(type)) { const hooks = $farcallPrivates.get(c); if (hooks && hooks.set) hooks.set(object, privates) }
 }
 export const own = (fn, properties) => { if (properties) define(fn, properties) }
+export const ownPrivates = (type, fields) => $farcallPrivates.get(type).own(fields)
+export const bound = () => {
+  let inner
+  const object = function (...args) {
+    const all = inner.args.concat(args)
+    return new.target === undefined ? inner.fn.apply(inner.self, all) : Reflect.construct(inner.fn, all, new.target === object ? inner.fn : new.target)
+  }
+  return { object, fill(fields, properties) {
+    inner = fields
+    Object.defineProperty(object, "name", { value: "bound " + fields.fn.name, configurable: true })
+    Object.defineProperty(object, "length", { value: Math.max(0, fields.fn.length - fields.args.length), configurable: true })
+    own(object, properties)
+  } }
+}
 export const global = (path) => path.split(".").reduce((at, key) => at[key], globalThis)
 `
