@@ -2,6 +2,7 @@ import type { AsyncQueue } from '../../core/async-queue.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { JobId } from '../../core/ids.ts'
 import { type JobSpec, type MemberEnd, paths } from '../../core/protocol.ts'
+import type { CommandResult } from '../../core/shell.ts'
 import type { JobStatus } from '../../core/status.ts'
 import type { JobEvent } from '../executor.ts'
 import { planLooks } from './look-plan.ts'
@@ -33,6 +34,7 @@ export class Watcher {
   readonly #recorded = new Set<string>()
   readonly #stop = new AbortController()
   #wake = new AbortController()
+  #idle = new AbortController()
   #filesRunning = false
   #queueRunning = false
   #nextQuery = 0
@@ -92,6 +94,16 @@ export class Watcher {
 
   forget(id: JobId): void {
     this.#jobs.delete(id)
+    this.#rest()
+  }
+
+  /** With nothing to watch, no wait may keep the program from ending. */
+  #rest(): void {
+    if (this.#active.length > 0) return
+    this.#idle.abort()
+    this.#idle = new AbortController()
+    this.#wake.abort()
+    this.#wake = new AbortController()
   }
 
   stop(): void {
@@ -148,23 +160,18 @@ export class Watcher {
     const places = new Set(
       jobs.map(({ spec, adopted }) => `${paths.inbox(spec.client)}/${adopted ? `${spec.id}.` : 'f'}`),
     )
-    const result = await this.#place.transport.exec({
-      argv: [
-        'sh',
-        '-c',
-        watchScript,
-        'farcall',
-        this.#place.workdir,
-        String(step / 1000),
-        String(looks),
-        recorded.length > 0 ? 'yes' : '',
-        ...places,
-      ],
-      stdin: recorded.map((path) => `${path}\n`).join(''),
-    })
-    if (result.exitCode !== 0) {
+    const options = [String(step / 1000), String(looks), recorded.length > 0 ? 'yes' : '']
+    const argv = ['sh', '-c', watchScript, 'farcall', this.#place.workdir, ...options, ...places]
+    const stdin = recorded.map((path) => `${path}\n`).join('')
+    const idle = this.#idle.signal
+    let result: CommandResult
+    try {
+      result = await transport.exec({ argv, stdin }, { signal: idle })
+      if (result.exitCode !== 0) throw placeFailed(result, transport.name)
+    } catch (error) {
       for (const path of recorded) this.#recorded.add(path)
-      throw placeFailed(result, this.#place.transport.name)
+      if (idle.aborted) return
+      throw error
     }
     const notices = parseNotices(result.stdout)
     for (const notice of notices) this.#record(notice)
