@@ -1,14 +1,13 @@
 import type { Snapshot } from '../capture/types.ts'
 import type { ResolvedProfile } from '../config/types.ts'
 import { JobCanceledError } from '../core/errors.ts'
-import type { Environment } from '../core/profile.ts'
 import { type JobSpec, protocolVersion } from '../core/protocol.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
 import { requirePlainText } from '../core/shell.ts'
 import { blobOf } from '../executor/batch/batch-executor.ts'
 import type { ExecutorTraits } from '../executor/executor.ts'
 import { canceledBefore } from './failures.ts'
-import { type ClusterOptions, splitOptions } from './options.ts'
+import { type ClusterOptions, mergeEnvironments, splitOptions } from './options.ts'
 import { planMembers } from './plan.ts'
 import { type Session, sessionFor } from './session.ts'
 import { profileFor } from './settings.ts'
@@ -97,9 +96,4 @@ function makeSpec(
     createdAt: new Date().toISOString(),
     farcall: version,
   }
-}
-
-/** The call's environment on top of the profile's; variables one by one, lists as a whole. */
-function mergeEnvironments(profile: Environment, call: Environment): Environment {
-  return { ...profile, ...call, variables: { ...profile.variables, ...call.variables } }
 }

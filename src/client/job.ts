@@ -152,10 +152,12 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
     : []
   await executor.cancel([all ? { id: submission.id } : { id: submission.id, members: whole }])
   for (const item of open) {
-    // It cannot be ended alone (others share its chunk, or its script): it runs on, and its result is not looked at.
+    // It cannot be ended alone (others share its chunk, or its script): it runs on until the others are done,
+    // and its result is not looked at.
     if (!all && !whole.includes(Math.floor(item.index / spec.chunk))) {
       const status = { state: 'CANCELED', reason: 'by-user' } as const
       const details = { jobId: submission.itemId(item), status, cause: reason }
+      submission.runsOn = true
       submission.settle(item, status, () =>
         item.settled.reject(new JobCanceledError(`job ${details.jobId} was canceled`, details)),
       )

@@ -131,6 +131,19 @@ function shown(value: unknown): string {
   return typeof value === 'bigint' ? `${value}n` : (JSON.stringify(value) ?? String(value))
 }
 
+/** Options on top of others; an environment is merged like that of a profile. */
+export function mergeOptions(under: ClusterOptions, over: ClusterOptions): ClusterOptions {
+  const merged = { ...under, ...over }
+  if (under.environment && over.environment)
+    merged.environment = mergeEnvironments(under.environment, over.environment)
+  return merged
+}
+
+/** Variables one by one, lists as a whole. */
+export function mergeEnvironments(under: Environment, over: Environment): Environment {
+  return { ...under, ...over, variables: { ...under.variables, ...over.variables } }
+}
+
 function requireCount(value: unknown, name: string): void {
   if (Number.isSafeInteger(value) && (value as number) >= 1) return
   throw invalid(name, value, 'a whole number from 1')

@@ -9,7 +9,7 @@ import { canceledBefore } from './failures.ts'
 import { asArguments, asLists, type Inputs, isIterable, requireIterable } from './inputs.ts'
 import { type Handle, ignoreRejection, Job } from './job.ts'
 import { JobArray } from './job-array.ts'
-import { type ClusterOptions, checkOptions, type MapOptions, splitOptions } from './options.ts'
+import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
 import { type Item, Submission } from './submission.ts'
 
 /** A function that runs on the cluster when it is called. */
@@ -187,7 +187,7 @@ export function makeRemote<A extends unknown[], R>(target: Target): Remote<A, R>
     local: (...args: A) => Reflect.apply(target.fn, undefined, args) as R | Promise<R>,
     with: (options: ClusterOptions) => {
       checkOptions(options, 'with')
-      return makeRemote<A, R>({ ...target, options: { ...target.options, ...options } })
+      return makeRemote<A, R>({ ...target, options: mergeOptions(target.options, options) })
     },
     script: (...args: A) => caller.script(undefined, args),
   }

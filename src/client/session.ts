@@ -21,6 +21,7 @@ export class Session {
   readonly #done: { id: JobId; outcome: 'completed' | 'failed' }[] = []
   readonly #stop = new AbortController()
   readonly #submitting = new Set<Promise<void>>()
+  readonly #working = new Set<Promise<void>>()
   /** Set by Ctrl-C: nothing is submitted any more. */
   #ending = false
 
@@ -87,6 +88,7 @@ export class Session {
   #finish(submission: Submission): void {
     if (this.#submissions.get(submission.id) !== submission) return
     this.forget(submission)
+    if (submission.runsOn) this.#background(this.executor.cancel([{ id: submission.id }]))
     this.#done.push({ id: submission.id, outcome: submission.failed === 0 ? 'completed' : 'failed' })
     if (this.#done.length > keptWhileRunning) void this.#release(this.#done.splice(0, keptWhileRunning / 2))
   }
@@ -101,6 +103,14 @@ export class Session {
       // The results are here; what could not be removed is garbage, and `process.emitWarning` says where.
       process.emitWarning(`farcall: files of finished jobs stay on ${this.executor.name}: ${String(error)}`)
     }
+  }
+
+  /** Work that nobody waits for but the end. */
+  #background(work: Promise<void>): void {
+    const done = work
+      .catch((error) => process.emitWarning(`farcall: a canceled call may run on: ${String(error)}`))
+      .finally(() => this.#working.delete(done))
+    this.#working.add(done)
   }
 
   async #pump(): Promise<void> {
@@ -127,6 +137,7 @@ export class Session {
 
   /** Cleans up what is done, then closes the connection. */
   async close(): Promise<void> {
+    await Promise.all(this.#working)
     await this.#release(this.#done.splice(0))
     this.#stop.abort()
     await this.executor[Symbol.asyncDispose]()

@@ -55,6 +55,8 @@ export class Submission {
   filling = false
   /** Why it never ran, or cannot be followed any more. */
   abandoned: { readonly error: unknown } | undefined
+  /** An item counts as canceled here and runs on there. */
+  runsOn = false
   /** Items that nobody here waits for any more. */
   readonly letGo = new Set<Item>()
   readonly #listeners = new Set<StatusListener>()
