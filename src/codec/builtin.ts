@@ -1,7 +1,8 @@
 /** Which prototypes are plain or built in, in this realm or another (vm contexts, vitest's vmThreads). */
 import { types } from 'node:util'
 
-const hasOwn = Object.prototype.hasOwnProperty
+// Object.hasOwn is newer than Node 16.0.
+export const hasOwn = Object.prototype.hasOwnProperty
 
 /** Whether this is the Object.prototype of some realm. */
 export function isObjectPrototype(proto: object): boolean {

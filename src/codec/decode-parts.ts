@@ -1,5 +1,6 @@
 /** The checks of what a head says, and what is made of one piece of it. */
 import { elementSizes } from './binary.ts'
+import { hasOwn } from './builtin.ts'
 import { corrupt } from './wire.ts'
 
 /** The key of an object that has this one only, when it starts with $. */
@@ -16,7 +17,7 @@ export function readBigint(hex: unknown): bigint {
 }
 
 export function view(kind: string, buffer: ArrayBuffer, offset: unknown, length: unknown): object {
-  const size = Object.hasOwn(elementSizes, kind) ? elementSizes[kind]! : 0
+  const size = hasOwn.call(elementSizes, kind) ? elementSizes[kind]! : 0
   if (!size || !isCount(offset) || !isCount(length)) throw corrupt('binary data')
   if (offset + length > buffer.byteLength || offset % size || length % size)
     throw corrupt('binary data that reaches beyond its frame')

@@ -3,7 +3,7 @@ import { types } from 'node:util'
 import { CaptureError, FarcallError } from '../core/errors.ts'
 import { hasExtraProperties } from './array-extras.ts'
 import { collectBinary } from './binary.ts'
-import { hasReviveHook, isArrayPrototype, isObjectPrototype } from './builtin.ts'
+import { hasOwn, hasReviveHook, isArrayPrototype, isObjectPrototype } from './builtin.ts'
 import { encodeBuiltin, hidesData } from './encode-builtin.ts'
 import { encodeErrorNode } from './error-node.ts'
 import { formatPath, type Step } from './path.ts'
@@ -25,8 +25,6 @@ export interface Encoded {
   readonly frames: Uint8Array[]
   readonly omitted: string[]
 }
-
-const hasOwn = Object.prototype.hasOwnProperty
 
 export function encodeTree(root: unknown, options: EncodeOptions, lenient: boolean): Encoded {
   /** The objects met: their number in order, or -k for the k-th deferred. */

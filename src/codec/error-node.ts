@@ -1,6 +1,6 @@
 /** Errors: what of them travels, and how the nearest class is found again. */
 import * as farcallErrors from '../core/errors.ts'
-import { classNames, errorClasses, isDomException, isError } from './builtin.ts'
+import { classNames, errorClasses, hasOwn, isDomException, isError } from './builtin.ts'
 import type { DecodeOptions } from './types.ts'
 import type { Properties, Slot, Walk } from './walk.ts'
 import { corrupt } from './wire.ts'
@@ -135,7 +135,7 @@ function checkFacts(facts: unknown): ErrorFacts {
   if (typeof facts !== 'object' || facts === null) throw corrupt('an error')
   const known = facts as Record<string, unknown>
   for (const key of ['id', 'name', 'message', 'stack', 'brand'])
-    if (Object.hasOwn(known, key) && typeof known[key] !== 'string') throw corrupt(`the ${key} of an error`)
+    if (hasOwn.call(known, key) && typeof known[key] !== 'string') throw corrupt(`the ${key} of an error`)
   if (!isTextArray(known['names']) || (known['omitted'] !== undefined && !isTextArray(known['omitted'])))
     throw corrupt('the class of an error')
   return facts as ErrorFacts
