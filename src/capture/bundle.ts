@@ -225,6 +225,8 @@ function bundleFailed(error: unknown, modules: ReadonlyMap<string, Emitted>): un
     if (!location) return text
     const module = modules.get(location.file)
     const file = module?.file ?? location.file
+    // an import stands in the header that capture wrote
+    if (module?.file && location.line <= headerLines) return `${file}: ${text}`
     return `${file}:${location.line - (module?.file ? headerLines : 0)}:${location.column + 1}: ${text}`
   })
   const missing = failure.errors.find((e) => e.text.startsWith('Could not resolve'))

@@ -1,4 +1,5 @@
 import { type Graph, quote } from './graph.ts'
+import { lateDeclarations } from './late.ts'
 import { initName } from './slice.ts'
 
 /** The module that esbuild starts from: it exports what BundleModule says. `main` declares $main, and $env. */
@@ -19,7 +20,7 @@ export function entryText(graph: Graph, main: string): string {
           `${quote(`${part.file.id}:${declaration.names[0]}`)}:()=>$m${index}.${declaration.names[0]}`,
         )
   }
-  const runs = [...graph.late()].map(([d, part]) => `$m${parts.indexOf(part)}.${initName(d)}();`)
+  const runs = [...lateDeclarations(graph)].map(([d, part]) => `$m${parts.indexOf(part)}.${initName(d)}();`)
   const makes: string[] = []
   for (const [index, id] of [...graph.closures.keys()].sort().entries()) {
     lines.push(`import{$farcallMake as $f${index}}from${quote(`farcall-closure:${id}`)};`)

@@ -1,15 +1,12 @@
-import { createRequire } from 'node:module'
-import { dirname, resolve } from 'node:path'
 import { CaptureError } from '../core/errors.ts'
-import { aliasTargets } from './aliases.ts'
 import type { Declaration, FunctionNode, ImportBinding } from './analysis.ts'
-import type { Emitted } from './bundle.ts'
 import { inspectFunction, type Scope } from './inspect.ts'
 import type { Place } from './locate.ts'
+import { Modules } from './modules.ts'
 import { staticPrivates } from './privates.ts'
 import { isBundled, runningName } from './renamed.ts'
-import { type Decision, sliceClosure, sliceModule } from './slice.ts'
-import { openFile, placeName, resolveFile, type UserFile } from './sources.ts'
+import type { Decision } from './slice.ts'
+import { placeName, type UserFile } from './sources.ts'
 import { travelsPlainly } from './values.ts'
 
 /** What one file gives to the bundle. */
@@ -38,7 +35,7 @@ export class Graph {
   readonly closures = new Map<string, Place>()
   /** Where functions and classes met at run time stand in the source. */
   readonly places: WeakMap<Function, Place>
-  readonly cacheDir: string | undefined
+  readonly modules: Modules
   private readonly visited = new Set<string>()
   private readonly contents: (value: object) => readonly unknown[] | undefined
 
@@ -49,7 +46,7 @@ export class Graph {
   ) {
     this.places = places
     this.contents = contents
-    this.cacheDir = cacheDir
+    this.modules = new Modules(cacheDir)
   }
 
   part(file: UserFile): Part {
@@ -188,82 +185,17 @@ export class Graph {
     return Object.keys(values).length > 0 ? values : undefined
   }
 
-  /**
-   * Declarations whose initialiser needs, while it runs, a value that comes with the call: they run after the
-   * values are there, in the order of the modules.
-   */
-  late(): Map<Declaration, Part> {
-    const late = new Map<Declaration, Part>()
-    const order: Part[] = []
-    const visit = (part: Part) => {
-      if (order.includes(part)) return
-      order.push(part)
-      for (const local of part.imports) {
-        const binding = part.file.analysis.imports.find((i) => i.local === local)
-        const target = binding && this.sibling(part.file, binding)
-        const other = target && this.parts.get(target.path)
-        if (other) visit(other)
-      }
-      // after what it imports
-      order.splice(order.indexOf(part), 1)
-      order.push(part)
-    }
-    for (const part of this.parts.values()) visit(part)
-    for (const part of order)
-      for (const declaration of [...part.decisions.keys()].sort((a, b) => a.start - b.start)) {
-        if (part.decisions.get(declaration) !== 'source') continue
-        const base =
-          declaration.fn === undefined ? undefined : part.file.analysis.functions[declaration.fn]!.heritage
-        const extendsLate = typeof base === 'string' && this.declared(part, base).some(([d]) => late.has(d))
-        if (!extendsLate && !this.reaches(part, declaration.evalUses, late, new Set())) continue
-        // one statement is one piece of text: its declarators wait together
-        const statement = declaration.statement?.start
-        for (const [other, decision] of part.decisions)
-          if (other === declaration || (statement !== undefined && other.statement?.start === statement))
-            if (decision === 'source') late.set(other, part)
-      }
-    return late
-  }
-
-  private reaches(
-    part: Part,
-    names: readonly string[],
-    late: Map<Declaration, Part>,
-    seen: Set<Declaration>,
-  ): boolean {
-    return names.some((name) =>
-      this.declared(part, name).some(([declaration, owner]) => {
-        if (late.has(declaration) || owner.decisions.get(declaration) === 'value') return true
-        if (seen.has(declaration)) return false
-        seen.add(declaration)
-        return this.reaches(owner, declaration.uses, late, seen)
-      }),
-    )
-  }
-
-  /** What a module-level name of a file stands for, here or in a sibling. */
-  private declared(part: Part, name: string): [Declaration, Part][] {
-    const own = part.file.analysis.declarations.filter((d) => d.names.includes(name))
-    if (own.length > 0) return own.map((d) => [d, part])
-    const binding = part.file.analysis.imports.find((i) => i.local === name)
-    const target = binding && this.sibling(part.file, binding)
-    const found = target && this.exported(target, binding.name)
-    const other = found && this.parts.get(found.file.path)
-    if (!found || !other) return []
-    return found.file.analysis.declarations.filter((d) => d.names.includes(found.name)).map((d) => [d, other])
-  }
-
   private addImport(part: Part, binding: ImportBinding): void {
     part.imports.add(binding.local)
     if (binding.own) return
-    const target = this.sibling(part.file, binding)
+    const target = this.modules.sibling(part.file, binding)
     if (!target) return
     if (binding.name === '*') {
       this.part(target).namespace = true
-      for (const name of this.exportNames(target)) this.needExport(target, name)
+      for (const name of this.modules.exportNames(target)) this.needExport(target, name)
       return
     }
-    const found = this.exported(target, binding.name)
+    const found = this.modules.exported(target, binding.name)
     if (!found) return
     const other = this.part(found.file)
     if (other.scopes.length === 0) this.readerFor(part, binding, other, found.name)
@@ -271,7 +203,7 @@ export class Graph {
   }
 
   private needExport(file: UserFile, name: string): void {
-    const found = this.exported(file, name)
+    const found = this.modules.exported(file, name)
     if (found) this.needOne(found.file, found.name)
   }
 
@@ -329,197 +261,8 @@ export class Graph {
     for (const { object } of ordered) if (Object.hasOwn(object, name)) return { value: object[name] }
     return undefined
   }
-
-  private resolve(specifier: string, folder: string): string | undefined {
-    const key = `${folder}\0${specifier}`
-    if (!resolved.has(key)) {
-      const relative = /^\.{1,2}(\/|$)/.test(specifier)
-      const bases = relative ? [resolve(folder, specifier)] : aliasTargets(specifier, folder)
-      resolved.set(
-        key,
-        bases.map(resolveFile).find((path) => path !== undefined),
-      )
-    }
-    return resolved.get(key)
-  }
-
-  /** The user's own module that the import means, when it can be sliced. */
-  sibling(file: UserFile, binding: { from: string; type?: string; own?: boolean }): UserFile | undefined {
-    if (binding.own || binding.type) return undefined
-    const path = this.resolve(binding.from, dirname(file.path))
-    if (path === undefined) return undefined
-    const found = openFile(path, this.cacheDir)
-    return found.analysis.commonjs ? undefined : found
-  }
-
-  /** Follows re-exports to the file that declares the name, or imports it from a package. */
-  exported(file: UserFile, name: string, depth = 0): { file: UserFile; name: string } | undefined {
-    if (depth > 20) return undefined
-    const { exports, stars, imports } = file.analysis
-    const own = exports.find((e) => e.name === name)
-    if (own?.local === undefined && own) return undefined
-    if (own) {
-      if (own.from === undefined) {
-        const binding = imports.find((i) => i.local === own.local)
-        const target = binding && this.sibling(file, binding)
-        if (binding && target && binding.name !== '*') return this.exported(target, binding.name, depth + 1)
-        return { file, name: own.local! }
-      }
-      const target = own.local === '*' ? undefined : this.sibling(file, { from: own.from })
-      return target && this.exported(target, own.local!, depth + 1)
-    }
-    if (name === 'default') return undefined
-    for (const from of stars) {
-      const target = this.sibling(file, { from })
-      const found = target && this.exported(target, name, depth + 1)
-      if (found) return found
-    }
-    return undefined
-  }
-
-  exportNames(file: UserFile, depth = 0): string[] {
-    const names = new Set(file.analysis.exports.map((e) => e.name))
-    if (depth < 20)
-      for (const from of file.analysis.stars) {
-        const target = this.sibling(file, { from })
-        if (target)
-          for (const name of this.exportNames(target, depth + 1)) if (name !== 'default') names.add(name)
-      }
-    return [...names]
-  }
-
-  /** `import` lines for these names of a file, for a module that holds a piece of it. */
-  private header(file: UserFile, names: readonly string[], own: boolean): string {
-    const lines: string[] = ['import{$farcallBlank,$farcallPrivates}from"farcall-support:support";']
-    for (const name of [...new Set(names)].sort()) {
-      if (
-        file.analysis.declarations.some((d) => d.names.includes(name)) ||
-        this.parts.get(file.path)?.globals.has(name)
-      ) {
-        if (!own) lines.push(`import{${name}}from${quote(`farcall-slice:${file.id}`)};`)
-        continue
-      }
-      const binding = file.analysis.imports.find((i) => i.local === name)
-      if (binding) lines.push(this.importLine(file, binding))
-    }
-    return lines.join('')
-  }
-
-  private importLine(file: UserFile, binding: ImportBinding): string {
-    const { local, name } = binding
-    const target = this.sibling(file, binding)
-    if (target && name === '*') return `import*as ${local} from${quote(`farcall-exports:${target.id}`)};`
-    const found = target && this.exported(target, name)
-    if (found?.file.analysis.declarations.some((d) => d.names.includes(found.name)))
-      return `import{${found.name} as ${local}}from${quote(`farcall-slice:${found.file.id}`)};`
-    const attributes = binding.type ? `with{type:${quote(binding.type)}}` : ''
-    if (name === '*') return `import*as ${local} from${quote(binding.from)}${attributes};`
-    return `import{${name} as ${local}}from${quote(binding.from)}${attributes};`
-  }
-
-  emit(): Emitted[] {
-    const parts = [...this.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
-    const hooks = parts.some((p) => p.file.analysis.functions.some((f) => f.privates))
-    const late = this.late()
-    const modules: Emitted[] = []
-    for (const part of parts) {
-      const { file } = part
-      const needed = [...part.decisions].flatMap(([d, decision]) => (decision === 'source' ? d.uses : []))
-      const effects = file.analysis.effects
-        .filter((e) => !e.startsWith('.') && !e.startsWith('farcall'))
-        .map((e) => `import${quote(e)};`)
-        .join('')
-      modules.push({
-        id: `farcall-slice:${file.id}`,
-        file: file.path,
-        text: sliceModule(part, effects + this.header(file, needed, true), hooks, late),
-      })
-      if (part.namespace)
-        modules.push({ id: `farcall-exports:${file.id}`, file: file.path, text: this.exportsText(file) })
-    }
-    for (const [id, { file, fn }] of [...this.closures].sort(([a], [b]) => (a < b ? -1 : 1)))
-      modules.push({
-        id: `farcall-closure:${id}`,
-        file: file.path,
-        text: sliceClosure(file, fn, this.header(file, file.analysis.functions[fn]!.uses, false), hooks),
-      })
-    return modules
-  }
-
-  private exportsText(file: UserFile): string {
-    const lines = this.exportNames(file).flatMap((name) => {
-      const found = this.exported(file, name)
-      if (!found) return []
-      if (found.file.analysis.declarations.some((d) => d.names.includes(found.name)))
-        return [`export{${found.name} as ${name}}from${quote(`farcall-slice:${found.file.id}`)}`]
-      const binding = found.file.analysis.imports.find((i) => i.local === found.name)
-      return binding ? [`${this.importLine(found.file, binding)}export{${binding.local} as ${name}}`] : []
-    })
-    return `\n${lines.join(';\n')}`
-  }
 }
-
-/** What imports mean does not change while the program runs. */
-const resolved = new Map<string, string | undefined>()
 
 export const quote = (text: string): string => JSON.stringify(text)
 
 export const nodeOf = (place: Place): FunctionNode => place.file.analysis.functions[place.fn]!
-
-/** Functions of Node itself, by a name that finds them again on the node. */
-let builtins: Map<unknown, string> | undefined
-
-export function builtinId(value: unknown): string | undefined {
-  if (!builtins) {
-    builtins = new Map()
-    const require = createRequire(`${dirname(process.execPath)}/`)
-    for (const name of [
-      'fs',
-      'path',
-      'os',
-      'util',
-      'crypto',
-      'url',
-      'zlib',
-      'child_process',
-      'assert',
-      'events',
-      'buffer',
-      'stream',
-      'timers',
-      'perf_hooks',
-      'fs/promises',
-      'timers/promises',
-    ])
-      for (const [key, member] of Object.entries(require(`node:${name}`) as object))
-        if (typeof member === 'function') builtins.set(member, `b:${name}:${key}`)
-    for (const key of Object.getOwnPropertyNames(globalThis)) {
-      const descriptor = Object.getOwnPropertyDescriptor(globalThis, key)
-      const member: unknown = descriptor && 'value' in descriptor ? descriptor.value : undefined
-      if (member === null || (typeof member !== 'object' && typeof member !== 'function')) continue
-      if (typeof member === 'function' && !isNative(member)) continue
-      for (const inner of Object.getOwnPropertyNames(member)) {
-        const value = Object.getOwnPropertyDescriptor(member, inner)?.value as unknown
-        if (typeof value === 'function' && inner !== 'constructor' && (isNative(value) || key === 'console'))
-          builtins.set(value, `g:${key}.${inner}`)
-      }
-      if (typeof member !== 'function') continue
-      builtins.set(member, `g:${key}`)
-      const prototype: unknown = member.prototype
-      if (typeof prototype === 'object' && prototype !== null)
-        for (const [inner, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype)))
-          if (
-            typeof value === 'function' &&
-            inner !== 'constructor' &&
-            isNative(value) &&
-            !builtins.has(value)
-          )
-            builtins.set(value, `g:${key}.prototype.${inner}`)
-    }
-  }
-  return builtins.get(value)
-}
-
-export function isNative(fn: Function): boolean {
-  return /\{\s*\[native code\]\s*\}\s*$/.test(Function.prototype.toString.call(fn))
-}

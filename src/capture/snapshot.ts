@@ -3,10 +3,13 @@ import { encode } from '../codec/codec.ts'
 import type { Reference } from '../codec/types.ts'
 import { CaptureError } from '../core/errors.ts'
 import type { FunctionNode } from './analysis.ts'
+import { builtinId, isNative } from './builtins.ts'
 import { makeBundle } from './bundle.ts'
+import { emit } from './emit.ts'
 import { entryText } from './entry.ts'
-import { builtinId, Graph, isNative, nodeOf, quote } from './graph.ts'
+import { Graph, nodeOf, quote } from './graph.ts'
 import { inspectFunction } from './inspect.ts'
+import { lateDeclarations } from './late.ts'
 import { locate, locateByInspector, type Place } from './locate.ts'
 import { privateFields } from './privates.ts'
 import { isBundled, runningName } from './renamed.ts'
@@ -235,7 +238,7 @@ class Taking implements Snapshot {
 
   private statics(kind: 'statics' | 'staticPrivates'): Record<string, unknown> {
     const statics: Record<string, unknown> = {}
-    const late = new Set(this.graph.late().keys())
+    const late = new Set(lateDeclarations(this.graph).keys())
     for (const part of this.graph.parts.values())
       for (const [name, fields] of Object.entries(part[kind])) {
         const isLate = [...part.decisions.keys()].some((d) => d.names[0] === name && late.has(d))
@@ -435,7 +438,7 @@ class Taking implements Snapshot {
       this.values()
       this.frozen = this.shape()
       this.refuseLate()
-      const modules = this.graph.emit()
+      const modules = emit(this.graph)
       this.made = makeBundle({
         modules: [{ id: 'farcall-entry:entry', text: entryText(this.graph, this.entry) }, ...modules],
         root: this.main.file.root,
@@ -449,7 +452,7 @@ class Taking implements Snapshot {
 
   /** Values are decoded before late classes exist: an instance of one would have no class. */
   private refuseLate(): void {
-    const late = this.graph.late()
+    const late = lateDeclarations(this.graph)
     if (late.size === 0) return
     const ids = new Map([...late].map(([d, part]) => [`${part.file.id}:${d.names[0]}`, [d, part] as const]))
     for (const reference of this.inValues) {

@@ -1,0 +1,76 @@
+import type { ImportBinding } from './analysis.ts'
+import type { Emitted } from './bundle.ts'
+import { type Graph, quote } from './graph.ts'
+import { lateDeclarations } from './late.ts'
+import { sliceClosure, sliceModule } from './slice.ts'
+import type { UserFile } from './sources.ts'
+
+/** `import` lines for these names of a file, for a module that holds a piece of it. */
+function header(graph: Graph, file: UserFile, names: readonly string[], own: boolean): string {
+  const lines: string[] = ['import{$farcallBlank,$farcallPrivates}from"farcall-support:support";']
+  for (const name of [...new Set(names)].sort()) {
+    if (
+      file.analysis.declarations.some((d) => d.names.includes(name)) ||
+      graph.parts.get(file.path)?.globals.has(name)
+    ) {
+      if (!own) lines.push(`import{${name}}from${quote(`farcall-slice:${file.id}`)};`)
+      continue
+    }
+    const binding = file.analysis.imports.find((i) => i.local === name)
+    if (binding) lines.push(importLine(graph, file, binding))
+  }
+  return lines.join('')
+}
+
+function importLine(graph: Graph, file: UserFile, binding: ImportBinding): string {
+  const { local, name } = binding
+  const target = graph.modules.sibling(file, binding)
+  if (target && name === '*') return `import*as ${local} from${quote(`farcall-exports:${target.id}`)};`
+  const found = target && graph.modules.exported(target, name)
+  if (found?.file.analysis.declarations.some((d) => d.names.includes(found.name)))
+    return `import{${found.name} as ${local}}from${quote(`farcall-slice:${found.file.id}`)};`
+  const attributes = binding.type ? `with{type:${quote(binding.type)}}` : ''
+  if (name === '*') return `import*as ${local} from${quote(binding.from)}${attributes};`
+  return `import{${name} as ${local}}from${quote(binding.from)}${attributes};`
+}
+
+export function emit(graph: Graph): Emitted[] {
+  const parts = [...graph.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
+  const hooks = parts.some((p) => p.file.analysis.functions.some((f) => f.privates))
+  const late = lateDeclarations(graph)
+  const modules: Emitted[] = []
+  for (const part of parts) {
+    const { file } = part
+    const needed = [...part.decisions].flatMap(([d, decision]) => (decision === 'source' ? d.uses : []))
+    const effects = file.analysis.effects
+      .filter((e) => !e.startsWith('.') && !e.startsWith('farcall'))
+      .map((e) => `import${quote(e)};`)
+      .join('')
+    modules.push({
+      id: `farcall-slice:${file.id}`,
+      file: file.path,
+      text: sliceModule(part, effects + header(graph, file, needed, true), hooks, late),
+    })
+    if (part.namespace)
+      modules.push({ id: `farcall-exports:${file.id}`, file: file.path, text: exportsText(graph, file) })
+  }
+  for (const [id, { file, fn }] of [...graph.closures].sort(([a], [b]) => (a < b ? -1 : 1)))
+    modules.push({
+      id: `farcall-closure:${id}`,
+      file: file.path,
+      text: sliceClosure(file, fn, header(graph, file, file.analysis.functions[fn]!.uses, false), hooks),
+    })
+  return modules
+}
+
+function exportsText(graph: Graph, file: UserFile): string {
+  const lines = graph.modules.exportNames(file).flatMap((name) => {
+    const found = graph.modules.exported(file, name)
+    if (!found) return []
+    if (found.file.analysis.declarations.some((d) => d.names.includes(found.name)))
+      return [`export{${found.name} as ${name}}from${quote(`farcall-slice:${found.file.id}`)}`]
+    const binding = found.file.analysis.imports.find((i) => i.local === found.name)
+    return binding ? [`${importLine(graph, found.file, binding)}export{${binding.local} as ${name}}`] : []
+  })
+  return `\n${lines.join(';\n')}`
+}
