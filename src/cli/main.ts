@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { configCommand } from './commands/config.ts'
+import { explainCommand } from './commands/explain.ts'
 import { runCommand } from './commands/run.ts'
 import { exitCodes, report } from './report.ts'
 
@@ -21,6 +22,7 @@ const cli = new Command('farcall')
   .showHelpAfterError('(farcall --help tells more)')
   .exitOverride()
   .addCommand(runCommand(leave))
+  .addCommand(explainCommand())
   .addCommand(configCommand())
   .addHelpText(
     'after',
@@ -28,6 +30,7 @@ const cli = new Command('farcall')
 Examples:
   farcall run study.ts                  run a program; its decorated functions run on the cluster
   farcall run --profile hpc study.ts -- --seed 42
+  farcall explain study.ts              what its decorated functions take along, and what cannot go
   farcall config show                   every setting, and where it comes from
 
 Exit codes: 0 done; 1 an error, told as "error CODE: …" (docs/errors/CODE.md explains it);

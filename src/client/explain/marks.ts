@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module'
+import type { ts as TypeScript } from 'ts-morph'
 import type { CallNode, FunctionNode } from '../../capture/analysis.ts'
 import { positionOf, type UserFile } from '../../capture/sources.ts'
 import type { Position } from './types.ts'
@@ -9,6 +11,8 @@ export interface Mark {
   readonly at: Position
   /** Index in the file's analysis; undefined: the text does not say which function it is. */
   readonly fn: number | undefined
+  /** The name that is given instead of a function of this file. */
+  readonly given?: string
 }
 
 /**
@@ -30,15 +34,29 @@ export function findMarks(file: UserFile, isCluster: (local: string, member?: st
         ]
       : [],
   )
-  const wrapped = calls.flatMap((call): Mark[] => {
-    if (!isClusterCall(file, call, isCluster) || !holdsFunction(file, call)) return []
-    const fn = call.functions.length === 1 ? call.functions[0] : undefined
-    const own = fn === undefined ? '' : functions[fn]!.name
-    return [
-      { form: 'wrapper', name: own || assignedTo(file, call) || '(anonymous)', at: at(file, call.start), fn },
-    ]
-  })
-  return [...decorated, ...wrapped].sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column)
+  const wrapped = calls
+    .filter((call) => isClusterCall(file, call, isCluster))
+    .map((call): Mark => {
+      const fn = call.functions.at(-1)!
+      const name = functions[fn]!.name || assignedTo(file, call) || '(anonymous)'
+      return { form: 'wrapper', name, at: at(file, call.start), fn }
+    })
+  const named = callsOfNames(file)
+    .filter(
+      (call) => calls.every(({ start }) => start !== call.start) && isClusterCall(file, call, isCluster),
+    )
+    .map(
+      ({ start, given }): Mark => ({
+        form: 'wrapper',
+        name: given,
+        at: at(file, start),
+        fn: undefined,
+        given,
+      }),
+    )
+  return [...decorated, ...wrapped, ...named].sort(
+    (a, b) => a.at.line - b.at.line || a.at.column - b.at.column,
+  )
 }
 
 const at = (file: UserFile, offset: number): Position => ({
@@ -57,7 +75,7 @@ function isDecorated(file: UserFile, node: FunctionNode): boolean {
 
 function isClusterCall(
   file: UserFile,
-  call: CallNode,
+  call: Pick<CallNode, 'start' | 'name'>,
   isCluster: (local: string, member?: string) => boolean,
 ): boolean {
   const callee = wordAt(file.text, call.name)
@@ -70,12 +88,33 @@ function isClusterCall(
 
 const wordAt = (text: string, offset: number): string => /^[\w$]*/.exec(text.slice(offset, offset + 200))![0]
 
-/** cluster({ … }) alone makes a decorator, not a remote function. */
-function holdsFunction(file: UserFile, call: CallNode): boolean {
-  if (call.functions.length > 0) return true
-  const text = file.text.slice(call.name, call.end)
-  const only = /^\w+\s*\(\s*(\{[\s\S]*\}|[\w$.]*)\s*,?\s*\)$/.exec(text)?.[1]
-  return only === undefined || (!only.startsWith('{') && only !== '')
+/** Calls with a name as their last argument, such as `cluster(options, work)`: the analysis knows those of this file only. */
+function callsOfNames({
+  path,
+  text,
+  analysis,
+}: UserFile): (Pick<CallNode, 'start' | 'name'> & { given: string })[] {
+  const { ts } = createRequire(import.meta.url)('ts-morph') as { ts: typeof TypeScript }
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+  const found: ReturnType<typeof callsOfNames> = []
+  const visit = (node: TypeScript.Node): void => {
+    const last = ts.isCallExpression(node) ? node.arguments.at(-1) : undefined
+    // cluster(options) alone makes a decorator
+    const isOptions =
+      last !== undefined && analysis.declarations.some((d) => d.names.includes(last.getText(source)))
+    if (ts.isCallExpression(node) && last && !isOptions && /^[\w$.]+$/.test(last.getText(source))) {
+      const { expression } = node
+      const name = ts.isPropertyAccessExpression(expression) ? expression.name : expression
+      found.push({
+        start: node.getStart(source),
+        name: name.getStart(source),
+        given: last.getText(source),
+      })
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return found
 }
 
 /** `const simulate = cluster(…)` gives the arrow function no name of its own. */

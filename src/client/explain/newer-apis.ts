@@ -43,9 +43,9 @@ const members: Readonly<Record<string, number>> = {
   'Symbol.dispose': 20,
   'URL.canParse': 20,
   'URL.parse': 22,
-  'import.meta.dirname': 21,
-  'import.meta.filename': 21,
-  'process.getBuiltinModule': 22,
+  'import.meta.dirname': 20,
+  'import.meta.filename': 20,
+  'process.getBuiltinModule': 20,
   'process.loadEnvFile': 21,
   'util.parseArgs': 18,
   'util.styleText': 21,
@@ -147,7 +147,9 @@ export function newerApis(name: string, text: string, target: number): Use[] {
     ts.forEachChild(node, visit)
   }
   visit(source)
-  return found.filter(({ what }) => !declared.has(what) && !guarded.has(what))
+  return found
+    .filter(({ what }) => !declared.has(what) && !guarded.has(what))
+    .sort((a, b) => a.offset - b.offset)
 }
 
 const own = (table: Readonly<Record<string, number>>, key: string) =>

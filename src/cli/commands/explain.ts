@@ -1,0 +1,142 @@
+import { statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { relative, resolve } from 'node:path'
+import { Command } from 'commander'
+import type { Explanation, Position } from '../../client/explain/types.ts'
+import { cacheFolder } from '../../config/cache-folder.ts'
+import { ConfigError } from '../../core/errors.ts'
+import { nearest } from '../../core/nearest.ts'
+
+interface Options {
+  function?: string
+  bundle?: true
+  json?: true
+  node?: string
+}
+
+export function explainCommand(): Command {
+  return new Command('explain')
+    .description('tell what the functions of a file that are marked with cluster take along, and what cannot')
+    .argument('<file>', 'a TypeScript or JavaScript file')
+    .option('--function <name>', 'only the function of this name: simulate, or Study.simulate')
+    .option('--bundle', 'list what the bundle consists of, by file and package, with sizes in bytes')
+    .option('--node <version>', 'major version of Node on the cluster, to be warned of what it lacks', '16')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Nothing of the program runs: its text is read, and each function is bundled as a call would.
+Values of variables are known only when the program runs, and may be refused then; so may functions and
+class instances among the arguments of a call.
+
+Examples:
+  farcall explain study.ts
+  farcall explain study.ts --function simulate --bundle
+
+Exit code: 1 when a function cannot travel, or needs a package that cannot be bundled.`,
+    )
+    .action(explainFile)
+}
+
+async function explainFile(name: string, options: Options): Promise<void> {
+  const file = resolve(name)
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) {
+    throw new ConfigError('OPTION_INVALID', `${name}: there is no such file`, {
+      hint: 'give the path of a file: farcall explain study.ts',
+    })
+  }
+  // Only here: `farcall run` is not to load the capture before its program does.
+  const { explain } = await import('../../client/explain/explain.ts')
+  const all = await explain(file, {
+    bundle: options.bundle ?? false,
+    node: majorVersion(options.node ?? '16'),
+    cacheDir: cacheFolder(process.env, homedir()),
+  })
+  const explanations = options.function === undefined ? all : chosen(all, options.function, name)
+  if (options.json) process.stdout.write(`${JSON.stringify({ file, functions: explanations }, null, 2)}\n`)
+  else if (explanations.length === 0)
+    process.stderr.write(
+      `${name}: no function is marked with cluster (imported ones are explained in their own file)\n`,
+    )
+  else {
+    const { default: Table } = await import('cli-table3')
+    const render: Render = (head, rows) => {
+      const table = new Table({ head, style: { head: [], border: [], compact: true } })
+      table.push(...rows)
+      return table.toString()
+    }
+    process.stdout.write(explanations.map((one) => shown(one, render)).join('\n'))
+    process.stderr.write('Read from the text: nothing was run, so values were not looked at.\n')
+  }
+  if (explanations.some((one) => !canTravel(one))) process.exitCode = 1
+}
+
+function majorVersion(text: string): number {
+  const major = /^v?(\d+)(?:\.\d+){0,2}$/.exec(text)?.[1]
+  if (major === undefined)
+    throw new ConfigError('OPTION_INVALID', `--node: '${text}' is not a version of Node`, {
+      hint: 'give its major version: --node 20',
+    })
+  return Number(major)
+}
+
+function chosen(all: readonly Explanation[], name: string, file: string): readonly Explanation[] {
+  const found = all.filter((one) => one.name === name || one.name.endsWith(`.${name}`))
+  if (found.length > 0) return found
+  const names = all.map((one) => one.name)
+  const near = nearest(
+    name,
+    names.flatMap((full) => [full, full.slice(full.lastIndexOf('.') + 1)]),
+  )
+  throw new ConfigError('OPTION_INVALID', `${file}: no function '${name}' is marked with cluster`, {
+    hint: near ? `did you mean ${near}?` : names.length > 0 ? `there are: ${names.join(', ')}` : 'none is',
+  })
+}
+
+const canTravel = ({ refusals, externals }: Explanation) => refusals.length === 0 && externals.length === 0
+
+type Render = (head: string[], rows: string[][]) => string
+
+const place = ({ file, line, column }: Position) => `${relative('', file)}:${line}:${column}`
+
+/** One function in words and tables. */
+function shown(one: Explanation, render: Render): string {
+  const size = one.bundle ? `, ${one.bundle.bytes} bytes` : ''
+  const lines = [
+    `${one.name} (${one.form}, ${place(one.at)}): ${canTravel(one) ? 'can travel' : 'REFUSED'}${size}`,
+  ]
+  for (const { code, message, hint } of one.refusals)
+    lines.push(`  ${code}: ${message}`, ...(hint === undefined ? [] : [`    hint: ${hint}`]))
+  const travelling = [
+    ...one.captured.map(({ name, at, how }) => ['captured variable', name, how, place(at)]),
+    ...one.files.flatMap(({ names }) => names.map(({ kind, name, how, at }) => [kind, name, how, place(at)])),
+    ...one.packages.map(({ name, version, imports }) => [
+      'package',
+      version === undefined ? name : `${name} ${version}`,
+      one.externals.some((external) => external.name === name) ? 'cannot be bundled' : 'bundled',
+      imports.join(', '),
+    ]),
+    ...one.builtins.map((name) => ['module of Node', name, "the cluster's own", '']),
+  ]
+  if (travelling.length > 0) lines.push(render(['what', 'name', 'goes as', 'where'], travelling))
+  if (one.externals.length > 0)
+    lines.push(
+      'Packages that cannot be bundled. They are not installed on the cluster yet; they must be there already:',
+      render(
+        ['package', 'why'],
+        one.externals.map(({ name, why }) => [name, why]),
+      ),
+    )
+  for (const { at, message } of one.warnings) lines.push(`  warning: ${place(at)} ${message}`)
+  if (one.bundle)
+    lines.push(
+      render(
+        ['bytes', 'of'],
+        one.bundle.content.map(({ name, bytes }) => [
+          String(bytes),
+          name.startsWith('/') ? relative('', name) : name.replace(/^package:/, 'the package '),
+        ]),
+      ),
+    )
+  return `${lines.join('\n')}\n`
+}

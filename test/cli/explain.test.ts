@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest'
+import { builtPackage } from './built.ts'
+
+const { write, farcall } = builtPackage()
+
+const study = `import { cluster } from 'farcall'
+console.log('the program ran')
+let total = 0
+const step = 2
+export class Study {
+  @cluster() static async simulate(seed: number) { return seed * step }
+}
+export const add = () => cluster((n: number) => { let inner = n; return () => { inner += total } })
+function outer() { let count = 0; return [() => count, cluster(() => { count++ })] }
+void outer
+`
+
+test('explain tells of each function whether it can travel, as tables, and runs nothing', async () => {
+  write({ 'study.ts': study })
+  const { stdout, stderr, code } = await farcall(['explain', 'study.ts'])
+  expect(code).toBe(1)
+  expect(stdout).toMatch(/^Study\.simulate \(decorator, study\.ts:6:3\): can travel$/m)
+  expect(stdout).toMatch(/│ constant\s+│ step\s+│ source\s+│ study\.ts:4:7 /)
+  expect(stdout).toMatch(/^\(anonymous\) \(wrapper, study\.ts:9:56\): REFUSED$/m)
+  expect(stdout).toContain("study.ts:9:72 the function assigns to 'count' outside of it")
+  expect(stdout).toContain('hint: return the value, and assign it here')
+  expect(stdout).not.toContain('the program ran')
+  expect(stderr).toBe('Read from the text: nothing was run, so values were not looked at.\n')
+})
+
+test('explain --function picks one, and the exit code is then about that one', async () => {
+  write({ 'study.ts': study })
+  const { stdout, code } = await farcall([
+    'explain',
+    'study.ts',
+    '--function',
+    'simulate',
+    '--json',
+    '--bundle',
+  ])
+  expect(code).toBe(0)
+  const { functions } = JSON.parse(stdout)
+  expect(functions).toHaveLength(1)
+  expect(functions[0]).toMatchObject({
+    name: 'Study.simulate',
+    form: 'decorator',
+    refusals: [],
+    externals: [],
+  })
+  expect(functions[0].bundle.bytes).toBeGreaterThan(100)
+  expect((await farcall(['explain', 'study.ts', '--function', 'simulat'])).stderr).toContain('did you mean')
+})
+
+test('a file that marks nothing is no failure', async () => {
+  write({ 'nothing.ts': 'export const a = 1' })
+  const { stdout, stderr, code } = await farcall(['explain', 'nothing.ts'])
+  expect({ stdout, code }).toEqual({ stdout: '', code: 0 })
+  expect(stderr).toContain('no function is marked with cluster')
+})
+
+test.each([
+  [['explain', 'none.ts'], 1, 'there is no such file'],
+  [['explain', 'study.ts', '--node', 'lts'], 1, "'lts' is not a version of Node"],
+  [['explain'], 2, "missing required argument 'file'"],
+])('%j is told with the way out', async (args, expected, words) => {
+  write({ 'study.ts': study })
+  const { stderr, code } = await farcall(args)
+  expect(code).toBe(expected)
+  expect(stderr).toContain(words)
+})
