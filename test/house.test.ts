@@ -15,7 +15,7 @@ const rows = [
   ['capture', 'scheduler', 'transport', 'store', 'container'],
   ['executor', 'config'],
   ['client', 'workflow'],
-  ['cli', 'dashboard', 'notebook', 'testing'],
+  ['cli', 'dashboard', 'notebook', 'testing', 'vite'],
 ] as const
 const rooms = rows.flat()
 const rowOf = (room: string): number => rows.findIndex((row) => (row as readonly string[]).includes(room))
