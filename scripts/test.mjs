@@ -1,6 +1,6 @@
 // npm test: runs every kind of test that this machine can run, says which it cannot and what would bring it, and ends with
 // `N passed, M failed`. Arguments: kinds (unit, ssh, slurm …), file filters, vitest's own options, --require-all.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { constants as osConstants, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,14 +27,16 @@ const kinds = {
   ssh: { commands: sshCommands },
   slurm: { commands: { ...sshCommands, ...slurmCommands }, root: true },
   package: {},
+  toolchains: { npm: true },
   examples: { commands: sshCommands },
 }
 
 /** Why a kind of test cannot run here, with the way out; undefined when it can. */
 export function obstacle(
-  { commands = {}, root: needsRoot = false },
+  { commands = {}, root: needsRoot = false, npm = false },
   has = isInstalled,
   isRoot = process.getuid?.() === 0,
+  hasRegistry = reachesRegistry,
 ) {
   const missing = Object.keys(commands).filter((command) => !has(command))
   if (missing.length > 0) {
@@ -42,6 +44,7 @@ export function obstacle(
     return `no ${missing.join(', ')} here; apt-get install -y --no-install-recommends ${packages.join(' ')}`
   }
   if (needsRoot && !isRoot) return 'not root; run the tests as root (it makes an account and starts daemons)'
+  if (npm && !hasRegistry()) return 'npm cannot reach its registry; see npm config get registry'
   return undefined
 }
 
@@ -55,6 +58,11 @@ function isInstalled(command) {
       return false // not in this one
     }
   })
+}
+
+function reachesRegistry() {
+  const asked = ['view', 'tsx', 'version', '--fetch-retries=0', '--fetch-timeout=10000']
+  return spawnSync('npm', asked, { stdio: 'ignore', timeout: 20_000 }).status === 0
 }
 
 /** Counts of vitest's JSON report. A file that could not be loaded has no test to fail, and counts as one. */

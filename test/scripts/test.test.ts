@@ -42,6 +42,8 @@ describe('npm test', () => {
       'no ssh, scp here; apt-get install -y --no-install-recommends openssh-client',
     )
     expect(obstacle(kind, without(), false)).toMatch(/^not root/)
+    expect(obstacle({ npm: true }, without(), true, () => true)).toBeUndefined()
+    expect(obstacle({ npm: true }, without(), true, () => false)).toMatch(/^npm cannot reach/)
   })
 
   test('fails when no test ran, and says so in its last line', () => {
