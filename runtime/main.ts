@@ -5,7 +5,7 @@ import { type JobSpec, type MemberEnd, memberItems, protocolVersion } from '../s
 import { LaunchError, readPlace, readSpec } from './arguments.ts'
 import { importBundle, readArguments, verifiedBlob } from './bundle.ts'
 import { guard, watchExit } from './exits.ts'
-import { openOutput } from './output.ts'
+import { OutputError, openOutput } from './output.ts'
 import { setTask } from './task.ts'
 import { decodeWith, encodeResult, encodeThrown } from './values.ts'
 
@@ -67,9 +67,9 @@ async function main(): Promise<void> {
         const index = from + at
         setTask(place, spec, index)
         try {
-          const result = await runItem(bundle, bytes)
-          output.append({ kind: 'value', index, bytes: result })
+          await runItem(bundle, bytes, (result) => output.append({ kind: 'value', index, bytes: result }))
         } catch (error) {
+          if (error instanceof OutputError) throw error
           fail(index, error)
         }
       }
@@ -78,21 +78,27 @@ async function main(): Promise<void> {
     finish({})
   } catch (error) {
     watch.finished()
-    if (!(error instanceof LaunchError)) throw error
     failed = true
-    finish({ reason: 'launch-failed', message: error.message })
+    if (error instanceof OutputError) finish({ reason: 'exit-code', message: error.message, exitCode: 74 })
+    else if (error instanceof LaunchError) finish({ reason: 'launch-failed', message: error.message })
+    else throw error
   }
   // Timers and sockets that the user's code left open keep nobody waiting.
   exit(failed ? 1 : 0)
 }
 
-function runItem(bundle: BundleModule, bytes: Uint8Array): Promise<Uint8Array> {
+/** `keep` is called before user code can run again, since the result shows memory of its own. */
+function runItem(
+  bundle: BundleModule,
+  bytes: Uint8Array,
+  keep: (result: Uint8Array[]) => void,
+): Promise<void> {
   return guard(async () => {
     const call = decodeWith(bundle, bytes) as { self?: unknown; args: unknown[] }
     const value = await bundle.main.apply(call.self, call.args)
     // One turn, so that a rejection which nobody handles is found while this item is the one running.
     await new Promise((resolve) => setImmediate(resolve))
-    return encodeResult(bundle, value)
+    keep(encodeResult(bundle, value))
   })
 }
 

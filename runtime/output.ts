@@ -1,15 +1,27 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
-import { encodeRecord, type PackRecord } from '../src/core/pack.ts'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
+import { encodeRecord, type PackRecord, type PiecedRecord } from '../src/core/pack.ts'
 import { type MemberEnd, noticeLimit, noticeMagic, paths } from '../src/core/protocol.ts'
 import type { Place } from './arguments.ts'
 
 /** Everything that the member leaves behind: records, `end`, the notice. All synchronous, so that exit handlers can use it. */
 export interface Output {
   readonly bytes: number
-  append(record: PackRecord): void
+  append(record: PackRecord | PiecedRecord): void
   /** `end` and the notice. The last word: nothing is appended after it. */
   close(client: string | undefined, end: MemberEnd): void
 }
+
+/** The job's own files cannot be written. */
+export class OutputError extends Error {}
 
 export function openOutput(place: Place): Output {
   // Its being there is also what tells job.sh that the runtime started.
@@ -23,12 +35,17 @@ export function openOutput(place: Place): Output {
     },
     append(record) {
       const parts = encodeRecord(record)
-      for (const part of parts) {
-        writeAll(fd, part)
-        bytes += part.length
+      try {
+        for (const part of parts) writeAll(fd, part)
+      } catch (error) {
+        // A disk that is full then has room for saying so.
+        ftruncateSync(fd, bytes)
+        throw new OutputError(`the result could not be written: ${(error as Error).message}`)
       }
+      for (const part of parts) bytes += part.length
       if (bytes > noticeLimit) small = undefined
-      else small?.push(...parts)
+      // A copy: a later item may change the memory that the parts show.
+      else small?.push(Buffer.concat(parts))
     },
     close(client, end) {
       fsyncSync(fd)

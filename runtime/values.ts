@@ -1,4 +1,4 @@
-import { decode, encode, encodeError } from '../src/codec/codec.ts'
+import { decode, encodeChunks, encodeError } from '../src/codec/codec.ts'
 import type { Reference } from '../src/codec/types.ts'
 import type { BundleModule } from '../src/core/bundle-module.ts'
 import { privatesOf } from './privates.ts'
@@ -7,9 +7,12 @@ export function decodeWith(bundle: BundleModule, bytes: Uint8Array): unknown {
   return decode(bytes, { resolve: bundle.resolve, instantiate: bundle.instantiate })
 }
 
-/** @throws CaptureError naming the path from `result` to what cannot travel */
-export function encodeResult(bundle: BundleModule, value: unknown): Uint8Array {
-  return encode(value, { root: 'result', reference: (object) => referTo(bundle, object) })
+/**
+ * In pieces that show the value's own memory, so that a large one is written without a copy of it.
+ * @throws CaptureError naming the path from `result` to what cannot travel
+ */
+export function encodeResult(bundle: BundleModule, value: unknown): Uint8Array[] {
+  return encodeChunks(value, { root: 'result', reference: (object) => referTo(bundle, object) })
 }
 
 /** What was thrown, as far as it can travel: an error never gets lost because of a socket in its fields. */

@@ -11,7 +11,7 @@ import { type Encoded, encodeTree } from './encode.ts'
 import { standIn } from './error-node.ts'
 import { safeStringify } from './stringify.ts'
 import type { DecodeOptions, EncodeOptions } from './types.ts'
-import { readWire, writeWire } from './wire.ts'
+import { join, type ReadBytes, readWire, readWireFrom, writeWireChunks } from './wire.ts'
 
 /**
  * The bytes of a value. Binary data goes out of band, each buffer once; shared references and cycles stay;
@@ -20,6 +20,15 @@ import { readWire, writeWire } from './wire.ts'
  * @example decode(encode(new Map([['a', 1n]]), { root: 'result' })) // Map(1) { 'a' => 1n }
  */
 export function encode(value: unknown, options: EncodeOptions): Uint8Array {
+  return whole(encodeChunks(value, options), options.root)
+}
+
+/**
+ * The bytes of a value in pieces, as `encode` would give them in one. Binary data is not copied: the pieces show
+ * the value's own memory, so write them before anything changes it. For values larger than one Buffer can be.
+ * @throws CaptureError VALUE_REFUSED
+ */
+export function encodeChunks(value: unknown, options: EncodeOptions): Uint8Array[] {
   return write(encodeTree(value, options, false), options.root)
 }
 
@@ -34,13 +43,14 @@ export function encodeError(error: unknown, options: EncodeOptions): Uint8Array 
     why = encoded.omitted[0]
     const facts = why === undefined ? undefined : rootError(encoded)
     if (facts) Object.assign(facts, { omitted: encoded.omitted })
-    if (why === undefined || facts || !isNothing(encoded)) return write(encoded, options.root)
+    if (why === undefined || facts || !isNothing(encoded))
+      return whole(write(encoded, options.root), options.root)
   } catch (failure) {
     // Too large, most likely: what it says still arrives.
     why = failure instanceof Error ? failure.message : String(failure)
   }
   const head = [{ $E: standIn(error, why) }]
-  return write({ head, plain: false, frames: [], omitted: [] }, options.root)
+  return whole(write({ head, plain: false, frames: [], omitted: [] }, options.root), options.root)
 }
 
 /**
@@ -49,13 +59,38 @@ export function encodeError(error: unknown, options: EncodeOptions): Uint8Array 
  * @throws ResultError RESULT_CORRUPT for bytes that encode did not write, PROTOCOL_NEWER for a later wire version
  */
 export function decode(bytes: Uint8Array, options: DecodeOptions = {}): unknown {
-  return named(() => {
-    const { head, frames } = readWire(bytes)
-    return head.plain ? JSON.parse(head.text) : decodeTree(head.text, frames, options)
-  })
+  return named(() => readTree(readWire(bytes), options))
 }
 
-function write({ head, plain, frames }: Encoded, root: string): Uint8Array {
+/**
+ * As `decode`, of bytes that `read` gives by pieces, at most 64 MB of a frame at once: a file, say.
+ * @throws ResultError RESULT_CORRUPT, PROTOCOL_NEWER; what `read` throws becomes the cause of the former
+ */
+export function decodeFrom(read: ReadBytes, size: number, options: DecodeOptions = {}): unknown {
+  return named(() => readTree(readWireFrom(read, size), options))
+}
+
+function readTree({ head, frames }: ReturnType<typeof readWire>, options: DecodeOptions): unknown {
+  return head.plain ? JSON.parse(head.text) : decodeTree(head.text, frames, options)
+}
+
+function whole(chunks: readonly Uint8Array[], root: string): Uint8Array {
+  try {
+    return join(chunks)
+  } catch (error) {
+    const gigabytes = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0) / 2 ** 30
+    throw new CaptureError(
+      'VALUE_REFUSED',
+      `${root}: its ${gigabytes.toFixed(1)} GB are too much for one message`,
+      {
+        hint: 'write a file that the function reads, or send it in parts',
+        cause: error,
+      },
+    )
+  }
+}
+
+function write({ head, plain, frames }: Encoded, root: string): Uint8Array[] {
   let text: string
   try {
     text = safeStringify(head)
@@ -65,7 +100,7 @@ function write({ head, plain, frames }: Encoded, root: string): Uint8Array {
       cause: error,
     })
   }
-  return writeWire({ text, plain }, frames)
+  return writeWireChunks({ text, plain }, frames)
 }
 
 function rootError({ head }: Encoded): object | undefined {

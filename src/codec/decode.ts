@@ -3,7 +3,7 @@ import { FarcallError } from '../core/errors.ts'
 import { emptyArray, isCount, list, own, readBigint, record, tagOf, text, view } from './decode-parts.ts'
 import { errorShell, fillError } from './error-node.ts'
 import type { DecodeOptions } from './types.ts'
-import { corrupt, maxDepth, specialWords } from './wire.ts'
+import { corrupt, type Frames, maxDepth, specialWords } from './wire.ts'
 
 interface Instance {
   readonly fill: (fields: Record<PropertyKey, unknown>, privates: Record<string, unknown>) => void
@@ -11,7 +11,7 @@ interface Instance {
   privates: Record<string, unknown>
 }
 
-export function decodeTree(head: string, frames: readonly Uint8Array[], options: DecodeOptions): unknown {
+export function decodeTree(head: string, frames: Frames, options: DecodeOptions): unknown {
   const roots: unknown = JSON.parse(head)
   if (!Array.isArray(roots) || roots.length === 0) throw corrupt('its head is no list')
   /** The objects met, in the order that the writer numbered them. */
@@ -48,16 +48,9 @@ export function decodeTree(head: string, frames: readonly Uint8Array[], options:
   }
 
   const frame = (index: unknown): ArrayBuffer => {
-    if (!isCount(index) || index >= frames.length) throw corrupt('a frame that is not there')
-    let buffer = buffers[index]
-    if (!buffer) {
-      // A copy: views need alignment, and must not show the bytes around them.
-      const source = frames[index]!
-      const copy = new Uint8Array(source.byteLength)
-      copy.set(source)
-      buffer = buffers[index] = copy.buffer
-    }
-    return buffer
+    if (!isCount(index) || index >= frames.count) throw corrupt('a frame that is not there')
+    buffers[index] ??= frames.take(index)
+    return buffers[index]
   }
 
   /** The object of a tag, empty where it holds others. */

@@ -37,32 +37,67 @@ export function corrupt(what: string, cause?: unknown): ResultError {
   })
 }
 
-export function writeWire(head: Head, frames: readonly Uint8Array[]): Uint8Array {
+/** The bytes in pieces, the frames as they are: what is written to a file needs no copy of them. */
+export function writeWireChunks(head: Head, frames: readonly Uint8Array[]): Uint8Array[] {
   const headLength = Buffer.byteLength(head.text)
   const headStart = fixedHeader + 8 * frames.length
-  let total = headStart + headLength
-  for (const frame of frames) total += frame.byteLength
-  const out = Buffer.allocUnsafeSlow(total)
+  const out = Buffer.allocUnsafeSlow(headStart + headLength)
   out.write('FC', 0, 'latin1')
   out[2] = wireVersion
   out[3] = head.plain ? plainFlag : 0
   out.writeUInt32LE(headLength, 4)
   out.writeUInt32LE(frames.length, 8)
-  out.write(head.text, headStart, 'utf8')
-  let at = headStart + headLength
   frames.forEach((frame, index) => {
     out.writeBigUInt64LE(BigInt(frame.byteLength), fixedHeader + 8 * index)
-    out.set(frame, at)
-    at += frame.byteLength
   })
+  out.write(head.text, headStart, 'utf8')
+  return [out, ...frames]
+}
+
+export function writeWire(head: Head, frames: readonly Uint8Array[]): Uint8Array {
+  return join(writeWireChunks(head, frames))
+}
+
+/** One array of bytes that is nobody else's. */
+export function join(chunks: readonly Uint8Array[]): Uint8Array {
+  if (chunks.length === 1) return chunks[0]!
+  let total = 0
+  for (const chunk of chunks) total += chunk.byteLength
+  const out = Buffer.allocUnsafeSlow(total)
+  let at = 0
+  for (const chunk of chunks) {
+    out.set(chunk, at)
+    at += chunk.byteLength
+  }
   return out
 }
 
-/** The head, and views of the frames. Every length is checked against what is there before it is used. */
-export function readWire(bytes: Uint8Array): { head: Head; frames: Uint8Array[] } {
-  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (all.length < 4 || all.toString('latin1', 0, 2) !== 'FC') throw corrupt('it does not start as one')
-  const version = all[2]!
+/** Gives exactly these bytes; they may be a view of what others hold too. */
+export type ReadBytes = (position: number, length: number) => Uint8Array
+
+export interface Frames {
+  readonly count: number
+  /** A frame's bytes in a buffer of their own, aligned, and nothing around them. */
+  take(index: number): ArrayBuffer
+}
+
+export function readWire(bytes: Uint8Array): { head: Head; frames: Frames } {
+  return readWireFrom((at, length) => bytes.subarray(at, at + length), bytes.byteLength)
+}
+
+/** A frame is read by pieces of this size where the bytes lie in a file. */
+const pieceSize = 64 * 2 ** 20
+
+/** The head, and the frames to come. Every length is checked against what is there before it is used. */
+export function readWireFrom(source: ReadBytes, size: number): { head: Head; frames: Frames } {
+  const read: ReadBytes = (at, length) => {
+    const bytes = source(at, length)
+    if (bytes.byteLength !== length) throw corrupt('it is cut off')
+    return bytes
+  }
+  const fixed = toBuffer(read(0, Math.min(size, fixedHeader)))
+  if (fixed.length < 4 || fixed.toString('latin1', 0, 2) !== 'FC') throw corrupt('it does not start as one')
+  const version = fixed[2]!
   if (version > wireVersion)
     throw new ResultError(
       'PROTOCOL_NEWER',
@@ -70,22 +105,37 @@ export function readWire(bytes: Uint8Array): { head: Head; frames: Uint8Array[] 
       { hint: 'use the farcall that wrote it, or a newer one' },
     )
   if (version !== wireVersion) throw corrupt(`wire version ${version}`)
-  if (all.length < fixedHeader) throw corrupt('its header is cut off')
-  const headLength = all.readUInt32LE(4)
-  const count = all.readUInt32LE(8)
+  if (fixed.length < fixedHeader) throw corrupt('its header is cut off')
+  const flags = fixed[3]!
+  const headLength = fixed.readUInt32LE(4)
+  const count = fixed.readUInt32LE(8)
   const headStart = fixedHeader + 8 * count
   let at = headStart + headLength
-  if (at > all.length) throw corrupt('its head is cut off')
-  const frames: Uint8Array[] = []
+  if (at > size) throw corrupt('its head is cut off')
+  const lengths = toBuffer(read(fixedHeader, 8 * count))
+  const places: [start: number, length: number][] = []
   for (let index = 0; index < count; index++) {
-    const length = Number(all.readBigUInt64LE(fixedHeader + 8 * index))
-    if (length > all.length - at) throw corrupt(`frame ${index} is cut off`)
-    frames.push(all.subarray(at, at + length))
+    const length = Number(lengths.readBigUInt64LE(8 * index))
+    if (length > size - at) throw corrupt(`frame ${index} is cut off`)
+    places.push([at, length])
     at += length
   }
-  if (at !== all.length) throw corrupt(`${all.length - at} bytes too many`)
-  const flags = all[3]!
+  if (at !== size) throw corrupt(`${size - at} bytes too many`)
   if (flags > plainFlag) throw corrupt('unknown flags')
-  const text = all.toString('utf8', headStart, headStart + headLength)
+  const text = toBuffer(read(headStart, headLength)).toString('utf8')
+  const frames: Frames = {
+    count,
+    take(index) {
+      const [start, length] = places[index]!
+      const copy = new Uint8Array(length)
+      for (let done = 0; done < length; done += pieceSize)
+        copy.set(read(start + done, Math.min(pieceSize, length - done)), done)
+      return copy.buffer
+    },
+  }
   return { head: { text, plain: flags === plainFlag }, frames }
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

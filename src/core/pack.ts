@@ -20,19 +20,83 @@ const recordMagic = 0x31524346 // 'FCR1'
 const tableMagic = 0x31504346 // 'FCP1'
 export const recordHeader = 24
 
-function checksum(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest().subarray(0, 6)
+/** The checksum of bytes that come in pieces. */
+function checksum(...pieces: readonly Uint8Array[]): Buffer {
+  const sum = startChecksum()
+  for (const piece of pieces) sum.add(piece)
+  return sum.digest()
 }
 
-export function encodeRecord(record: PackRecord): Buffer[] {
+function startChecksum() {
+  const hash = createHash('sha256')
+  return {
+    add(bytes: Uint8Array): void {
+      // One update takes less than 2 GB.
+      for (let at = 0; at < bytes.byteLength; at += 2 ** 30) hash.update(bytes.subarray(at, at + 2 ** 30))
+    },
+    digest: () => hash.digest().subarray(0, 6),
+  }
+}
+
+/** A record whose bytes are not in one piece. */
+export interface PiecedRecord {
+  readonly kind: RecordKind
+  readonly index: number
+  readonly bytes: readonly Uint8Array[]
+}
+
+/** The parts to be written one after the other; they show the record's own bytes. */
+export function encodeRecord(record: PackRecord | PiecedRecord): Buffer[] {
+  const pieces = (isPieced(record) ? record.bytes : [record.bytes]).map(toBuffer)
   const header = Buffer.alloc(recordHeader)
   header.writeUInt32LE(recordMagic, 0)
   header[4] = kinds.indexOf(record.kind)
   header.writeUInt32LE(record.index, 8)
-  header.writeUIntLE(record.bytes.byteLength, 12, 6)
-  checksum(record.bytes).copy(header, 18)
-  const { buffer, byteOffset, byteLength } = record.bytes
-  return [header, Buffer.from(buffer, byteOffset, byteLength)]
+  header.writeUIntLE(
+    pieces.reduce((sum, piece) => sum + piece.length, 0),
+    12,
+    6,
+  )
+  checksum(...pieces).copy(header, 18)
+  return [header, ...pieces]
+}
+
+function isPieced(record: PackRecord | PiecedRecord): record is PiecedRecord {
+  return Array.isArray(record.bytes)
+}
+
+/** Where a record's bytes lie in a file of records. */
+export interface RecordPlace {
+  readonly kind: RecordKind
+  readonly index: number
+  readonly start: number
+  readonly length: number
+  /** Takes the bytes piece by piece; `matches` says in the end whether they were the right ones. */
+  check(): { add(bytes: Uint8Array): void; matches(): boolean }
+}
+
+/**
+ * The record whose header is at this position; undefined where there is none, or a part of one. The next one is at
+ * start + length. `read` gives those bytes, or fewer at the end of the file.
+ */
+export async function readRecord(
+  read: (position: number, length: number) => Promise<Uint8Array>,
+  position: number,
+): Promise<RecordPlace | undefined> {
+  const header = toBuffer(await read(position, recordHeader))
+  if (header.length < recordHeader || header.readUInt32LE(0) !== recordMagic) return undefined
+  const kind = kinds[header[4]!]
+  if (!kind) return undefined
+  return {
+    kind,
+    index: header.readUInt32LE(8),
+    start: position + recordHeader,
+    length: header.readUIntLE(12, 6),
+    check() {
+      const sum = startChecksum()
+      return { add: sum.add, matches: () => sum.digest().equals(header.subarray(18, recordHeader)) }
+    },
+  }
 }
 
 /**

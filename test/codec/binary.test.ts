@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { encode } from '../../src/codec/codec.ts'
-import { roundTrip } from './helpers.ts'
+import { decodeFrom, encode, encodeChunks } from '../../src/codec/codec.ts'
+import { failure, roundTrip } from './helpers.ts'
 
 describe('binary data', () => {
   it('keeps two views on one buffer aliased, and the buffer too', () => {
@@ -64,5 +64,34 @@ describe('binary data', () => {
   it('keeps every bit of a NaN', () => {
     const bits = new BigUint64Array([0x7ff8_dead_beef_0001n])
     expect(new BigUint64Array(roundTrip(new Float64Array(bits.buffer)).buffer)).toStrictEqual(bits)
+  })
+})
+
+describe('values in pieces', () => {
+  const value = { list: [new Float64Array([1, -0]), Buffer.from('text'), { at: new Date(0) }], n: 1n }
+
+  it('are the bytes that they are in one, and show the memory of the value', () => {
+    const chunks = encodeChunks(value, { root: 'value' })
+    expect(Buffer.concat(chunks)).toEqual(Buffer.from(encode(value, { root: 'value' })))
+    expect(chunks.map((chunk) => chunk.buffer)).toContain((value.list[0] as Float64Array).buffer)
+  })
+
+  it('are read from where they lie, frame by frame', () => {
+    const bytes = Buffer.from(encode(value, { root: 'value' }))
+    const lengths: number[] = []
+    const back = decodeFrom((at, length) => {
+      lengths.push(length)
+      return bytes.subarray(at, at + length)
+    }, bytes.length)
+    expect(back).toStrictEqual(value)
+    expect(Math.max(...lengths)).toBeLessThan(bytes.length)
+  })
+
+  it('are refused when the file ends early, or cannot be read', () => {
+    const bytes = encode(value, { root: 'value' })
+    const cut = (length: number) => () =>
+      decodeFrom((at, size) => bytes.subarray(at, Math.min(at + size, length)), bytes.length)
+    for (let length = 0; length < bytes.length; length++)
+      expect(failure(cut(length))).toMatchObject({ name: 'ResultError', code: 'RESULT_CORRUPT' })
   })
 })
