@@ -41,6 +41,14 @@ function post<T>(method: string, params: object = {}): T {
 }
 
 function connect(): inspector.Session {
+  const { bun, deno } = process.versions as { bun?: string; deno?: string }
+  // Bun has no V8; Deno answers only later, when a captured variable may have changed.
+  if (bun || deno)
+    throw new CaptureError(
+      'CAPTURE_REFUSED',
+      `the values that the function captured cannot be read under ${bun ? 'Bun' : 'Deno'}`,
+      { hint: 'run the program with Node: farcall run, tsx, or one of docs/toolchains.md' },
+    )
   const made = new inspector.Session()
   try {
     made.connect()
@@ -50,7 +58,7 @@ function connect(): inspector.Session {
       'the values that the function captured cannot be read: the inspector is not available',
       {
         cause,
-        hint: 'run without --permission, or pass the values as arguments',
+        hint: 'run without --permission',
       },
     )
   }
