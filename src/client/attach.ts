@@ -11,6 +11,7 @@ import { type Session, sessionFor } from './session.ts'
 import { profileFor } from './settings.ts'
 import { type Item, Submission } from './submission.ts'
 
+/** Options of `attach`. */
 export interface AttachOptions {
   /** Where the job was submitted; default: the configuration's profile. */
   profile?: string
@@ -22,7 +23,11 @@ export interface AttachOptions {
  * Instances of your own classes in the result are refused: this process has not captured them.
  *
  * @throws (by rejecting) ConfigError OPTION_INVALID for what is no id, FarcallError JOB_UNKNOWN
- * @example const result = await attach('fabcdefghijklm')
+ * @example
+ * import { attach } from 'farcall'
+ *
+ * const job = attach<number>('fabcdefghijklm') // what job.id said
+ * console.log(await job)
  */
 export function attach<R = unknown>(id: string, options: AttachOptions = {}): Job<R> {
   const match = /^(f[a-z2-7]{13})(?:\[(\d+)\])?$/.exec(id)

@@ -2,13 +2,22 @@ import { CaptureError, ConfigError } from '../core/errors.ts'
 import { type ClusterOptions, checkOptions } from './options.ts'
 import { Caller, makeRemote, type Remote, type Target } from './remote.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: any function may be marked
-type AnyFunction = (...args: any[]) => any
+/**
+ * The Remote of a plain function.
+ * @example
+ * import { cluster, type RemoteOf } from 'farcall'
+ *
+ * function square(n: number) { return n * n }
+ * const remote: RemoteOf<typeof square> = cluster(square) // Remote<[n: number], number>
+ */
+export type RemoteOf<F extends Function> = F extends (...args: infer A) => infer R
+  ? Remote<A, Awaited<R>>
+  : never
 
-/** The Remote of a plain function. */
-export type RemoteOf<F extends AnyFunction> = Remote<Parameters<F>, Awaited<ReturnType<F>>>
-
-/** Marks a method; it must be declared to return a promise, since that is what it gives from then on. */
+/**
+ * What `cluster(options)` gives: a decorator of a method, in the standard's dialect and in that of experimentalDecorators.
+ * The method must be declared to return a promise, since that is what it gives from then on.
+ */
 export interface ClusterDecorator {
   // biome-ignore lint/suspicious/noExplicitAny: any method may be marked
   <This, F extends (this: This, ...args: any[]) => Promise<unknown>>(
@@ -30,19 +39,31 @@ export const targetSymbol = Symbol.for('farcall.target')
  * Marks a function to run on the cluster: as a decorator of a method, or around a plain function.
  * What the function needs (variables around it, modules, packages) goes along.
  *
+ * `time` is '2h' or a number of seconds, `memory` '16GB' or a number of bytes.
+ *
+ * A call rejects with what the function threw, and for everything else with a FarcallError: CaptureError for what
+ * cannot go along, TransportError, SubmitError, JobFailedError, JobCanceledError, ResultError.
+ *
  * @throws ConfigError OPTION_UNKNOWN, OPTION_INVALID, UNIT_INVALID for options that cannot be used
  * @example
+ * import { cluster } from 'farcall'
+ *
  * class Study {
- *   \@cluster({ cores: 8, memory: '16GB', time: '2h' })
- *   static async simulate(seed: number) { return heavyWork(seed) }
+ *   \@cluster({ cores: 2, memory: '1GB', time: '10m' })
+ *   static async simulate(seed: number) {
+ *     return Math.sin(seed)
+ *   }
  * }
- * await Study.simulate(42)
+ * console.log(await Study.simulate(42))
  * @example
- * const simulate = cluster({ memory: '4GB' }, (seed: number) => heavyWork(seed))
+ * import { cluster } from 'farcall'
+ *
+ * const simulate = cluster({ memory: '1GB' }, (seed: number) => Math.sin(seed))
  * const results = await simulate.map([1, 2, 3])
  */
-export function cluster<F extends AnyFunction>(options: ClusterOptions, fn: F): RemoteOf<F>
-export function cluster<F extends AnyFunction>(fn: F): RemoteOf<F>
+// Function, not a type of call: that would give parameters without a type one, and lose it for those with a default.
+export function cluster<F extends Function>(options: ClusterOptions, fn: F): RemoteOf<F>
+export function cluster<F extends Function>(fn: F): RemoteOf<F>
 export function cluster(options?: ClusterOptions): ClusterDecorator
 export function cluster(...args: unknown[]): unknown {
   const site = new Error().stack ?? ''

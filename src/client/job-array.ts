@@ -19,8 +19,13 @@ export interface Progress {
  * with an AggregateError whose errors carry the `index` of their item.
  *
  * @example
- * const results = simulate.map(seeds)
- * for await (const { index, value } of results) console.log(seeds[index], value)
+ * import { cluster } from 'farcall'
+ *
+ * const simulate = cluster((seed: number) => Math.sin(seed))
+ * const seeds = [1, 2, 3]
+ * const jobs = simulate.map(seeds)
+ * for await (const { index, value } of jobs) console.log(seeds[index], value) // as they finish
+ * const results = await jobs // in the order of the seeds
  */
 export class JobArray<R>
   extends Promise<R[]>
@@ -42,10 +47,12 @@ export class JobArray<R>
     this.#ready = ready
   }
 
+  /** Ours; what `attach` takes. */
   get id(): string {
     return this.#handle.submission.id
   }
 
+  /** The scheduler's id; undefined until it is submitted. */
   get nativeId(): string | undefined {
     return this.#handle.submission.nativeId
   }
@@ -118,7 +125,7 @@ export class JobArray<R>
   }
 }
 
-/** Waits for all, then tells of all that failed: no item's work is thrown away because of another's. */
+/** Waits for all, then tells of all that failed: no item's work is thrown away because of another's. @internal */
 export async function allResults<R>(submission: Submission): Promise<R[]> {
   const { items, id } = submission
   const results = await Promise.allSettled(items.map((item) => item.settled.promise))

@@ -13,9 +13,11 @@ export interface Handle {
   readonly session: Promise<Session>
 }
 
+/** Options of `job.logs()`. */
 export interface LogOptions {
   /** Goes on until the job has ended. */
   follow?: boolean
+  /** Which of the two; default stdout. */
   stream?: 'stdout' | 'stderr'
 }
 
@@ -23,6 +25,12 @@ export interface LogOptions {
  * A call that runs elsewhere. It is a promise of the result, with what one wants to know of a job.
  *
  * @example
+ * import { cluster } from 'farcall'
+ *
+ * const simulate = cluster({ time: '10m' }, (seed: number) => {
+ *   console.log('began with', seed)
+ *   return Math.sin(seed)
+ * })
  * const job = simulate(42)
  * for await (const line of job.logs({ follow: true })) console.log(line)
  * const result = await job
@@ -56,7 +64,7 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
     return this.#handle.submission.nativeId
   }
 
-  /** Where the job stands, as far as this process has heard. Asks nobody. */
+  /** Where the job stands, as far as this process has heard; times are milliseconds since the epoch. Asks nobody. */
   status(): JobStatus {
     return this.#item.status
   }

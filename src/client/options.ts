@@ -3,11 +3,16 @@ import { nearest } from '../core/nearest.ts'
 import type { Environment } from '../core/profile.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
 import { type Resources, resourceNames } from '../core/resources.ts'
+import { requirePlainText } from '../core/shell.ts'
 
 /**
  * What a call asks for: resources as in a profile, and where and how it runs.
  *
- * @example cluster({ cores: 8, memory: '16GB', time: '2h', profile: 'hpc' }, simulate)
+ * @example
+ * import { type ClusterOptions, cluster } from 'farcall'
+ *
+ * const long: ClusterOptions = { cores: 8, memory: '16GB', time: '2h', profile: 'hpc' }
+ * const simulate = cluster(long, (seed: number) => Math.sin(seed))
  */
 export interface ClusterOptions extends Omit<Resources, 'signal'> {
   /** A profile of the configuration; default: the configuration's, or this machine. */
@@ -22,10 +27,13 @@ export interface ClusterOptions extends Omit<Resources, 'signal'> {
   signal?: AbortSignal | string
 }
 
-/** Options of one `map`. */
+/** Options of one `map`; they win over those of the function. */
 export interface MapOptions {
+  /** Items for each array member; 'auto' lets farcall choose. */
   chunk?: number | 'auto'
+  /** Array members that may run at once. */
   concurrency?: number
+  /** Cancels what has not ended. */
   signal?: AbortSignal
 }
 
@@ -93,6 +101,8 @@ function checkEnvironment(environment: unknown): void {
   for (const [name, lines] of Object.entries({ modules, setup }))
     if (lines !== undefined && !(Array.isArray(lines) && lines.every((line) => typeof line === 'string')))
       throw invalid(`environment.${name}`, lines, `a list of texts: ${name}: ['…']`)
+  for (const [index, name] of ((modules ?? []) as string[]).entries())
+    requirePlainText(name, `environment.modules[${index}]`)
   if (variables === undefined) return
   if (!isRecord(variables)) throw invalid('environment.variables', variables, 'a record of variables')
   for (const [name, value] of Object.entries(variables)) {
@@ -102,6 +112,10 @@ function checkEnvironment(environment: unknown): void {
       })
     if (typeof value !== 'string')
       throw invalid(`environment.variables.${name}`, value, 'text (numbers in quotes)')
+    if (value.includes('\0'))
+      throw new ConfigError('VALUE_UNSAFE', `environment.variables.${name}: it holds a NUL character`, {
+        hint: 'no variable can hold one; pass such text as an argument of the function',
+      })
   }
 }
 

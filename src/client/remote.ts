@@ -12,7 +12,17 @@ import { JobArray } from './job-array.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
 import { type Item, Submission } from './submission.ts'
 
-/** A function that runs on the cluster when it is called. */
+/**
+ * A function that runs on the cluster when it is called; `cluster(fn)` makes one.
+ * @example
+ * import { cluster, type Remote } from 'farcall'
+ *
+ * const power: Remote<[base: number, exponent: number], number> = cluster((base: number, exponent: number) => base ** exponent)
+ * const one = await power(2, 10)
+ * const many = await power.starmap([[2, 1], [2, 2]])
+ * const here = await power.local(2, 3)
+ * const larger = await power.with({ memory: '1GB' })(2, 4)
+ */
 export interface Remote<A extends unknown[], R> {
   /** Runs it there. Calls made in one turn of the event loop travel together, as one array job. */
   (...args: A): Job<R>
@@ -28,7 +38,7 @@ export interface Remote<A extends unknown[], R> {
   script(...args: A): Promise<string>
 }
 
-/** What is marked: a function, where that was, and how. */
+/** What is marked: a function, where that was, and how. @internal */
 export interface Target {
   readonly fn: (...args: never[]) => unknown
   readonly site: CallSite
@@ -44,7 +54,7 @@ interface OpenGroup extends Handle {
 
 const mostInGroup = 10_000
 
-/** Calls of one target, with its options; remembers the group of calls that is still open. */
+/** Calls of one target, with its options; remembers the group of calls that is still open. @internal */
 export class Caller {
   readonly #target: Target
   #open: OpenGroup | undefined
@@ -171,7 +181,7 @@ export class Caller {
   }
 }
 
-/** Makes the callable that users hold. */
+/** Makes the callable that users hold. @internal */
 export function makeRemote<A extends unknown[], R>(target: Target): Remote<A, R> {
   const caller = new Caller(target)
   const remote = function remote(this: unknown, ...args: A): Job<R> {

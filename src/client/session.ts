@@ -158,7 +158,16 @@ export async function sessionFor(profile: Profile): Promise<Session> {
   return session
 }
 
-/** Closes every connection of this process. Jobs that are not awaited any more go on. */
+/**
+ * Closes every connection of this process. Jobs that are not awaited any more go on. A program that ends by itself
+ * need not call it.
+ *
+ * @example
+ * import { close, cluster } from 'farcall'
+ *
+ * console.log(await cluster((n: number) => n * n)(6))
+ * await close()
+ */
 export async function closeSessions(): Promise<void> {
   process.off('beforeExit', closeSessions)
   const open = [...sessions.values()]

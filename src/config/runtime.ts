@@ -4,7 +4,10 @@ let current: Config = {}
 
 /**
  * Types a farcall.config.ts; gives the same object back.
- * @example export default defineConfig({ profiles: { hpc: { scheduler: 'slurm', host: 'login.hpc.edu' } } })
+ * @example
+ * import { defineConfig } from 'farcall'
+ *
+ * export default defineConfig({ profiles: { hpc: { scheduler: 'slurm', host: 'login.hpc.edu' } } })
  */
 export function defineConfig<const C extends Config>(config: C): C {
   return config
@@ -13,13 +16,23 @@ export function defineConfig<const C extends Config>(config: C): C {
 /**
  * Sets configuration from code: it wins over environment and files, and merges by key with what was set before.
  * It is checked with the rest, at the next call that needs it (CONFIG_INVALID).
- * @example configure({ defaultProfile: 'hpc', profiles: { hpc: { resources: { partition: 'debug' } } } })
+ * @example
+ * import { configure } from 'farcall'
+ *
+ * configure({ defaultProfile: 'hpc', profiles: { hpc: { scheduler: 'slurm', resources: { partition: 'debug' } } } })
  */
 export function configure(partial: Config): void {
   current = combine(current, partial) as Config
 }
 
-/** What `configure()` has set so far, as a copy; files and environment are not in it. */
+/**
+ * What `configure()` has set so far, as a copy; files and environment are not in it.
+ * @example
+ * import { configure, getConfig } from 'farcall'
+ *
+ * configure({ defaultProfile: 'hpc' })
+ * console.log(getConfig().defaultProfile) // hpc
+ */
 export function getConfig(): Config {
   return combine({}, current) as Config
 }

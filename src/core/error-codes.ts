@@ -43,4 +43,5 @@ export const errorCodes = [
   'CALLED_IN_JOB',
 ] as const
 
+/** A FarcallError's `code`: stable, and the name of a page in docs/errors. */
 export type ErrorCode = (typeof errorCodes)[number]

@@ -17,8 +17,15 @@ const brand = Symbol.for('farcall.error')
  * they arrive as themselves.
  *
  * @example
- * try { await simulate(42) } catch (error) {
- *   if (error instanceof FarcallError && error.transient) await simulate(42)
+ * import { cluster, FarcallError } from 'farcall'
+ *
+ * const simulate = cluster((seed: number) => Math.sin(seed))
+ * try {
+ *   await simulate(42)
+ * } catch (error) {
+ *   if (!(error instanceof FarcallError)) throw error // what the function threw
+ *   console.error(error.code, error.hint)
+ *   if (error.transient) await simulate(42)
  * }
  */
 export class FarcallError extends Error {
@@ -48,22 +55,93 @@ export class FarcallError extends Error {
   }
 }
 
-/** A configuration, option, unit or profile that cannot be used as written. */
+/**
+ * A configuration, option, unit or profile that cannot be used as written.
+ * @example
+ * import { cluster, ConfigError } from 'farcall'
+ *
+ * try {
+ *   cluster({ memory: '16 apples' }, () => 1)
+ * } catch (error) {
+ *   if (error instanceof ConfigError) console.error(error.code, error.hint)
+ *   else throw error
+ * }
+ */
 export class ConfigError extends FarcallError {}
 
-/** A function or value that cannot be taken along. */
+/**
+ * A function or value that cannot be taken along.
+ * @example
+ * import { CaptureError, cluster } from 'farcall'
+ *
+ * const pending = Promise.resolve(1)
+ * const wait = cluster(async () => (await pending) + 1)
+ * try {
+ *   await wait()
+ * } catch (error) {
+ *   if (error instanceof CaptureError) console.error(error.message)
+ *   else throw error
+ * }
+ */
 export class CaptureError extends FarcallError {}
 
-/** The way to the machine: host key, login, refused, dropped, or a file that would not go over. */
+/**
+ * The way to the machine: host key, login, refused, dropped, or a file that would not go over.
+ * @example
+ * import { cluster, TransportError } from 'farcall'
+ *
+ * const square = cluster({ profile: 'hpc' }, (n: number) => n * n)
+ * try {
+ *   await square(6)
+ * } catch (error) {
+ *   if (error instanceof TransportError) console.error(error.code)
+ *   else throw error
+ * }
+ */
 export class TransportError extends FarcallError {}
 
-/** The scheduler did not take the job; `cause` and the message hold its own words. */
+/**
+ * The scheduler did not take the job; `cause` and the message hold its own words.
+ * @example
+ * import { cluster, SubmitError } from 'farcall'
+ *
+ * const square = cluster({ profile: 'hpc', partition: 'no-such' }, (n: number) => n * n)
+ * try {
+ *   await square(6)
+ * } catch (error) {
+ *   if (error instanceof SubmitError) console.error(error.message)
+ *   else throw error
+ * }
+ */
 export class SubmitError extends FarcallError {}
 
-/** What came back cannot be used: missing, cut off, or not what was written. */
+/**
+ * What came back cannot be used: missing, cut off, or not what was written.
+ * @example
+ * import { attach, ResultError } from 'farcall'
+ *
+ * try {
+ *   await attach('fabcdefghijklm')
+ * } catch (error) {
+ *   if (error instanceof ResultError) console.error(error.code)
+ *   else throw error
+ * }
+ */
 export class ResultError extends FarcallError {}
 
-/** The job ended without a result, for a reason other than an exception of the user's function. */
+/**
+ * The job ended without a result, for a reason other than an exception of the user's function.
+ * @example
+ * import { cluster, JobFailedError } from 'farcall'
+ *
+ * const long = cluster({ time: '1m' }, () => new Promise((resolve) => setTimeout(resolve, 3_600_000)))
+ * try {
+ *   await long()
+ * } catch (error) {
+ *   if (error instanceof JobFailedError) console.error(error.reason, error.stderrTail)
+ *   else throw error
+ * }
+ */
 export class JobFailedError extends FarcallError {
   readonly jobId: string
   readonly status: JobStatus
@@ -82,12 +160,26 @@ export class JobFailedError extends FarcallError {
     this.stderrTail = tail
   }
 
+  /** Why it ended: 'timeout', 'out-of-memory', 'exit-code' … */
   get reason(): JobStatus['reason'] {
     return this.status.reason
   }
 }
 
-/** The job was canceled, by us or by an administrator. */
+/**
+ * The job was canceled, by us or by an administrator.
+ * @example
+ * import { cluster, JobCanceledError } from 'farcall'
+ *
+ * const job = cluster(() => new Promise((resolve) => setTimeout(resolve, 3_600_000)))()
+ * await job.cancel()
+ * try {
+ *   await job
+ * } catch (error) {
+ *   if (error instanceof JobCanceledError) console.error(error.jobId)
+ *   else throw error
+ * }
+ */
 export class JobCanceledError extends FarcallError {
   readonly jobId: string
   readonly status: JobStatus

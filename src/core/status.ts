@@ -1,6 +1,7 @@
 /** PSI/J's states (https://exaworks.org/psij-python/docs/), with a reason that says more. */
 export type JobState = 'NEW' | 'QUEUED' | 'ACTIVE' | 'COMPLETED' | 'FAILED' | 'CANCELED'
 
+/** Why a job is in its state: the first four of QUEUED, then of ACTIVE, of FAILED, of CANCELED. */
 export type JobReason =
   // QUEUED
   | 'held'

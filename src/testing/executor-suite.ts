@@ -86,6 +86,7 @@ class EventLog {
   }
 }
 
+/** What a place can do beyond the least, and how long it may take. */
 export interface ExecutorSuiteOptions {
   /** A second executor on the same place, as another process would have it; absent where jobs die with the client. */
   reopen?: () => Promise<Executor>
@@ -93,7 +94,13 @@ export interface ExecutorSuiteOptions {
   timeoutMs?: number
 }
 
-/** What every executor must do. Give it a fresh one; it is closed at the end. */
+/**
+ * What every executor must do, as tests of vitest. Give it a fresh one; it is closed at the end.
+ * @example
+ * import { executorSuite, MemoryExecutor } from 'farcall/testing'
+ *
+ * executorSuite('memory', async () => new MemoryExecutor())
+ */
 export function executorSuite(
   name: string,
   open: () => Promise<Executor>,

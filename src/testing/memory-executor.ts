@@ -33,6 +33,11 @@ class Exit {
  * Runs jobs inside this process and pushes its events: for tests of what stands above executors.
  * There is no isolation: `process.exit()` in a function ends its member by an exception, a canceled function
  * runs on unheard, and logs are not kept apart.
+ * @example
+ * import { MemoryExecutor } from 'farcall/testing'
+ *
+ * await using executor = new MemoryExecutor()
+ * await executor.open()
  */
 export class MemoryExecutor implements Executor {
   readonly name = 'memory'

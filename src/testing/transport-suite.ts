@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Transport } from '../transport/transport.ts'
 
+/** What the suite is given. */
 export interface TransportUnderTest {
   readonly transport: Transport
   /** An empty folder at the far end that the suite may fill, absolute. */
@@ -40,8 +41,13 @@ const hostile = [
 ]
 
 /**
- * What every Transport must do, whatever carries it.
- * @example transportSuite('local', async () => ({ transport: createLocalTransport(), folder: mkdtempSync('/tmp/x') }))
+ * What every Transport must do, whatever carries it, as tests of vitest.
+ * @example
+ * import { type TransportUnderTest, transportSuite } from 'farcall/testing'
+ *
+ * declare function connect(): Promise<TransportUnderTest['transport']> // yours
+ *
+ * transportSuite('mine', async () => ({ transport: await connect(), folder: '/scratch/empty' }))
  */
 export function transportSuite(name: string, open: () => Promise<TransportUnderTest>): void {
   describe(`the transport ${name}`, () => {
