@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type App, execute, install, pack, root } from './packed.ts'
+import { type App, execute, install, link, pack, root } from './packed.ts'
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
@@ -77,7 +77,7 @@ describe.each([
   })
 
   it('farcall/testing runs under the vitest of the project', async () => {
-    app.link('vitest')
+    link('vitest', app.folder)
     const { code, stdout, stderr } = await app.node('node_modules/vitest/vitest.mjs', 'run', '--root', '.')
     expect(stdout + stderr).toMatch(/Tests +\d+ passed/)
     expect(code).toBe(0)

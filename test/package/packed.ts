@@ -52,7 +52,7 @@ export function execute(command: string, args: readonly string[], cwd: string, e
 
 async function npm(args: readonly string[], cwd: string): Promise<string> {
   const { code, stdout, stderr } = await execute('npm', [...args, '--no-audit', '--no-fund'], cwd)
-  if (code !== 0) throw new Error(`npm ${args.join(' ')} ended with ${code}:\n${stderr}`)
+  if (code !== 0) throw new Error(`npm ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`)
   return stdout
 }
 
@@ -78,6 +78,20 @@ export async function pack(): Promise<string> {
 /** The Node that users' programs are run with here: FARCALL_TEST_NODE names another one. */
 const node = process.env['FARCALL_TEST_NODE'] ?? process.execPath
 
+/** The tarball's files in an empty folder. */
+export async function unpack(tarball: string, folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true })
+  const { code, stderr } = await execute('tar', ['-xzf', tarball, '--strip-components=1'], folder)
+  if (code !== 0) throw new Error(stderr)
+}
+
+/** Lets the node_modules of a folder have a package of this repository. */
+export function link(name: string, folder: string): void {
+  const path = join(folder, 'node_modules', name)
+  mkdirSync(dirname(path), { recursive: true })
+  symlinkSync(join(root, 'node_modules', name), path)
+}
+
 /** An empty folder into which the tarball was installed as its README says. */
 export async function install(tarball: string, flags: readonly string[] = []) {
   const folder = mkdtempSync(join(tmpdir(), 'farcall-app-'))
@@ -95,12 +109,6 @@ export async function install(tarball: string, flags: readonly string[] = []) {
     /** `npx farcall ARGS` in the folder. */
     farcall: (...args: string[]) => execute(join(folder, 'node_modules/.bin/farcall'), args, folder, env),
     node: (...args: string[]) => execute(node, args, folder, env),
-    /** Lets the app have a package of this repository too. */
-    link(name: string) {
-      const path = join(folder, 'node_modules', name)
-      mkdirSync(dirname(path), { recursive: true })
-      symlinkSync(join(root, 'node_modules', name), path)
-    },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }

@@ -5,7 +5,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { execute, pack, root } from './packed.ts'
+import { pack, root, unpack } from './packed.ts'
 
 let tarball = ''
 let folder = ''
@@ -15,7 +15,7 @@ const read = (file: string) => readFileSync(join(folder, file), 'utf8')
 beforeAll(async () => {
   tarball = await pack()
   folder = mkdtempSync(join(tmpdir(), 'farcall-tarball-'))
-  await execute('tar', ['-xzf', tarball, '--strip-components=1'], folder)
+  await unpack(tarball, folder)
   files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
     statSync(join(folder, file)).isFile(),
   )

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import * as farcall from '../src/index.ts'
+import * as testing from '../src/testing/index.ts'
+
+// A name that goes is a breaking change; one that comes has to be documented and kept.
+
+test('farcall exports these values', () => {
+  expect(Object.keys(farcall).sort()).toMatchInlineSnapshot(`
+    [
+      "CaptureError",
+      "ConfigError",
+      "FarcallError",
+      "Job",
+      "JobArray",
+      "JobCanceledError",
+      "JobFailedError",
+      "ResultError",
+      "SubmitError",
+      "TransportError",
+      "attach",
+      "close",
+      "cluster",
+      "configure",
+      "defineConfig",
+      "getConfig",
+    ]
+  `)
+})
+
+test('farcall/testing exports these values', () => {
+  expect(Object.keys(testing).sort()).toMatchInlineSnapshot(`
+    [
+      "MemoryExecutor",
+      "executorSuite",
+      "transportSuite",
+    ]
+  `)
+})

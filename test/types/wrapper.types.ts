@@ -1,0 +1,73 @@
+import { attach, cluster, type Job, type JobArray, type Remote } from 'farcall'
+import { is } from './equal.ts'
+
+const sum = cluster({ cores: 2 }, (a: number, label: string) => ({ total: a, label }))
+const later = cluster(async (n: number) => [n])
+const none = cluster(() => {})
+const optional = cluster((n: number, step = 1, ...rest: readonly string[]) => n + step + rest.length)
+
+type Total = { total: number; label: string }
+
+// a call
+is<Remote<[a: number, label: string], Total>>()(sum)
+is<Job<Total>>()(sum(1, 'x'))
+is<Total>()(await sum(1, 'x'))
+is<number[]>()(await later(1))
+is<void>()(await none())
+is<number>()(await optional(1, 2, 'a', 'b'))
+const plain: (a: number, label: string) => Promise<Total> = sum
+void plain
+// @ts-expect-error an argument is missing
+sum(1)
+// @ts-expect-error a wrong argument
+later('1')
+
+// map and starmap
+is<JobArray<number[]>>()(later.map([1, 2]))
+is<number[][]>()(await later.map(new Set([1])))
+is<Total[]>()(await sum.starmap([[1, 'a']]))
+is<PromiseSettledResult<number[]>[]>()(await later.map([1]).settled())
+async function* inputs() {
+  yield 1
+}
+is<JobArray<number[]>>()(later.map(inputs(), { chunk: 'auto', concurrency: 2 }))
+for await (const { index, value } of later.map([1])) {
+  is<number>()(index)
+  is<number[]>()(value)
+}
+// @ts-expect-error not what the function takes
+later.map(['1'])
+// @ts-expect-error not a list of arguments
+sum.starmap([[1]])
+// @ts-expect-error not an option of map
+later.map([1], { memory: '1GB' })
+
+// with, local, script
+is<Remote<[n: number], number[]>>()(later.with({ memory: '1GB' }))
+is<number[] | Promise<number[]>>()(later.local(1))
+is<string>()(await sum.script(1, 'x'))
+// @ts-expect-error a typo
+later.with({ memroy: '1GB' })
+
+// handles
+const job = later(1)
+is<string>()(job.id)
+is<string | undefined>()(job.nativeId)
+is<Promise<number>>()(job.then(([n]) => n ?? 0))
+for await (const line of job.logs({ follow: true, stream: 'stderr' })) is<string>()(line)
+for await (const { state } of job.updates())
+  is<'NEW' | 'QUEUED' | 'ACTIVE' | 'COMPLETED' | 'FAILED' | 'CANCELED'>()(state)
+{
+  await using closed = later(2)
+  void closed
+}
+is<Job<number>>()(attach<number>('fabcdefghijklm'))
+is<Job<unknown>>()(attach('fabcdefghijklm', { profile: 'hpc' }))
+
+// parameters
+const generic = cluster(<T>(value: T) => [value])
+is<unknown[]>()(await generic('a'))
+// @ts-expect-error a parameter without a type is not silently any
+cluster((n) => n)
+// @ts-expect-error a class cannot be called
+cluster(class {})(1)
