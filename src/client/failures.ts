@@ -113,6 +113,10 @@ function adviceFor({ status, spec }: MemberFailure): string | undefined {
       return status.signal === 9
         ? 'SIGKILL is most likely the memory limit; ask for more with memory, or look at the log of the node'
         : undefined
+    case 'exit-code':
+      return /ENOSPC|EDQUOT|No space left|quota/i.test(status.message ?? '')
+        ? 'the disk is full, or your quota used up: free some space, or choose another workdir'
+        : undefined
     case 'interpreter-missing':
       return "load Node 16 or newer with environment: { modules: ['…'] }, or name it with environment: { node: '/path/to/node' }"
     case 'preempted':

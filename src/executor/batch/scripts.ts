@@ -149,6 +149,7 @@ for k; do printf 'run.%s.%s/out.pack\\n' "$n" "$k"; done | xargs cat --`
 /**
  * One answer of the scheduler for all of a user's farcall processes. $1 workdir, $2 name of the answer ('': not
  * shared), $3 seconds that an answer is good for, then the query. Prints the server's time of the answer first.
+ * Writes nothing that it needs: a full disk must not keep us from learning how a job ended.
  */
 export const sharedQueryScript = `umask 077
 cd -- "$1" || exit ${exits.unusable}
@@ -159,13 +160,12 @@ if [ "$good" -gt 0 ] && [ -f "$a" ] && read -r then rc <"$a" 2>/dev/null && [ "$
   cat "$a"
   exit "$rc"
 fi
-"$@" >".$a.out.$$" 2>".$a.err.$$"
+out=$("$@")
 rc=$?
-{ printf '%s %s\\n' "$now" "$rc"; cat ".$a.out.$$"; } >".$a.$$"
-cat ".$a.err.$$" >&2
-cat ".$a.$$"
-if [ "$rc" -eq 0 ] && [ "$a" != queue. ]; then mv -f ".$a.$$" "$a"; fi
-rm -f ".$a.$$" ".$a.out.$$" ".$a.err.$$"
+printf '%s %s\\n%s\\n' "$now" "$rc" "$out"
+if [ "$rc" -eq 0 ] && [ "$a" != queue. ]; then
+  { printf '%s %s\\n%s\\n' "$now" "$rc" "$out" >".$a.$$" && mv -f ".$a.$$" "$a"; } 2>/dev/null || rm -f ".$a.$$"
+fi
 exit "$rc"`
 
 /** Removes jobs and notices. $1 workdir; stdin: paths, a line each. */

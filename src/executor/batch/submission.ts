@@ -112,13 +112,17 @@ function readSubmission(
   if (result.exitCode === exits.unusable)
     throw new SubmitError(
       'WORKDIR_UNUSABLE',
-      `job ${job.spec.id} on ${place}: its folder could not be written`,
-      {
-        hint: result.stderr.trim() || 'is the disk full, or your quota used up?',
-      },
+      `job ${job.spec.id} on ${place}: its folder could not be written: ${bestLine(result.stderr)}`,
+      { hint: 'free some space if the disk is full or your quota used up; or name another workdir' },
     )
   const text = Buffer.from(result.stdout).toString('utf8')
   const newline = text.indexOf('\n')
   const answer = { ...result, stdout: Buffer.from(text.slice(newline + 1)) }
   return { nativeId: scheduler.parseSubmit(answer), time: Number(text.slice(0, newline)) }
+}
+
+/** The line that tells most of what tar and mkdir said. */
+function bestLine(text: string): string {
+  const lines = text.trim().split('\n')
+  return lines.find((line) => /space|quota|denied|read-only/i.test(line)) ?? (lines[0] || 'without a word')
 }
