@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { build } from 'esbuild'
 
@@ -33,9 +34,10 @@ export function farcall(): VitePlugin {
       const kind = scripts.exec(file)?.[1]
       if (!kind || file.includes('/node_modules/') || otherUse.test(id) || !decorators.test(code))
         return undefined
+      // What another plugin made up has no folder, and so no tsconfig.json.
+      if (!existsSync(file)) return undefined
       const { outputFiles } = await build({
-        // As stdin, since another plugin may have changed it. Its tsconfig.json is found from the folder.
-        stdin: { contents: code, sourcefile: file, resolveDir: dirname(file), loader: loaderOf(kind) },
+        entryPoints: [file],
         absWorkingDir: dirname(file),
         outdir: dirname(file),
         write: false,
@@ -44,6 +46,15 @@ export function farcall(): VitePlugin {
         jsx: 'preserve',
         sourcemap: 'external',
         logLevel: 'silent',
+        plugins: [
+          {
+            // An entry point, so that its tsconfig.json is found; the text is what earlier plugins made of it.
+            name: 'text',
+            setup(builder) {
+              builder.onLoad({ filter: /.*/ }, () => ({ contents: code, loader: loaderOf(kind) }))
+            },
+          },
+        ],
       })
       const [map, script] = outputFiles.sort(
         (a, b) => Number(a.path.endsWith('.js')) - Number(b.path.endsWith('.js')),
