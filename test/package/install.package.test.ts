@@ -37,14 +37,11 @@ const suite = `import { executorSuite, MemoryExecutor } from 'farcall/testing'
 executorSuite('memory', async () => new MemoryExecutor())
 `
 
-describe.each([
-  ['npm install', []],
-  ['npm install --ignore-scripts', ['--ignore-scripts']],
-])('in an empty folder, after %s', (_, flags) => {
+describe('in an empty folder, after npm install', () => {
   let app: App
 
   beforeAll(async () => {
-    app = await install(await pack(), flags)
+    app = await install(await pack())
     const files = { 'study.ts': study, 'study.mjs': module, 'study.cjs': commonJs, 'suite.test.mjs': suite }
     for (const [name, text] of Object.entries(files)) writeFileSync(join(app.folder, name), text)
   })
@@ -82,4 +79,16 @@ describe.each([
     expect(stdout + stderr).toMatch(/Tests +\d+ passed/)
     expect(code).toBe(0)
   })
+})
+
+it('works without the install scripts of its dependencies', async () => {
+  const app = await install(await pack(), ['--ignore-scripts'])
+  try {
+    writeFileSync(join(app.folder, 'study.ts'), study)
+    const { code, stdout, stderr } = await app.farcall('run', 'study.ts')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(stdout)).toEqual(expected)
+  } finally {
+    app.remove()
+  }
 })
