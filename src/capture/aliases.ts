@@ -104,7 +104,8 @@ function readJsonc(file: string): Config | undefined {
   }
 }
 
-function conditions(value: unknown): string[] {
+/** What `exports` or `imports` of a package.json lead to for a program of Node. */
+export function conditions(value: unknown): string[] {
   if (typeof value === 'string') return value.startsWith('.') ? [value] : []
   if (typeof value !== 'object' || value === null) return []
   for (const key of ['node', 'import', 'module', 'default']) {

@@ -13,7 +13,12 @@ export interface FileAnalysis {
   globals: string[]
   functions: FunctionNode[]
   calls: CallNode[]
-  /** CommonJS `exports.x =` / `module.exports`, which the slicer does not follow. */
+  /** Where `import.meta` stands whose url, filename or dirname is asked for. */
+  metas: number[]
+  assets: AssetNode[]
+  /** All modules that it names in import(), require() and the like; static imports and re-exports too. */
+  reaches: string[]
+  /** CommonJS `exports.x = / `module.exports`, which the slicer does not follow. */
   commonjs: boolean
 }
 
@@ -36,6 +41,17 @@ export interface ExportBinding {
   from?: string
 }
 
+/** `new URL('./data.csv', import.meta.url)`: the file travels in the bundle. */
+export interface AssetNode {
+  /** Where `import.meta` stands. */
+  at: number
+  from: string
+  /** Where the text of `from` stands, with its quotes. */
+  literal: Range
+  /** `new Worker(new URL(…))`: a program of its own. */
+  worker: boolean
+}
+
 export type Range = [start: number, end: number]
 
 /** A module-level declaration; one for each declarator of a variable statement. */
@@ -48,7 +64,10 @@ export interface Declaration {
   statement?: { start: number; end: number; keyword: Range }
   /** Inside start..end (or the statement): export keywords, decorators of ours. */
   blank: Range[]
-  /** Module-level names and imports that the text needs. */
+  /**
+   * Module-level names and imports that the text needs; beside them 'import:x' for import() and require(),
+   * 'asset:n' for what new URL() names, 'refuse:at:what' for what cannot travel.
+   */
   uses: string[]
   /** Those that are needed while the module is evaluated. */
   evalUses: string[]
@@ -60,6 +79,8 @@ export interface Declaration {
   reassigned: boolean
   /** Something is put into it or taken out of it elsewhere: `x.y =`, `x.push()`, `Object.assign(x)`. */
   mutated: boolean
+  /** `export default …` without a name of its own: it is called $default. */
+  isDefault?: boolean
   /** The type annotation of a variable. */
   type?: Range
   /** Index of the function or class that this name stands for. */

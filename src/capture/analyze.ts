@@ -75,6 +75,9 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
   const uses: Use[] = []
   const assigned = new Map<number, Set<number>>()
   const globals = new Set<string>()
+  const metas: number[] = []
+  const assets: FileAnalysis['assets'] = []
+  const reached = new Set<string>()
   let commonjs = false
   let early = false
 
@@ -429,6 +432,66 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     })
     if (!module) pendingLocal.push({ use: uses.length - 1, declaration })
   }
+  /** What the text needs beside names. */
+  const addNeed = (name: string, node: TypeScript.Node, fn: number) =>
+    uses.push({
+      name,
+      at: startOf(node),
+      fn,
+      local: undefined,
+      localFn: undefined,
+      write: false,
+      mutates: false,
+      early,
+    })
+
+  const visitImportMeta = (node: TypeScript.MetaProperty, fn: number) => {
+    const { parent } = node
+    const property = ts.isPropertyAccessExpression(parent) ? parent.name.text : ''
+    const known = ['url', 'filename', 'dirname'].includes(property)
+    if (!known || text.slice(startOf(node), node.end) !== 'import.meta') {
+      addNeed(`refuse:${startOf(node)}:import.meta${property && `.${property}`}`, node, fn)
+      return
+    }
+    const made = parent.parent
+    const [from, base] = ts.isNewExpression(made) ? (made.arguments ?? []) : []
+    const isAsset =
+      property === 'url' &&
+      base === parent &&
+      from !== undefined &&
+      ts.isStringLiteralLike(from) &&
+      !/^([a-z][\w+.-]*:|\/|#|\?|\.{0,2}\/?$)/i.test(from.text) &&
+      (made as TypeScript.NewExpression).expression.getText(source) === 'URL'
+    if (!isAsset) {
+      metas.push(startOf(node))
+      globals.add('$importMeta')
+      addNeed('$importMeta', node, fn)
+      return
+    }
+    const around = made.parent
+    const worker =
+      ts.isNewExpression(around) &&
+      around.arguments?.[0] === made &&
+      /(^|\.)Worker$/.test(around.expression.getText(source)) &&
+      /\.[mc]?[jt]s$/.test(from.text)
+    addNeed(`asset:${assets.length}`, node, fn)
+    assets.push({ at: startOf(node), from: from.text, literal: [startOf(from), from.end], worker })
+  }
+
+  const visitModuleCall = (node: TypeScript.CallExpression, fn: number) => {
+    const { expression: callee } = node
+    const isImport = callee.kind === ts.SyntaxKind.ImportKeyword
+    if (!isImport && !ts.isIdentifier(callee)) return
+    const name = isImport ? 'import' : (callee as TypeScript.Identifier).text
+    if (name !== 'import' && name !== 'require' && name !== 'eval') return
+    if (!isImport && symbolOf(callee as TypeScript.Identifier) !== undefined) return
+    const [first] = node.arguments
+    if (name === 'eval') addNeed(`refuse:${startOf(node)}:eval`, node, fn)
+    else if (first && ts.isStringLiteralLike(first)) {
+      reached.add(first.text)
+      addNeed(`import:${first.text}`, node, fn)
+    }
+  }
   const pendingLocal: { use: number; declaration: TypeScript.Declaration }[] = []
 
   const visit = (node: TypeScript.Node, fn: number): void => {
@@ -456,8 +519,10 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     }
     if (ts.isMetaProperty(node)) {
       if (node.keywordToken === ts.SyntaxKind.NewKeyword) markLexical(node, 'new.target')
+      else visitImportMeta(node, fn)
       return
     }
+    if (ts.isCallExpression(node)) visitModuleCall(node, fn)
     if (ts.isCallExpression(node)) {
       const callee = node.expression
       calls.push({
@@ -495,6 +560,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     if (ts.isImportDeclaration(statement) && ts.isStringLiteral(statement.moduleSpecifier)) {
       const from = statement.moduleSpecifier.text
       const clause = statement.importClause
+      if (!clause?.isTypeOnly) reached.add(from)
       if (!clause) effects.push(from)
       if (!clause || clause.isTypeOnly) return
       const type = statement.attributes?.elements.find((a) => a.name.text === 'type')?.value
@@ -516,6 +582,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
       if (statement.isTypeOnly) return
       const specifier = statement.moduleSpecifier
       const from = specifier && ts.isStringLiteral(specifier) ? specifier.text : undefined
+      if (from !== undefined) reached.add(from)
       const clause = statement.exportClause
       if (!clause) {
         if (from !== undefined) stars.push(from)
@@ -574,11 +641,22 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
       return
     }
     visit(statement, -1)
+    if (ts.isImportEqualsDeclaration(statement) && ts.isExternalModuleReference(statement.moduleReference)) {
+      const { expression } = statement.moduleReference
+      if (ts.isStringLiteralLike(expression)) {
+        reached.add(expression.text)
+        addNeed(`import:${expression.text}`, statement, -1)
+      }
+    }
     const fn = functionOf.get(statement)
     if (ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)) {
       const name = statement.name?.text
-      if (exported) exports.push({ name: isDefault ? 'default' : name!, ...(name ? { local: name } : {}) })
-      if (name === undefined) return
+      if (name === undefined) {
+        const modifiers = exportModifiers(statement)
+        addDefault(statement, (modifiers.at(-1)?.[1] ?? startOf(statement)) + 1, before, fn)
+        return
+      }
+      if (exported) exports.push({ name: isDefault ? 'default' : name, local: name })
       if (fn !== undefined) functions[fn]!.declared = name
       declarations.push({
         ...base,
@@ -612,13 +690,48 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
         kind: 'import-equals',
         names: [statement.name.text],
         blank: exportModifiers(statement),
+        uses: namesUsed(before, () => true),
       })
       return
     }
     if (ts.isExportAssignment(statement)) {
       const value = unwrap(statement.expression)
-      exports.push({ name: 'default', ...(ts.isIdentifier(value) ? { local: value.text } : {}) })
+      if (ts.isIdentifier(value)) exports.push({ name: 'default', local: value.text })
+      else if (!statement.isExportEquals)
+        addDefault(statement, startOf(statement.expression), before, functionOf.get(value), value)
     }
+  }
+
+  /** `export default …` without a name. */
+  function addDefault(
+    statement: TypeScript.Statement,
+    start: number,
+    before: number,
+    fn: number | undefined,
+    value?: TypeScript.Expression,
+  ): void {
+    exports.push({ name: 'default', local: '$default' })
+    if (fn !== undefined) functions[fn]!.declared = '$default'
+    declarations.push({
+      kind: 'variable',
+      names: ['$default'],
+      isDefault: true,
+      start,
+      end: value ? (statement as TypeScript.ExportAssignment).expression.end : statement.end,
+      statement: {
+        start: startOf(statement),
+        end: statement.end,
+        keyword: [startOf(statement), startOf(statement) + 'export default'.length],
+      },
+      blank: [],
+      uses: namesUsed(before, () => true),
+      evalUses: namesUsed(before, (u) => fn === undefined || (u.fn === fn && u.early)),
+      literal: value !== undefined && isLiteral(value),
+      still: value !== undefined && isStill(value),
+      reassigned: false,
+      mutated: false,
+      ...(fn === undefined ? {} : { fn }),
+    })
   }
 
   function namesUsed(from: number, filter: (use: Use) => boolean): string[] {
@@ -674,13 +787,14 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     const positions = new Map<string, number[]>()
     for (const d of declarations)
       for (const name of d.names) {
+        if (d.isDefault) continue
         const at =
           d.start +
           text.slice(d.start, d.end).search(new RegExp(`(?<![\\w$])${name.replace(/\$/g, '\\$')}(?![\\w$])`))
         positions.set(name, [at])
       }
     for (const use of uses) {
-      if (use.local !== undefined) continue
+      if (use.local !== undefined || use.name.includes(':')) continue
       const known = positions.get(use.name) ?? []
       // a few are enough: each one leads to the same name
       if (known.length < 8) positions.set(use.name, [...known, use.at])
@@ -708,6 +822,9 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     stars,
     declarations,
     positions: positionsOf(),
+    metas,
+    assets,
+    reaches: [...reached],
     globals: [...globals].filter((name) => !isStandardGlobal(name)),
     functions,
     calls: calls.filter((c) => c.functions.length > 0),

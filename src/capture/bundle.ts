@@ -1,15 +1,15 @@
 import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
-import { decodedMappings, encodedMappings, TraceMap } from '@jridgewell/trace-mapping'
 import type * as Esbuild from 'esbuild'
 import { CaptureError } from '../core/errors.ts'
 import { type Kept, keepBundle, keptBundle, unchanged } from './cache.ts'
-import { isOwnFile, isOwnSpecifier } from './own.ts'
-import { refuseExternal, refuseFolderReader } from './packages.ts'
+import { homeMap } from './home-map.ts'
+import { refuseFolderReader } from './packages.ts'
+import { plugin } from './plugin.ts'
 import { headerLines } from './slice.ts'
 import { cacheVersion, sha256 } from './sources.ts'
-import { stub, support } from './stub.ts'
+import { assets, stub, support } from './stub.ts'
 import type { Bundle } from './types.ts'
 
 /** A module that capture wrote. `file` is where its text comes from. */
@@ -49,6 +49,7 @@ export async function makeBundle(emission: Emission): Promise<Bundle> {
       emission.root,
       stub,
       support,
+      assets,
       ...emission.modules.flatMap((m) => [m.id, m.file ?? '', m.text]),
     ].join('\0'),
   )
@@ -81,25 +82,46 @@ async function build(emission: Emission): Promise<{ bundle: Bundle; inputs: Kept
   const modules = new Map(emission.modules.map((m) => [m.id, m]))
   const tsconfig = nearestTsconfig(emission)
   const esbuild = await import('esbuild')
+  const files = new Set<string>()
+  const options = {
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    target: emission.target,
+    keepNames: true,
+    charset: 'utf8',
+    sourcesContent: false,
+    metafile: true,
+    logLevel: 'silent',
+    absWorkingDir: emission.root,
+    outfile: join(emission.root, 'farcall-bundle.mjs'),
+    banner: { js: banner },
+    ...(tsconfig ? { tsconfig } : {}),
+  } satisfies Esbuild.BuildOptions
+  const pluginFor = (own: typeof modules): Esbuild.Plugin =>
+    plugin({
+      modules: own,
+      root: emission.root,
+      external: emission.external,
+      cacheDir: emission.cacheDir,
+      files,
+      async bundleWorker(path) {
+        const worker = await esbuild.build({
+          ...options,
+          entryPoints: [path],
+          plugins: [pluginFor(new Map())],
+        })
+        for (const input of inputPaths(worker.metafile, emission.root)) files.add(input)
+        return worker.outputFiles[0]!.contents
+      },
+    })
   const result = await esbuild
     .build({
+      ...options,
       entryPoints: [emission.modules[0]!.id],
-      bundle: true,
-      write: false,
-      format: 'esm',
-      platform: 'node',
-      target: emission.target,
-      keepNames: true,
-      charset: 'utf8',
       sourcemap: 'external',
-      sourcesContent: false,
-      metafile: true,
-      logLevel: 'silent',
-      absWorkingDir: emission.root,
-      outfile: join(emission.root, 'farcall-bundle.mjs'),
-      banner: { js: banner },
-      ...(tsconfig ? { tsconfig } : {}),
-      plugins: [plugin(modules, emission.external)],
+      plugins: [pluginFor(modules)],
     })
     .catch((error: unknown) => {
       throw bundleFailed(error, modules)
@@ -110,73 +132,15 @@ async function build(emission: Emission): Promise<{ bundle: Bundle; inputs: Kept
     for (const [name, { bytesInOutput }] of Object.entries(output.inputs))
       if (bytesInOutput > 0 && name.includes('node_modules/'))
         refuseFolderReader(resolve(emission.root, name))
-  const inputs = Object.keys(result.metafile.inputs)
-    .map((name) => resolve(emission.root, name.replace(/\?.*$/, '')))
-    .filter((path) => !/^farcall-[a-z]+:|^<|^\(disabled\)/.test(path.slice(emission.root.length + 1)))
-    .flatMap((path) => {
-      const stats = statSync(path, { throwIfNoEntry: false })
-      return stats?.isFile() ? [{ path, mtime: stats.mtimeMs, size: stats.size }] : []
-    })
+  for (const input of inputPaths(result.metafile, emission.root)) files.add(input)
+  const inputs = [...files].flatMap((path) => {
+    const stats = statSync(path, { throwIfNoEntry: false })
+    return stats?.isFile() ? [{ path, mtime: stats.mtimeMs, size: stats.size }] : []
+  })
   return {
     bundle: { hash: sha256(code), code, map: homeMap(rawMap, modules, emission.root) },
     inputs,
   }
-}
-
-function plugin(modules: ReadonlyMap<string, Emitted>, external: readonly string[]): Esbuild.Plugin {
-  return {
-    name: 'farcall',
-    setup(build) {
-      // one file by two names would be two copies, with classes and state of their own
-      const sliced = new Set([...modules.values()].map((m) => m.file))
-      build.onResolve({ filter: /^farcall-(slice|closure|entry|support|exports):/ }, ({ path }) => ({
-        path: path.slice(path.indexOf(':') + 1),
-        namespace: path.slice(0, path.indexOf(':')),
-        sideEffects: true,
-      }))
-      build.onLoad({ filter: /.*/, namespace: 'farcall-support' }, () => ({
-        contents: support,
-        loader: 'js',
-      }))
-      build.onLoad({ filter: /.*/, namespace: 'farcall-stub' }, () => ({ contents: stub, loader: 'js' }))
-      build.onLoad({ filter: /.*/ }, ({ path, namespace }) => {
-        const module = modules.get(`${namespace}:${path}`)
-        if (!module) return undefined
-        return {
-          contents: module.text,
-          loader: module.file ? loaderOf(module.file) : 'js',
-          ...(module.file ? { resolveDir: dirname(module.file) } : {}),
-        }
-      })
-      build.onResolve({ filter: /.*/ }, async ({ path, resolveDir, importer, kind, pluginData }) => {
-        if (pluginData === 'farcall' || kind === 'entry-point') return undefined
-        if (isOwnSpecifier(path, resolveDir)) return { path: 'farcall', namespace: 'farcall-stub' }
-        if (external.some((name) => path === name || path.startsWith(`${name}/`)))
-          return { path, external: true }
-        const found = await build.resolve(path, { resolveDir, kind, importer, pluginData: 'farcall' })
-        if (found.errors.length > 0) return { errors: found.errors }
-        if (found.namespace === 'file' && isOwnFile(found.path))
-          return { path: 'farcall', namespace: 'farcall-stub' }
-        if (kind === 'import-statement' && sliced.has(found.path))
-          return {
-            errors: [
-              {
-                text: `${path} is the file ${found.path}, which is imported by another name too`,
-                detail: undefined,
-              },
-            ],
-          }
-        if (!found.external && found.namespace === 'file') refuseExternal(found.path, importer)
-        return found
-      })
-    },
-  }
-}
-
-function loaderOf(file: string): Esbuild.Loader {
-  if (/\.[mc]?ts$/.test(file)) return 'ts'
-  if (/\.tsx$/.test(file)) return 'tsx'
-  return /\.jsx$/.test(file) ? 'jsx' : 'js'
 }
 
 /** esbuild asks no tsconfig for modules that a plugin gives: paths and decorator settings would be lost. */
@@ -189,31 +153,10 @@ function nearestTsconfig({ modules, root }: Emission): string | undefined {
   }
 }
 
-/** Sources as absolute paths, lines as in the user's file. */
-function homeMap(raw: string, modules: ReadonlyMap<string, Emitted>, root: string): string {
-  const parsed = JSON.parse(raw) as { sources: string[]; names: string[]; mappings: string }
-  const trace = new TraceMap({ version: 3, ...parsed })
-  const shifted = new Set<number>()
-  const sources = parsed.sources.map((source, index) => {
-    const module = modules.get(source) ?? modules.get(decodeURI(source))
-    if (module?.file) {
-      shifted.add(index)
-      return module.file
-    }
-    return /^farcall-\w+:/.test(source) ? source : resolve(root, source)
-  })
-  const mappings = decodedMappings(trace).map((line) =>
-    line.flatMap((segment): (typeof segment)[] => {
-      if (segment.length === 1 || !shifted.has(segment[1])) return [segment]
-      // header and footer are ours: nothing of the user's stands there
-      if (segment[2] < headerLines) return [[segment[0]]]
-      return segment.length === 5
-        ? [[segment[0], segment[1], segment[2] - headerLines, segment[3], segment[4]]]
-        : [[segment[0], segment[1], segment[2] - headerLines, segment[3]]]
-    }),
-  )
-  const home = new TraceMap({ version: 3, sources, names: parsed.names, mappings } as never)
-  return JSON.stringify({ version: 3, sources, names: parsed.names, mappings: encodedMappings(home) })
+function inputPaths(metafile: Esbuild.Metafile, root: string): string[] {
+  return Object.keys(metafile.inputs)
+    .map((name) => resolve(root, name.replace(/\?.*$/, '')))
+    .filter((path) => !/^farcall-[a-z]+:|^<|^\(disabled\)/.test(path.slice(root.length + 1)))
 }
 
 function bundleFailed(error: unknown, modules: ReadonlyMap<string, Emitted>): unknown {

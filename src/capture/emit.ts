@@ -1,8 +1,9 @@
+import { dirname, relative, resolve } from 'node:path'
 import type { ImportBinding } from './analysis.ts'
 import type { Emitted } from './bundle.ts'
 import { type Graph, quote } from './graph.ts'
 import { lateDeclarations } from './late.ts'
-import { sliceClosure, sliceModule } from './slice.ts'
+import { assetName, sliceClosure, sliceModule } from './slice.ts'
 import type { UserFile } from './sources.ts'
 
 /** `import` lines for these names of a file, for a module that holds a piece of it. */
@@ -16,10 +17,18 @@ function header(graph: Graph, file: UserFile, names: readonly string[], own: boo
       if (!own) lines.push(`import{${name}}from${quote(`farcall-slice:${file.id}`)};`)
       continue
     }
+    if (name.startsWith('asset:')) lines.push(assetLine(file, Number(name.slice(6)), graph.root))
     const binding = file.analysis.imports.find((i) => i.local === name)
     if (binding) lines.push(importLine(graph, file, binding))
   }
   return lines.join('')
+}
+
+export function assetLine(file: UserFile, index: number, root: string): string {
+  const { from, worker } = file.analysis.assets[index]!
+  const path = relative(root, resolve(dirname(file.path), decodeURIComponent(from.replace(/[?#].*$/, ''))))
+  const module = worker ? `farcall-worker:${path}` : `farcall-asset:${path}?${from}`
+  return `import{$asset as ${assetName(index)}}from${quote(module)};`
 }
 
 function importLine(graph: Graph, file: UserFile, binding: ImportBinding): string {
@@ -38,13 +47,18 @@ export function emit(graph: Graph): Emitted[] {
   const parts = [...graph.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
   const hooks = parts.some((p) => p.file.analysis.functions.some((f) => f.privates))
   const late = lateDeclarations(graph)
+  const { early } = orderEffects(graph)
   const modules: Emitted[] = []
   for (const part of parts) {
     const { file } = part
     const needed = [...part.decisions].flatMap(([d, decision]) => (decision === 'source' ? d.uses : []))
     const effects = file.analysis.effects
-      .filter((e) => !e.startsWith('.') && !e.startsWith('farcall'))
-      .map((e) => `import${quote(e)};`)
+      .filter((e) => !e.startsWith('farcall'))
+      .map((e) => {
+        const path = graph.modules.resolve(e, dirname(file.path))
+        if (path === undefined) return e.startsWith('.') ? '' : `import${quote(e)};`
+        return early.has(path) ? `import${quote(effectId(graph.root, path))};` : ''
+      })
       .join('')
     modules.push({
       id: `farcall-slice:${file.id}`,
@@ -73,4 +87,17 @@ function exportsText(graph: Graph, file: UserFile): string {
     return binding ? [`${importLine(graph, found.file, binding)}export{${binding.local} as ${name}}`] : []
   })
   return `\n${lines.join(';\n')}`
+}
+
+export const effectId = (root: string, path: string): string => `farcall-effect:${relative(root, path)}`
+
+/** Files run for their effects: those that need captured values run once these are there. */
+export function orderEffects(graph: Graph): { early: Set<string>; late: Set<string> } {
+  const early = new Set<string>()
+  const late = new Set<string>()
+  for (const path of graph.effects.keys()) {
+    const needs = graph.wholes.reachable(path).some((file) => graph.parts.has(file.path))
+    ;(needs ? late : early).add(path)
+  }
+  return { early, late }
 }

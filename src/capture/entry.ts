@@ -1,3 +1,4 @@
+import { effectId, orderEffects } from './emit.ts'
 import { type Graph, quote } from './graph.ts'
 import { lateDeclarations } from './late.ts'
 import { initName } from './slice.ts'
@@ -21,6 +22,9 @@ export function entryText(graph: Graph, main: string): string {
         )
   }
   const runs = [...lateDeclarations(graph)].map(([d, part]) => `$m${parts.indexOf(part)}.${initName(d)}();`)
+  const effects = [...orderEffects(graph).late].map(
+    (path) => `require(${quote(effectId(graph.root, path))});`,
+  )
   const makes: string[] = []
   for (const [index, id] of [...graph.closures.keys()].sort().entries()) {
     lines.push(`import{$farcallMake as $f${index}}from${quote(`farcall-closure:${id}`)};`)
@@ -32,7 +36,7 @@ const refs={${refs.join(',')}};
 const makes={${makes.join(',')}};
 let names;
 const unknown=(id)=>{throw new Error("this bundle has no "+id)};
-export const setValues=(v)=>{${sets.join('')}${runs.join('')}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);for(const id of Object.keys(v.staticPrivates))ownPrivates(refs[id](),v.staticPrivates[id]);${main.includes('$env') ? '$env(v.env);' : ''}};
+export const setValues=(v)=>{${sets.join('')}${effects.join('')}${runs.join('')}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);for(const id of Object.keys(v.staticPrivates))ownPrivates(refs[id](),v.staticPrivates[id]);${main.includes('$env') ? '$env(v.env);' : ''}};
 export const resolve=(id)=>{
   if(Object.prototype.hasOwnProperty.call(refs,id))return refs[id]();
   if(id.startsWith("g:"))return global(id.slice(2));

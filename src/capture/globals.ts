@@ -12,7 +12,7 @@ WritableStream WritableStreamDefaultController WritableStreamDefaultWriter ByteL
 CountQueuingStrategy CompressionStream DecompressionStream Crypto CryptoKey SubtleCrypto
 Performance PerformanceEntry PerformanceMark PerformanceMeasure PerformanceObserver
 PerformanceObserverEntryList PerformanceResourceTiming Navigator WebAssembly CloseEvent
-require module exports __filename __dirname arguments undefined`
+require module exports arguments undefined`
 
 let names: Set<string> | undefined
 

@@ -1,13 +1,17 @@
+import { dirname } from 'node:path'
+import { types } from 'node:util'
 import { CaptureError } from '../core/errors.ts'
 import type { Declaration, FunctionNode, ImportBinding } from './analysis.ts'
+import { assetPath, metaOf } from './homes.ts'
 import { inspectFunction, type Scope } from './inspect.ts'
 import type { Place } from './locate.ts'
 import { Modules } from './modules.ts'
 import { staticPrivates } from './privates.ts'
 import { isBundled, runningName } from './renamed.ts'
 import type { Decision } from './slice.ts'
-import { placeName, type UserFile } from './sources.ts'
+import { openFile, placeName, type UserFile } from './sources.ts'
 import { travelsPlainly } from './values.ts'
+import { refuseChangingCommonJs, Wholes } from './wholes.ts'
 
 /** What one file gives to the bundle. */
 export interface Part {
@@ -23,6 +27,10 @@ export interface Part {
   staticPrivates: Record<string, Record<string, unknown>>
   /** Module scopes of functions of this file, where current values are read. */
   scopes: Scope[]
+  /** A function of this file, which says where the file runs. */
+  reader?: Function
+  /** Values of exports as another file imported them. */
+  known: Record<string, unknown>
   /** Names that the rest of the bundle needs and that this file imports. */
   imports: Set<string>
   /** All its exports are needed, for `import * as`. */
@@ -36,17 +44,27 @@ export class Graph {
   /** Where functions and classes met at run time stand in the source. */
   readonly places: WeakMap<Function, Place>
   readonly modules: Modules
+  /** Paths in the bundle are seen from here. */
+  readonly root: string
+  /** Files that are taken whole, and those of them that run before anything else, by `import './setup.ts'`. */
+  readonly wholes: Wholes
+  readonly effects = new Map<string, UserFile>()
   private readonly visited = new Set<string>()
+  /** The functions and variables that led here, for refusals. */
+  private readonly trail: string[] = []
   private readonly contents: (value: object) => readonly unknown[] | undefined
 
   constructor(
     places: WeakMap<Function, Place>,
+    root: string,
     cacheDir: string | undefined,
     contents: (value: object) => readonly unknown[] | undefined,
   ) {
     this.places = places
     this.contents = contents
+    this.root = root
     this.modules = new Modules(cacheDir)
+    this.wholes = new Wholes(this.modules)
   }
 
   part(file: UserFile): Part {
@@ -60,10 +78,12 @@ export class Graph {
         staticPrivates: {},
         globals: new Set(),
         scopes: [],
+        known: {},
         imports: new Set(),
         namespace: false,
       }
       this.parts.set(file.path, part)
+      this.addEffects(file)
     }
     return part
   }
@@ -76,6 +96,7 @@ export class Graph {
   scopesOf(fn: Function, file: UserFile): Scope[] {
     const { scopes } = inspectFunction(fn)
     const part = this.part(file)
+    part.reader ??= fn
     if (part.scopes.every((s) => s.description === 'import')) part.scopes = scopes
     return scopes
   }
@@ -85,7 +106,8 @@ export class Graph {
     const id = `${place.file.id}#${place.fn}`
     if (!this.closures.has(id)) {
       this.closures.set(id, place)
-      this.need(place.file, place.file.analysis.functions[place.fn]!.uses)
+      const node = place.file.analysis.functions[place.fn]!
+      this.within(node.name || node.label || 'the function', () => this.need(place.file, node.uses))
     }
     return id
   }
@@ -94,24 +116,108 @@ export class Graph {
     for (const name of names) this.needOne(file, name)
   }
 
+  private within(name: string, use: () => void): void {
+    this.trail.push(name)
+    try {
+      use()
+    } finally {
+      this.trail.pop()
+    }
+  }
+
+  /** Where it is, and how the function comes to it. */
+  private refuse(file: UserFile, at: number, why: string, hint: string): never {
+    const path = this.trail.length > 1 ? ` (${this.trail.join(' → ')})` : ''
+    throw new CaptureError('CAPTURE_REFUSED', `${placeName(file, at)} ${why}${path}`, { hint })
+  }
+
   private needOne(file: UserFile, name: string): void {
     const key = `${file.path}\0${name}`
     if (this.visited.has(key)) return
     this.visited.add(key)
     const part = this.part(file)
+    if (name.includes(':')) {
+      this.needOther(file, name)
+      return
+    }
     const declarations = file.analysis.declarations.filter((d) => d.names.includes(name))
     for (const declaration of declarations) this.addDeclaration(part, declaration)
     for (const declaration of declarations)
       if (part.decisions.get(declaration) === 'value' && !Object.hasOwn(part.values, name))
-        throw new CaptureError(
-          'CAPTURE_REFUSED',
-          `${placeName(file, declaration.start)} the value of '${name}' cannot be read`,
-          { hint: 'give it as an argument; bundlers that minify remove variables' },
+        this.refuse(
+          file,
+          declaration.start,
+          `the value of '${name}' cannot be read`,
+          'give it as an argument; bundlers that minify remove variables',
         )
     if (declarations.length > 0) return
     const binding = file.analysis.imports.find((i) => i.local === name)
     if (binding) this.addImport(part, binding)
+    else if (name === '$importMeta') this.addMeta(part)
     else if (file.analysis.globals.includes(name)) this.addGlobal(part, name)
+  }
+
+  /** 'import:x', 'asset:n', 'refuse:at:what': see Declaration.uses. */
+  private needOther(file: UserFile, name: string): void {
+    const [kind, ...rest] = name.split(':')
+    const text = rest.join(':')
+    if (kind === 'asset') {
+      const asset = file.analysis.assets[Number(text)]!
+      const path = assetPath(file, asset)
+      if (asset.worker) this.wholes.check(path)
+    } else if (kind === 'refuse') {
+      const what = rest.slice(1).join(':')
+      const hint =
+        what === 'eval'
+          ? 'write the code out: what it needs cannot be seen in a text'
+          : "import.meta.url, .filename and .dirname travel, and new URL('./data.csv', import.meta.url)"
+      this.refuse(file, Number(rest[0]), `uses ${what}, which cannot travel`, hint)
+    } else {
+      const path = this.modules.resolve(text, dirname(file.path))
+      if (path !== undefined) this.wholes.add(path)
+    }
+  }
+
+  private addEffects(file: UserFile): void {
+    for (const specifier of file.analysis.effects) {
+      const path = this.modules.resolve(specifier, dirname(file.path))
+      if (path === undefined) continue
+      this.wholes.add(path)
+      this.effects.set(path, openFile(path, this.modules.cacheDir))
+    }
+  }
+
+  /** A file that is taken whole and also in parts is taken in parts, with all its exports. */
+  settle(): void {
+    for (const part of this.parts.values()) {
+      if (part.namespace || !this.wholes.files.has(part.file.path)) continue
+      const { file } = part
+      if (this.effects.has(file.path))
+        this.refuse(
+          file,
+          0,
+          'is imported for its effects, and for what it exports',
+          'put what it exports into a file of its own',
+        )
+      part.namespace = true
+      for (const name of this.modules.exportNames(file)) this.needExport(file, name)
+      this.settle()
+      return
+    }
+  }
+
+  /** Where the file is at home: paths to files that both machines have go on being right. */
+  private addMeta(part: Part): void {
+    const meta = part.reader && metaOf(part.reader)
+    if (!meta)
+      this.refuse(
+        part.file,
+        part.file.analysis.metas[0] ?? 0,
+        'uses import.meta, whose url cannot be read',
+        'give the path as an argument',
+      )
+    part.globals.add('$importMeta')
+    part.values['$importMeta'] = meta
   }
 
   /** What a REPL, a notebook or the program itself made global: its value comes along. */
@@ -137,7 +243,7 @@ export class Graph {
     const values = this.valuesOf(part, declaration)
     part.decisions.set(declaration, values ? 'value' : 'source')
     if (values) Object.assign(part.values, values)
-    else this.need(file, declaration.uses)
+    else this.within(declaration.names.join(), () => this.need(file, declaration.uses))
     if (declaration.fn !== undefined && !values) this.addStatics(part, declaration.names[0]!)
   }
 
@@ -189,16 +295,25 @@ export class Graph {
     part.imports.add(binding.local)
     if (binding.own) return
     const target = this.modules.sibling(part.file, binding)
-    if (!target) return
+    if (!target) {
+      this.addOther(part, binding)
+      return
+    }
     if (binding.name === '*') {
       this.part(target).namespace = true
-      for (const name of this.modules.exportNames(target)) this.needExport(target, name)
+      const all = this.lookup(part, binding.local, true)?.value
+      for (const name of this.modules.exportNames(target)) {
+        const found = this.modules.exported(target, name)
+        if (!found) continue
+        if (typeof all === 'object' && all !== null && types.isModuleNamespaceObject(all))
+          this.know(part, found, Reflect.get(all, name))
+        this.needOne(found.file, found.name)
+      }
       return
     }
     const found = this.modules.exported(target, binding.name)
     if (!found) return
-    const other = this.part(found.file)
-    if (other.scopes.length === 0) this.readerFor(part, binding, other, found.name)
+    this.know(part, found, this.lookupImport(part, binding))
     this.needOne(found.file, found.name)
   }
 
@@ -207,22 +322,38 @@ export class Graph {
     if (found) this.needOne(found.file, found.name)
   }
 
-  /** A sibling module's scopes, from one of its functions as this file imported it. */
-  private readerFor(part: Part, binding: ImportBinding, other: Part, name: string): void {
+  /** A sibling module's scopes, from one of its functions as another file imported it. */
+  private know(part: Part, found: { file: UserFile; name: string }, value: unknown): void {
+    const other = this.part(found.file)
     if (isBundled(other.file)) {
       // all files of a bundle share one scope
-      other.scopes = part.scopes
-      return
+      if (other.scopes.length === 0) other.scopes = part.scopes
+      if (part.reader) other.reader ??= part.reader
+      if (found.name !== '$default') return
     }
-    const value = this.lookupImport(part, binding)
-    const declaration = other.file.analysis.declarations.find((d) => d.names.includes(name))
+    if (value === undefined) return
+    const declaration = other.file.analysis.declarations.find((d) => d.names.includes(found.name))
     if (typeof value === 'function' && declaration?.fn !== undefined && !declaration.reassigned) {
       this.places.set(value, { file: other.file, fn: declaration.fn })
-      other.scopes = inspectFunction(value).scopes
-    } else if (value !== undefined) {
-      // data only: at least its own value is known
-      other.scopes = [{ description: 'import', object: { [name]: value } }]
+      this.moduleScopes(value, other.file)
     }
+    other.known[found.name] = value
+  }
+
+  /** An import of data, or of a CommonJS file of the user's. */
+  private addOther(part: Part, binding: ImportBinding): void {
+    const { from, local, type } = binding
+    if (type !== undefined || /^\.{1,2}\/.*\.(?!([mc]?[jt]sx?|node|wasm)$)\w+$/.test(from)) {
+      const value = this.lookupImport(part, binding)
+      if (value === undefined || !travelsPlainly(value, () => undefined)) return
+      part.globals.add(local)
+      part.values[local] = value
+      return
+    }
+    const path = this.modules.resolve(from, dirname(part.file.path))
+    if (path === undefined) return
+    refuseChangingCommonJs(openFile(path, this.modules.cacheDir))
+    this.wholes.add(path)
   }
 
   private lookupImport(part: Part, binding: ImportBinding): unknown {
@@ -248,6 +379,12 @@ export class Graph {
 
   /** The current value of a module-level variable; undefined: it cannot be read. */
   lookup(part: Part, declared: string, imported = false): { value: unknown } | undefined {
+    const now = this.lookupScopes(part, declared, imported)
+    if (now) return now
+    return Object.hasOwn(part.known, declared) ? { value: part.known[declared] } : undefined
+  }
+
+  private lookupScopes(part: Part, declared: string, imported: boolean): { value: unknown } | undefined {
     const isImported = part.scopes.every((s) => s.description === 'import')
     const name = isImported
       ? declared

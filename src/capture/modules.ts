@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { aliasTargets } from './aliases.ts'
 import { openFile, resolveFile, type UserFile } from './sources.ts'
+import { workspaceTarget } from './workspaces.ts'
 
 /** What imports mean does not change while the program runs. */
 const resolved = new Map<string, string | undefined>()
@@ -18,7 +19,9 @@ export class Modules {
     const key = `${folder}\0${specifier}`
     if (!resolved.has(key)) {
       const relative = /^\.{1,2}(\/|$)/.test(specifier)
-      const bases = relative ? [resolve(folder, specifier)] : aliasTargets(specifier, folder)
+      const bases = relative
+        ? [resolve(folder, specifier)]
+        : [...aliasTargets(specifier, folder), ...[workspaceTarget(specifier, folder) ?? []].flat()]
       resolved.set(
         key,
         bases.map(resolveFile).find((path) => path !== undefined),

@@ -20,6 +20,26 @@ export function blankExcept(text: string, keep: readonly Range[], blank: readonl
   return units
 }
 
+/** `import.meta` has the length of `$importMeta`, so that columns stay; see `assetName` too. */
+export function placeNames(units: string[], file: UserFile): void {
+  const { metas, assets } = file.analysis
+  const write = (at: number, name: string) => {
+    // code that does not travel stays blank
+    if (units[at]?.endsWith('i')) for (let i = 0; i < name.length; i++) units[at + i] = name[i]!
+  }
+  for (const at of metas) write(at, '$importMeta')
+  for (const [index, { at, literal, worker }] of assets.entries()) {
+    if (worker && /['"`]$/.test(units[literal[0]]!)) {
+      for (let i = literal[0]; i < literal[1]; i++) units[i] = ' '
+      for (const [i, char] of [...'"w.mjs"'].entries()) units[literal[0] + i] = char
+    }
+    write(at, assetName(index))
+  }
+}
+
+/** Stands for `import.meta` in `new URL('./data.csv', import.meta.url)`. */
+export const assetName = (index: number): string => `$asset${String(index).padStart(5, '0')}`
+
 /** What makes a blank instance of a class possible without running its constructor. */
 export function classHooks(units: string[], file: UserFile, within: Range): void {
   for (const node of file.analysis.functions) {
@@ -54,7 +74,7 @@ export const initName = (declaration: Declaration): string => `$farcallInit${dec
 /** `const a = f(b)` becomes a function that assigns a; the text stays in its place. */
 function wrapLate(units: string[], declaration: Declaration): void {
   const isClass = declaration.kind === 'class'
-  const open = `;const ${initName(declaration)}=()=>{${isClass ? `${declaration.names[0]}=` : '('}`
+  const open = `;const ${initName(declaration)}=()=>{${isClass ? `${declaration.names[0]}=` : declaration.isDefault ? '($default=' : '('}`
   // at the end of a line before it, if there is one, so that columns stay
   let at = declaration.start - 1
   while (at >= 0 && units[at] === ' ') at--
@@ -63,6 +83,14 @@ function wrapLate(units: string[], declaration: Declaration): void {
   else units[declaration.start] = open + units[declaration.start]
   const last = declaration.end - 1
   units[last] += isClass ? '};' : ')};'
+}
+
+/** `export default ` is as long as `const $default=`. */
+function nameDefault(units: string[], { statement, start }: Declaration): void {
+  const name = 'const $default='
+  const at = statement!.start
+  for (let i = at; i < start; i++) units[i] = name[i - at] ?? units[i]!
+  if (start - at < name.length) units[start] = name.slice(start - at) + units[start]
 }
 
 /** One file's needed module-level declarations, at their places. */
@@ -111,6 +139,9 @@ export function sliceModule(
   }
   for (const fn of file.analysis.functions) blank.push(...fn.blank)
   const units = blankExcept(file.text, keep, blank)
+  placeNames(units, file)
+  for (const [d, decision] of decisions)
+    if (d.isDefault && decision === 'source' && !late.has(d)) nameDefault(units, d)
   for (const at of commas) {
     if (at >= 0) units[at] = ','
     else if (-at >= units.length) units.push(';')
@@ -123,10 +154,14 @@ export function sliceModule(
   const lets = [...values, ...inits.flatMap((d) => d.names)]
   inits.sort((a, b) => a.start - b.start)
   const later = inits.map((d) => `export{${initName(d)}}`).join(';')
+  const named = [...decisions].some(
+    ([d, decision]) => d.isDefault && decision === 'source' && d.fn !== undefined && !late.has(d),
+  )
+  const rename = named ? 'Object.defineProperty($default,"name",{value:"default",configurable:true});' : ''
   return [
     `${header}${lets.length > 0 ? `let ${lets.join(',')};` : ''}`,
     units.join(''),
-    `;export{${names.join(',')}};${later};export const $farcallSet=(v)=>{${values.map((n) => `${n}=v.${n};`).join('')}}`,
+    `;${rename}export{${names.join(',')}};${later};export const $farcallSet=(v)=>{${values.map((n) => `${n}=v.${n};`).join('')}}`,
   ].join('\n')
 }
 
@@ -137,6 +172,7 @@ export function sliceClosure(file: UserFile, index: number, header: string, hook
     .filter((f) => f.start >= node.start && f.end <= node.end)
     .flatMap((f) => f.blank)
   const units = blankExcept(file.text, [[node.start, node.end]], blank)
+  placeNames(units, file)
   if (hooks) classHooks(units, file, [node.start, node.end])
   const names = node.captures.map((c) => c.name)
   const variables = node.captures.map((c) => (c.literal === undefined ? c.name : `${c.name}=${c.literal}`))

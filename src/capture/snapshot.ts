@@ -101,7 +101,7 @@ class Taking implements Snapshot {
     this.name = fn.name || node.name || node.label || 'anonymous'
     this.file = main.file.path
     this.line = positionOf(main.file.text, node.start).line
-    this.graph = new Graph(places, options.cacheDir, (value) => this.contents(value))
+    this.graph = new Graph(places, main.file.root, options.cacheDir, (value) => this.contents(value))
     const scopes = this.graph.scopesOf(fn, main.file)
     const writes = node.captures.find((c) => c.writes !== undefined)
     if (writes)
@@ -218,6 +218,7 @@ class Taking implements Snapshot {
     if (this.encoded && this.encodedParts === count) return this.encoded
     // walking the values may bring further modules, with values of their own
     for (let before = -1; before !== this.valueCount(); ) {
+      this.graph.settle()
       before = this.valueCount()
       const modules: Record<string, unknown> = {}
       for (const part of this.graph.parts.values())

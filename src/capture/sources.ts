@@ -7,7 +7,7 @@ import { analyze } from './analyze.ts'
 import { isOwnFile, isOwnSpecifier, ownRoot } from './own.ts'
 
 /** Changes when what lies in the cache changes its shape or meaning. */
-export const cacheVersion = '3'
+export const cacheVersion = '4'
 
 export interface UserFile {
   /** Absolute; what was typed into a REPL has a name like /folder/REPL3.ts that does not exist. */
@@ -37,10 +37,25 @@ export function openFile(path: string, cacheDir: string | undefined, text?: stri
     text: content,
     analysis: analysisOf(path, content, cacheDir),
     root,
-    id: path.startsWith(root) ? path.slice(root.length + 1) : basename(path),
+    id: idOf(path, root),
   }
   files.set(path, { stamp, file })
   return file
+}
+
+const owners = new Map<string, string>()
+
+/** Packages of one repository may all have a src/index.ts. */
+function idOf(path: string, root: string): string {
+  const within = path.startsWith(root) ? path.slice(root.length + 1) : basename(path)
+  const name = readJson<{ name?: unknown }>(join(root, 'package.json'))?.name
+  const id = typeof name === 'string' ? `${name}/${within}` : within
+  for (let n = 1; ; n++) {
+    const free = n === 1 ? id : `${id}~${n}`
+    const owner = owners.get(free) ?? path
+    owners.set(free, owner)
+    if (owner === path) return free
+  }
 }
 
 function stampOf(path: string): string {

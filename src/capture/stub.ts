@@ -71,6 +71,36 @@ export class JobCanceledError extends FarcallError {}
 export default { cluster, remote, configure, getConfig, defineConfig, currentTask, range, gather, share, localMap, connect, attach }
 `
 
+/** Files that travel in the bundle: written when they are first asked for, gone with the process. */
+export const assets = `
+import fs from "node:fs"
+import os from "node:os"
+import path from "node:path"
+import { pathToFileURL, fileURLToPath } from "node:url"
+let root
+const folder = () => {
+  if (root === undefined) {
+    root = fs.mkdtempSync(path.join(os.tmpdir(), "farcall-assets-"))
+    process.on("exit", () => fs.rmSync(root, { recursive: true, force: true }))
+  }
+  return fs.mkdtempSync(path.join(root, "a"))
+}
+/** The base URL from which the user's own relative path leads to the file. */
+export const asset = (from, data) => {
+  let base
+  return { get url() {
+    if (base === undefined) {
+      const ups = from.split("/").filter((part) => part === "..").length
+      base = pathToFileURL(path.join(folder(), ...new Array(ups).fill("_"), "x")).href
+      const file = fileURLToPath(new URL(from.replace(/[?#].*$/, ""), base))
+      fs.mkdirSync(path.dirname(file), { recursive: true })
+      fs.writeFileSync(file, Buffer.from(data, "base64"))
+    }
+    return base
+  } }
+}
+`
+
 /** Shared by every emitted module: how a class is filled without its constructor. */
 export const support = `
 export const $farcallPrivates = new Map()

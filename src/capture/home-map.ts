@@ -1,0 +1,31 @@
+import { resolve } from 'node:path'
+import { decodedMappings, encodedMappings, TraceMap } from '@jridgewell/trace-mapping'
+import type { Emitted } from './bundle.ts'
+import { headerLines } from './slice.ts'
+
+/** Sources as absolute paths, lines as in the user's file. */
+export function homeMap(raw: string, modules: ReadonlyMap<string, Emitted>, root: string): string {
+  const parsed = JSON.parse(raw) as { sources: string[]; names: string[]; mappings: string }
+  const trace = new TraceMap({ version: 3, ...parsed })
+  const shifted = new Set<number>()
+  const sources = parsed.sources.map((source, index) => {
+    const module = modules.get(source) ?? modules.get(decodeURI(source))
+    if (module?.file) {
+      shifted.add(index)
+      return module.file
+    }
+    return /^farcall-\w+:/.test(source) ? source : resolve(root, source)
+  })
+  const mappings = decodedMappings(trace).map((line) =>
+    line.flatMap((segment): (typeof segment)[] => {
+      if (segment.length === 1 || !shifted.has(segment[1])) return [segment]
+      // header and footer are ours: nothing of the user's stands there
+      if (segment[2] < headerLines) return [[segment[0]]]
+      return segment.length === 5
+        ? [[segment[0], segment[1], segment[2] - headerLines, segment[3], segment[4]]]
+        : [[segment[0], segment[1], segment[2] - headerLines, segment[3]]]
+    }),
+  )
+  const home = new TraceMap({ version: 3, sources, names: parsed.names, mappings } as never)
+  return JSON.stringify({ version: 3, sources, names: parsed.names, mappings: encodedMappings(home) })
+}
