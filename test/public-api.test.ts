@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import * as farcall from '../src/index.ts'
 import * as testing from '../src/testing/index.ts'
+import * as vite from '../src/vite/index.ts'
 
 // A name that goes is a breaking change; one that comes has to be documented and kept.
 
@@ -33,6 +34,14 @@ test('farcall/testing exports these values', () => {
       "MemoryExecutor",
       "executorSuite",
       "transportSuite",
+    ]
+  `)
+})
+
+test('farcall/vite exports these values', () => {
+  expect(Object.keys(vite).sort()).toMatchInlineSnapshot(`
+    [
+      "farcall",
     ]
   `)
 })

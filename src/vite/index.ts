@@ -22,6 +22,8 @@ const otherUse = /[?&](raw|url|inline|worker|sharedworker)\b/
  * @example
  * // vitest.config.ts
  * import { farcall } from 'farcall/vite'
+ * import { defineConfig } from 'vitest/config'
+ *
  * export default defineConfig({ plugins: [farcall()] })
  */
 export function farcall(): VitePlugin {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { link, pack, root, unpack } from './packed.ts'
 
 let folder = ''
-const entries = ['dist/index.d.ts', 'dist/testing/index.d.ts']
+const entries = ['dist/index.d.ts', 'dist/testing/index.d.ts', 'dist/vite/index.d.ts']
 let exported: PublicSymbol[] = []
 /** Each example of the documentation, as a module of its own: [what it belongs to, file]. */
 let examples: [name: string, file: string][] = []
