@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
 import { ConfigError } from '../../core/errors.ts'
+import { tellUncaught } from '../uncaught.ts'
 
 /** @param start takes the program, to be run once the command line is done with: its errors are its own */
 export function runCommand(start: (program: () => Promise<void>) => void): Command {
@@ -16,12 +17,18 @@ export function runCommand(start: (program: () => Promise<void>) => void): Comma
       'after',
       '\nExamples:\n  farcall run study.ts\n  farcall run --profile hpc study.ts -- --seed 42\n\nThe exit code is the program’s own.',
     )
-    .action((file: string, args: string[], options: { profile?: string }) => {
-      start(prepare(file, args[0] === '--' ? args.slice(1) : args, options.profile))
+    .action((file: string, args: string[], options: { profile?: string }, command: Command) => {
+      const { verbose = false } = command.optsWithGlobals<{ verbose?: true }>()
+      start(prepare(file, args[0] === '--' ? args.slice(1) : args, options.profile, verbose))
     })
 }
 
-function prepare(name: string, args: readonly string[], profile: string | undefined): () => Promise<void> {
+function prepare(
+  name: string,
+  args: readonly string[],
+  profile: string | undefined,
+  verbose: boolean,
+): () => Promise<void> {
   const file = resolve(name)
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) {
     throw new ConfigError('OPTION_INVALID', `${name}: there is no such file`, {
@@ -34,6 +41,7 @@ function prepare(name: string, args: readonly string[], profile: string | undefi
     process.argv = [process.argv[0]!, file, ...args]
     const { passOn } = await import('../loader/register.ts')
     passOn()
+    tellUncaught({ verbose: verbose || Boolean(process.env['FARCALL_DEBUG']) })
     await import(pathToFileURL(file).href)
   }
 }

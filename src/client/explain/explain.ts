@@ -31,7 +31,7 @@ export interface ExplainOptions {
  */
 export async function explain(path: string, options: ExplainOptions = {}): Promise<Explanation[]> {
   const file = openFile(path, options.cacheDir)
-  const finder = emptyGraph(options)
+  const finder = emptyGraph(file, options)
   const marks = findMarks(file, (local, member) => isCluster(finder, file, local, member))
   const explanations: Explanation[] = []
   for (const mark of marks) explanations.push(await explainOne(file, mark, options))
@@ -39,7 +39,8 @@ export async function explain(path: string, options: ExplainOptions = {}): Promi
 }
 
 /** Without live functions: what stands at module level counts as source. */
-const emptyGraph = ({ cacheDir }: ExplainOptions) => new Graph(new WeakMap(), cacheDir, () => undefined)
+const emptyGraph = ({ root }: UserFile, { cacheDir }: ExplainOptions) =>
+  new Graph(new WeakMap(), root, cacheDir, () => undefined)
 
 /** Whether a name of the file is our cluster(), imported from us or through a file of the user's. */
 function isCluster(graph: Graph, file: UserFile, local: string, member?: string): boolean {
@@ -55,7 +56,7 @@ function isCluster(graph: Graph, file: UserFile, local: string, member?: string)
 async function explainOne(file: UserFile, mark: Mark, options: ExplainOptions): Promise<Explanation> {
   const { name, form, at } = mark
   const empty = { captured: [], files: [], packages: [], builtins: [], externals: [], warnings: [] }
-  const graph = emptyGraph(options)
+  const graph = emptyGraph(file, options)
   const place = placeOf(graph, file, mark)
   if (!place) {
     const refusal = {
