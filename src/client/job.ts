@@ -1,6 +1,7 @@
 import { JobCanceledError } from '../core/errors.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import { readLog } from './log.ts'
+import { type ResultOptions, resultFile } from './result-file.ts'
 import type { Session } from './session.ts'
 import type { Item, Submission } from './submission.ts'
 
@@ -101,6 +102,19 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
    */
   async *logs(options: LogOptions = {}): AsyncGenerator<string, void, void> {
     yield* readLog(this.#handle, this.#item, options)
+  }
+
+  /**
+   * The result as a local file, of any size, without holding it in memory: gives the path. Ask right after the call,
+   * for a result that is here already is in memory. The promise that the job is then rejects: `openResult(path)`
+   * gives the value.
+   * @throws (by rejecting) what the function threw, JobFailedError, ResultError RESULT_MISSING
+   * @example const path = await simulate(42).result({ as: 'file', path: 'field.result' })
+   */
+  result(options: ResultOptions): Promise<string> {
+    this.catch(ignoreRejection)
+    this.#item.file ??= resultFile(options.path, this.#item.settled.promise)
+    return this.#item.file.done.promise
   }
 
   /** Ends the job; the promise then rejects with JobCanceledError. Resolves when the cluster has been told. */

@@ -1,6 +1,7 @@
 import { mapStack } from '../capture/stack.ts'
 import { decode } from '../codec/codec.ts'
-import type { PackRecord } from '../core/pack.ts'
+import type { DecodeOptions } from '../codec/types.ts'
+import type { PackRecord, RecordKind } from '../core/pack.ts'
 
 /** What one item came to. `thrown` is whatever the user's function threw, an Error or not. */
 export type Outcome =
@@ -19,11 +20,19 @@ export interface Decoder {
 
 /** @throws ResultError when the bytes are not what was written */
 export function readOutcome(record: PackRecord, decoder: Decoder): Outcome {
-  const value = decode(record.bytes, {
+  return outcomeOf(record.kind, decode(record.bytes, decodeOptions(decoder)), decoder)
+}
+
+/** How the values of this program's classes are made again. */
+export function decodeOptions(decoder: Pick<Decoder, 'classes'>): DecodeOptions {
+  return {
     instantiate: (id) => instantiate(decoder.classes.get(id), id),
     errorClass: ({ id }) => (id === undefined ? undefined : decoder.classes.get(id)),
-  })
-  if (record.kind !== 'error') return { ok: true, value }
+  }
+}
+
+export function outcomeOf(kind: RecordKind, value: unknown, decoder: Decoder): Outcome {
+  if (kind !== 'error') return { ok: true, value }
   bringHome(value, decoder, new Set())
   return { ok: false, thrown: value }
 }

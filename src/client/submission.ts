@@ -1,13 +1,23 @@
+import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ResultError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
-import type { PackRecord } from '../core/pack.ts'
+import type { PackRecord, RecordKind } from '../core/pack.ts'
 import { type JobSpec, memberItems } from '../core/protocol.ts'
 import { isFinal, type JobStatus, mayFollow } from '../core/status.ts'
 import type { Executor, JobEvent } from '../executor/executor.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { failureOf, type MemberFailure } from './failures.ts'
-import { type Decoder, readOutcome } from './outcome.ts'
+import { type Decoder, decodeOptions, type Outcome, outcomeOf, readOutcome } from './outcome.ts'
+import {
+  limits,
+  localPathOf,
+  type ResultFile,
+  readResult,
+  resultIsInFile,
+  throughFile,
+  writeResult,
+} from './result-file.ts'
 
 /** One input and what became of it. */
 export interface Item {
@@ -18,6 +28,8 @@ export interface Item {
   status: JobStatus
   /** Why it is to be canceled. */
   canceling?: unknown
+  /** Its value is to be written there, and not to be held in memory. */
+  file?: ResultFile
 }
 
 /** What is known once a submission has a place to run. */
@@ -147,10 +159,26 @@ export class Submission {
   #read(record: PackRecord): void {
     const item = this.items[record.index]
     if (!item || !this.submitted || isFinal(item.status.state)) return
+    const file = this.#fileOf(item)
+    if (file && record.kind === 'value') {
+      const path = localPathOf(file, this.itemId(item))
+      try {
+        writeResult(path, record.bytes)
+        this.#settleInFile(item, file, path)
+      } catch (error) {
+        this.settle(item, { state: 'FAILED', reason: 'lost' }, () =>
+          item.settled.reject(this.#missing(item, error)),
+        )
+      }
+    } else this.#settleWith(item, (decoder) => readOutcome(record, decoder))
+  }
+
+  #settleWith(item: Item, read: (decoder: Decoder) => Outcome): void {
+    if (isFinal(item.status.state)) return
     const jobId = this.itemId(item)
     try {
       const callSite = framesOf(item.callSite)
-      const outcome = readOutcome(record, { ...this.submitted.decoder, jobId, callSite })
+      const outcome = read({ ...this.submitted!.decoder, jobId, callSite })
       if (outcome.ok) this.settle(item, { state: 'COMPLETED' }, () => item.settled.resolve(outcome.value))
       else
         this.settle(item, { state: 'FAILED', reason: 'exception' }, () => item.settled.reject(outcome.thrown))
@@ -160,6 +188,40 @@ export class Submission {
         hint: 'its files are kept; attach(id) reads them again',
       })
       this.settle(item, { state: 'FAILED', reason: 'lost' }, () => item.settled.reject(error))
+    }
+  }
+
+  /** What was asked of this item, or of what `attach` gave for it. */
+  #fileOf(item: Item): ResultFile | undefined {
+    return item.file ?? this.#views.find((view) => this.itemsBehind(view.item)[0] === item)?.item.file
+  }
+
+  #settleInFile(item: Item, file: ResultFile, path: string): void {
+    this.settle(item, { state: 'COMPLETED' }, () => {
+      file.done.resolve(path)
+      item.settled.reject(resultIsInFile(this.itemId(item), path))
+    })
+  }
+
+  /** Items of a member that ended whose records are copied to files, and read from there or left there. */
+  async #readThroughFiles({ member, end }: MemberEndEvent): Promise<void> {
+    const { executor, decoder } = this.submitted!
+    if (!executor.save) return
+    for (const item of this.#openItems(member)) {
+      const file = this.#fileOf(item)
+      if (!file && (end?.bytes ?? 0) < limits.largeResult) continue
+      const settle = (path: string, kind: RecordKind) =>
+        this.#settleWith(item, (full) => outcomeOf(kind, readResult(path, decodeOptions(decoder)), full))
+      if (!file) await throughFile((path) => executor.save!(this.id, member, item.index, path), settle)
+      else {
+        const path = localPathOf(file, this.itemId(item))
+        const kind = await executor.save(this.id, member, item.index, path)
+        if (kind === 'value') this.#settleInFile(item, file, path)
+        else if (kind) {
+          settle(path, kind)
+          rmSync(path)
+        }
+      }
     }
   }
 
@@ -173,12 +235,10 @@ export class Submission {
       const wanted = ends.filter((end) => !end.complete && this.#openItems(end.member).length > 0)
       let trouble: unknown
       try {
-        if (wanted.length > 0)
-          for await (const record of this.submitted!.executor.fetch(
-            this.id,
-            wanted.map((end) => end.member),
-          ))
-            this.#read(record)
+        for (const end of wanted) await this.#readThroughFiles(end)
+        const rest = wanted.map((end) => end.member).filter((member) => this.#openItems(member).length > 0)
+        if (rest.length > 0)
+          for await (const record of this.submitted!.executor.fetch(this.id, rest)) this.#read(record)
       } catch (error) {
         trouble = error
       }

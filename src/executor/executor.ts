@@ -1,5 +1,5 @@
 import type { JobId } from '../core/ids.ts'
-import type { PackRecord } from '../core/pack.ts'
+import type { PackRecord, RecordKind } from '../core/pack.ts'
 import type { JobSpec, MemberEnd } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 
@@ -71,6 +71,11 @@ export interface Executor extends AsyncDisposable {
   events(signal: AbortSignal): AsyncIterable<JobEvent>
   /** Results of members by number, all records of each; for those that events did not carry. */
   fetch(id: JobId, members: readonly number[]): AsyncIterable<ResultRecord>
+  /**
+   * Writes the bytes of one item's record to a local file, by pieces, however large it is; gives its kind. Undefined:
+   * there is no whole record of it. An executor without it has all records by `fetch`.
+   */
+  save?(id: JobId, member: number, item: number, localPath: string): Promise<RecordKind | undefined>
   /** The member's log from byte `from`; `end` once no more will come. */
   logs(
     id: JobId,

@@ -22,6 +22,7 @@ import type {
 import { parseFound } from './found.ts'
 import { directivesOf, renderJobScript } from './job-script.ts'
 import { type Place, probePlace } from './place.ts'
+import { saveRecord } from './save-record.ts'
 import { exits, findScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
 import { submitJob } from './submission.ts'
 import { TrackedJob } from './tracked-job.ts'
@@ -206,6 +207,12 @@ export class BatchExecutor implements Executor {
       }
       for (const record of records) if (wanted.has(record.index)) yield record
     }
+  }
+
+  save(id: JobId, member: number, item: number, localPath: string) {
+    const { attempt } = this.#tracked(id).spec
+    const pack = `${this.#place.workdir}/${paths.run(id, attempt, member)}/out.pack`
+    return saveRecord(this.#options.transport, pack, item, localPath)
   }
 
   async logs(id: JobId, member: number, stream: 'stdout' | 'stderr', from: number) {
