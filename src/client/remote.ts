@@ -57,10 +57,13 @@ const mostInGroup = 10_000
 /** Calls of one target, with its options; remembers the group of calls that is still open. @internal */
 export class Caller {
   readonly #target: Target
+  /** What `this` is in a map; a call brings its own. */
+  readonly #self: unknown
   #open: OpenGroup | undefined
 
-  constructor(target: Target) {
+  constructor(target: Target, self?: unknown) {
     this.#target = target
+    this.#self = self
   }
 
   call<R>(self: unknown, args: readonly unknown[], hide: Function): Job<R> {
@@ -102,9 +105,9 @@ export class Caller {
     return array
   }
 
-  script(self: unknown, args: readonly unknown[]): Promise<string> {
+  script(args: readonly unknown[]): Promise<string> {
     const snapshot = this.#snapshot()
-    snapshot.encode(this.#input(self, args), 'call')
+    snapshot.encode(this.#input(this.#self, args), 'call')
     return renderOnly(newJobId(), snapshot, this.#target.options)
   }
 
@@ -118,7 +121,7 @@ export class Caller {
     const entries: Uint8Array[] = []
     const take = (list: readonly unknown[]) => {
       const args = asArguments(list, entries.length)
-      entries.push(snapshot.encode({ args }, `item ${entries.length}`))
+      entries.push(snapshot.encode(this.#input(this.#self, args), `item ${entries.length}`))
       submission.add(callSite)
     }
     // Plain iterables are read at once: what they hold cannot change in between.
@@ -144,7 +147,9 @@ export class Caller {
 
   #input(self: unknown, args: readonly unknown[]): { self?: unknown; args: readonly unknown[] } {
     const { method } = this.#target
-    return method && !method.isStatic ? { self, args } : { args }
+    if (!method) return { args }
+    // A static method that was taken off its class gets that class there.
+    return method.isStatic && typeof self !== 'function' ? { args } : { self, args }
   }
 
   #group(snapshot: Snapshot): OpenGroup {
@@ -181,11 +186,11 @@ export class Caller {
   }
 }
 
-/** Makes the callable that users hold. @internal */
-export function makeRemote<A extends unknown[], R>(target: Target): Remote<A, R> {
-  const caller = new Caller(target)
-  const remote = function remote(this: unknown, ...args: A): Job<R> {
-    return caller.call<R>(this, args, remote)
+/** Makes the callable that users hold; of a method, with its `this`. @internal */
+export function makeRemote<A extends unknown[], R>(target: Target, self?: unknown): Remote<A, R> {
+  const caller = new Caller(target, self)
+  const remote = function remote(...args: A): Job<R> {
+    return caller.call<R>(self, args, remote)
   } as Remote<A, R>
   const methods = {
     map: (items: Inputs<A[0]>, options: MapOptions = {}) =>
@@ -194,12 +199,12 @@ export function makeRemote<A extends unknown[], R>(target: Target): Remote<A, R>
       requireIterable(lists, 'starmap')
       return caller.map<R>(lists, options, remote.starmap)
     },
-    local: (...args: A) => Reflect.apply(target.fn, undefined, args) as R | Promise<R>,
+    local: (...args: A) => Reflect.apply(target.fn, self, args) as R | Promise<R>,
     with: (options: ClusterOptions) => {
       checkOptions(options, 'with')
-      return makeRemote<A, R>({ ...target, options: mergeOptions(target.options, options) })
+      return makeRemote<A, R>({ ...target, options: mergeOptions(target.options, options) }, self)
     },
-    script: (...args: A) => caller.script(undefined, args),
+    script: (...args: A) => caller.script(args),
   }
   for (const [key, value] of Object.entries(methods)) Object.defineProperty(remote, key, { value })
   Object.defineProperty(remote, 'name', { value: target.fn.name, configurable: true })
