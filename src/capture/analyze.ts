@@ -33,6 +33,8 @@ interface Use {
   local: number | undefined
   localFn: number | undefined
   literal?: string
+  /** The outermost function or loop between the variable and this use. */
+  around?: Range
   write: boolean
   mutates: boolean
   /** Runs while the enclosing class or statement is evaluated. */
@@ -430,7 +432,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
       mutates: isMutation(node),
       early,
     })
-    if (!module) pendingLocal.push({ use: uses.length - 1, declaration })
+    if (!module) pendingLocal.push({ use: uses.length - 1, declaration, node })
   }
   /** What the text needs beside names. */
   const addNeed = (name: string, node: TypeScript.Node, fn: number) =>
@@ -492,7 +494,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
       addNeed(`import:${first.text}`, node, fn)
     }
   }
-  const pendingLocal: { use: number; declaration: TypeScript.Declaration }[] = []
+  const pendingLocal: { use: number; declaration: TypeScript.Declaration; node: TypeScript.Node }[] = []
 
   const visit = (node: TypeScript.Node, fn: number): void => {
     if (ts.isTypeNode(node) && !ts.isExpressionWithTypeArguments(node)) return
@@ -740,11 +742,23 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     return [...names]
   }
 
+  /** The outermost function or loop around a use that the variable stands outside of: it may run many times. */
+  function repeatedAround(node: TypeScript.Node, declaration: TypeScript.Node): Range | undefined {
+    let found: Range | undefined
+    for (let n = node.parent; n !== undefined && !ts.isSourceFile(n); n = n.parent) {
+      if (n.pos <= declaration.pos && declaration.end <= n.end) break
+      if (ts.isFunctionLike(n) || ts.isIterationStatement(n, false)) found = [startOf(n), n.end]
+    }
+    return found
+  }
+
   // assignments and functions are known only now
-  for (const { use, declaration } of pendingLocal) {
+  for (const { use, declaration, node } of pendingLocal) {
     let fn = functionOf.get(declaration)
     if (ts.isVariableDeclaration(declaration) && declaration.initializer)
       fn = functionOf.get(unwrap(declaration.initializer))
+    const around = assigned.has(startOf(declaration)) ? repeatedAround(node, declaration) : undefined
+    if (around) uses[use]!.around = around
     if (assigned.has(startOf(declaration))) continue
     if (fn !== undefined) uses[use]!.localFn = fn
     if (
@@ -780,6 +794,8 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
         if (use.literal !== undefined) capture.literal = use.literal
         if (use.write && capture.writes === undefined) capture.writes = use.at
         if (use.early && use.fn === f) capture.early = true
+        if (use.around !== undefined && fn.start > use.around[0] && fn.end <= use.around[1])
+          capture.shareable = true
       } else if (!fn.uses.includes(use.name)) fn.uses.push(use.name)
     }
   }

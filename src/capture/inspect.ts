@@ -167,21 +167,42 @@ const scripts = new Map<string, Script & { source?: string }>()
  */
 export function scriptOf(scriptId: string): (Script & { source: string }) | undefined {
   let script = scripts.get(scriptId)
-  if (script?.source === undefined) {
-    session ??= connect()
-    const listen = ({ params }: { params: inspector.Debugger.ScriptParsedEventDataType }) =>
-      scripts.set(params.scriptId, { url: params.url, sourceMapURL: params.sourceMapURL ?? '' })
-    session.on('Debugger.scriptParsed', listen)
-    try {
-      post('Debugger.enable')
-      post('Debugger.setSkipAllPauses', { skip: true })
+  if (script?.source === undefined)
+    debugging(() => {
       script = scripts.get(scriptId)
-      if (script)
-        script.source = post<{ scriptSource: string }>('Debugger.getScriptSource', { scriptId }).scriptSource
-    } finally {
-      post('Debugger.disable')
-      session.off('Debugger.scriptParsed', listen)
-    }
-  }
+      if (script) script.source = sourceOf(scriptId)
+    })
   return script?.source === undefined ? undefined : (script as Script & { source: string })
+}
+
+/** Every script that V8 holds, oldest first. */
+export function allScripts(): (Script & { source: () => string })[] {
+  return debugging(() =>
+    [...scripts].map(([id, script]) => ({
+      ...script,
+      source: () => script.source ?? debugging(() => sourceOf(id)),
+    })),
+  )
+}
+
+const sourceOf = (scriptId: string) =>
+  post<{ scriptSource: string }>('Debugger.getScriptSource', { scriptId }).scriptSource
+
+function debugging<T>(use: () => T): T {
+  session ??= connect()
+  const listen = ({ params }: { params: inspector.Debugger.ScriptParsedEventDataType }) => {
+    const known = scripts.get(params.scriptId)
+    if (!known) scripts.set(params.scriptId, { url: params.url, sourceMapURL: params.sourceMapURL ?? '' })
+  }
+  // V8 names those that it still holds again
+  for (const [id, { source }] of scripts) if (source === undefined) scripts.delete(id)
+  session.on('Debugger.scriptParsed', listen)
+  try {
+    post('Debugger.enable')
+    post('Debugger.setSkipAllPauses', { skip: true })
+    return use()
+  } finally {
+    post('Debugger.disable')
+    session.off('Debugger.scriptParsed', listen)
+  }
 }

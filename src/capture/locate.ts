@@ -8,6 +8,7 @@ import {
   sourceContentFor,
   TraceMap,
 } from '@jridgewell/trace-mapping'
+import { CaptureError } from '../core/errors.ts'
 import type { FunctionNode } from './analysis.ts'
 import { inspectFunction, scriptOf } from './inspect.ts'
 import { isOwnFile } from './own.ts'
@@ -143,10 +144,24 @@ function throughMap(
   const content = sourceContentFor(map, found.source)
   const onDisk = statSync(source, { throwIfNoEntry: false })?.isFile() ?? false
   if (content === null && !onDisk) return undefined
+  if (content === null) refuseStale(source, path)
   // what runs is what was built: a file edited since then would give other code
   const edited = content !== null && (!onDisk || readFileSync(source, 'utf8') !== content)
   const file = openFile(source, options.cacheDir, edited ? content : undefined)
   return { file, offset: offsetOf(file.text, found.line, found.column + 1) }
+}
+
+/** Copying a folder gives its files times that are a little apart. */
+const copying = 5000
+
+/** Without its text in the map, a file that is younger than what was made of it cannot be what runs. */
+function refuseStale(source: string, path: string): void {
+  const built = statSync(path, { throwIfNoEntry: false })
+  const { mtimeMs } = statSync(source)
+  if (!built || source === path || mtimeMs <= built.mtimeMs + copying) return
+  throw new CaptureError('CAPTURE_REFUSED', `${source} changed after ${path} was built from it`, {
+    hint: 'build again, and start the program again',
+  })
 }
 
 export function locateByInspector(fn: Function, options: LocateOptions): Place | undefined {

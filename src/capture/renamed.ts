@@ -1,4 +1,9 @@
-import { generatedPositionFor, originalPositionFor, type TraceMap } from '@jridgewell/trace-mapping'
+import {
+  generatedPositionFor,
+  originalPositionFor,
+  sourceContentFor,
+  type TraceMap,
+} from '@jridgewell/trace-mapping'
 import { positionOf, type UserFile } from './sources.ts'
 
 /** A script that a bundler made of several files: names that collided have other names in it. */
@@ -21,6 +26,12 @@ export function registerBundle(
     const path = source && pathOf(source)
     if (path) generated.set(path, { map, source: map.resolvedSources[index]!, lines })
   }
+}
+
+/** The text of a file that a bundle holds, as its map has it; undefined: no bundle does, or without the text. */
+export function bundledText(path: string): string | undefined {
+  const found = generated.get(path)
+  return found && (sourceContentFor(found.map, found.source) ?? undefined)
 }
 
 /** Whether names that run may differ from those in the file. */

@@ -22,8 +22,6 @@ const places = new WeakMap<Function, Place>()
 const lost = new WeakSet<Function>()
 
 export interface SnapshotOptions extends CaptureOptions {
-  /** The oldest Node that the bundle must run on, as esbuild says it. Default 'node16'. */
-  target?: string
   /** Packages that are installed where the function runs: they stay imports. */
   external?: readonly string[]
 }
@@ -93,6 +91,7 @@ class Taking implements Snapshot {
   /** Ids of classes and functions in the captured values. */
   private readonly inValues = new Set<string>()
   private readonly found = new Map<object, Reference>()
+  private readonly copies = new Map<string, Record<string, unknown>[]>()
 
   constructor(fn: Function, main: Place, options: SnapshotOptions) {
     const node = nodeOf(main)
@@ -186,7 +185,8 @@ class Taking implements Snapshot {
   }
 
   private refuse(place: Place, at: number, why: string, hint: string): never {
-    const name = nodeOf(place).name || 'the function'
+    const { name: own, label } = nodeOf(place)
+    const name = own || label || 'the function'
     throw new CaptureError('CAPTURE_REFUSED', `${placeName(place.file, at)} ${name} ${why}`, { hint })
   }
 
@@ -291,9 +291,23 @@ class Taking implements Snapshot {
           if (root === captured && reference) this.inValues.add(reference.id)
           return reference
         },
+        explain: (object) => this.explain(object),
       })
     } catch (error) {
       throw root === captured ? this.atCapture(error) : error
+    }
+  }
+
+  /** Why an instance of one of the user's own classes does not travel. */
+  private explain(value: unknown): { why: string; hint: string } | undefined {
+    if (typeof value !== 'object' || value === null || types.isProxy(value)) return undefined
+    const type: unknown = Object.getPrototypeOf(value)?.constructor
+    if (typeof type !== 'function' || isNative(type)) return undefined
+    const place = this.find(type)
+    if (!place || nodeOf(place).kind !== 'class' || nodeOf(place).declared !== undefined) return undefined
+    return {
+      why: `an instance of ${type.name} cannot travel: the class is declared inside a function`,
+      hint: 'declare the class at the top level of the file, or send the fields as a plain object',
     }
   }
 
@@ -388,7 +402,27 @@ class Taking implements Snapshot {
     this.checkShared(place, node)
     const own: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(fn)) own[key] = value
-    return { kind: 'instance', id: `#${id}`, fields: this.envOf(place, scopes), privates: own }
+    const fields = this.envOf(place, scopes)
+    this.checkCopies(place, id, fields)
+    return { kind: 'instance', id: `#${id}`, fields, privates: own }
+  }
+
+  /** Two copies of one function that change a variable: whether it is one variable cannot be seen. */
+  private checkCopies(place: Place, id: string, fields: Record<string, unknown>): void {
+    const copies = this.copies.get(id) ?? []
+    for (const capture of nodeOf(place).captures)
+      if (
+        capture.writes !== undefined &&
+        capture.shareable &&
+        copies.some((other) => Object.is(other[capture.name], fields[capture.name]))
+      )
+        this.refuse(
+          place,
+          capture.writes,
+          `assigns to '${capture.name}', which may be shared with another copy of it`,
+          'keep it in an object: const state = { … }',
+        )
+    this.copies.set(id, [...copies, fields])
   }
 
   /** A variable that two travelling closures have and one changes would be two variables on the node. */

@@ -4,10 +4,11 @@ import { basename, dirname, extname, join } from 'node:path'
 import { CaptureError } from '../core/errors.ts'
 import type { FileAnalysis } from './analysis.ts'
 import { analyze } from './analyze.ts'
+import { changedSinceStart, runningText } from './edited.ts'
 import { isOwnFile, isOwnSpecifier, ownRoot } from './own.ts'
 
 /** Changes when what lies in the cache changes its shape or meaning. */
-export const cacheVersion = '4'
+export const cacheVersion = '5'
 
 export interface UserFile {
   /** Absolute; what was typed into a REPL has a name like /folder/REPL3.ts that does not exist. */
@@ -30,7 +31,10 @@ export function openFile(path: string, cacheDir: string | undefined, text?: stri
     (known.stamp === stamp || (text === undefined && known.file.text === readFileSync(path, 'utf8')))
   )
     return known.file
-  const content = text ?? readFileSync(path, 'utf8')
+  const onDisk = text ?? readFileSync(path, 'utf8')
+  const running = text === undefined && changedSinceStart(path) ? runningText(path, onDisk) : undefined
+  if (running !== undefined && known?.file.text === running) return known.file
+  const content = running ?? onDisk
   const root = projectRoot(dirname(path))
   const file: UserFile = {
     path,

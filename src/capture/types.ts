@@ -8,6 +8,8 @@ export interface CaptureOptions {
   method?: { name: string | symbol; isStatic: boolean }
   /** Folder of the disk cache; undefined: none. */
   cacheDir?: string
+  /** The oldest Node that the bundle must run on, as esbuild says it: 'node22'. Default 'node16'. */
+  target?: string
   /** Folder that relative imports and packages are looked up from when the function has no file. Default process.cwd(). */
   cwd?: string
 }

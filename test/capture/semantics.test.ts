@@ -20,6 +20,13 @@ class Tally {
   }
 }
 
+class Initialised {
+  static ready: boolean
+  static {
+    this.ready = true
+  }
+}
+
 function make(k: number) {
   return async (x: number) => x * k
 }
@@ -80,6 +87,17 @@ describe('a snapshot', () => {
     await shot.bundle()
     expect(() => shot.encode([1, 'two'], 'call')).not.toThrow()
     expect(() => shot.encode([() => shared], 'call')).toThrow(/already made/)
+  })
+
+  it('is compiled for the Node that will run it', async () => {
+    const codeFor = async (target?: string) => {
+      const fn = async () => ({ made: new Initialised() })
+      const { code } = await snapshot(fn, here(), target ? { target } : {}).bundle()
+      return Buffer.from(code).toString()
+    }
+    expect(await codeFor()).not.toMatch(/static \{/)
+    expect(await codeFor('node16')).toBe(await codeFor())
+    expect(await codeFor('node22')).toMatch(/static \{/)
   })
 
   it('says where esbuild failed, in the file of the user', async () => {
