@@ -66,6 +66,10 @@ function readProbe(text: string, name: string): Place {
         hint: 'does a start-up file of your shell print something, or replace commands?',
       },
     )
+  if (workdir.includes('\\'))
+    throw new ConfigError('WORKDIR_UNUSABLE', `workdir ${workdir} on ${name} holds a backslash`, {
+      hint: 'Node imports nothing from such a folder; name another as `workdir`',
+    })
   if (owner !== facts.get('uid'))
     throw new ConfigError(
       'WORKDIR_UNSAFE',

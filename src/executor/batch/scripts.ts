@@ -168,9 +168,17 @@ if [ "$rc" -eq 0 ] && [ "$a" != queue. ]; then
 fi
 exit "$rc"`
 
-/** Removes jobs and notices. $1 workdir; stdin: paths, a line each. */
+/**
+ * Removes jobs and notices. $1 workdir; stdin: paths, a line each. Jobs are first moved away as a whole: a script that
+ * is just leaving would take a missing end for its own to write.
+ */
 export const removeScript = `cd -- "$1" || exit ${exits.unusable}
-xargs rm -rf --`
+out=jobs/.out.$$ jobs= rest=
+while IFS= read -r path; do
+  case $path in jobs/*) jobs="$jobs $path" ;; *) rest="$rest $path" ;; esac
+done
+[ -z "$jobs" ] || { mkdir -p "$out" && mv -- $jobs "$out" 2>/dev/null; }
+printf '%s\\n' $rest "$out" | xargs rm -rf --`
 
 /** Removes inboxes that are empty. $1 workdir, then the inboxes. rmdir leaves what is not empty, and says so. */
 export const tidyScript = `cd -- "$1" || exit ${exits.unusable}

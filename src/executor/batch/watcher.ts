@@ -214,6 +214,10 @@ export class Watcher {
     }
     job.questions.delete(member)
     job.ended.add(member)
+    // Its notice too may go, also when the end was found before the notice was.
+    const { client, attempt } = job.spec
+    this.#recorded.add(`${paths.inbox(client)}/${paths.notice(job.spec.id, attempt, member)}`)
+    this.#rest()
     this.#tellStarted(job)
     void this.#finish(job, member, status, question.end, complete)
     return true
