@@ -96,7 +96,7 @@ function write({ head, plain, frames }: Encoded, root: string): Uint8Array[] {
     text = safeStringify(head)
   } catch (error) {
     throw new CaptureError('VALUE_REFUSED', `${root}: it is over 512 MB of text`, {
-      hint: 'send numbers as typed arrays, or write a file',
+      hint: 'send texts as Buffers and numbers as typed arrays, which have no such limit, or write a file',
       cause: error,
     })
   }
