@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module'
 import type { ts as TypeScript } from 'ts-morph'
 import type {
   Capture,
@@ -10,19 +9,8 @@ import type {
   Range,
 } from './analysis.ts'
 import { isStandardGlobal } from './globals.ts'
-
-type TS = typeof TypeScript
-let loaded: TS | undefined
-
-/** import() of it takes twice as long: its 9 MB of CommonJS are searched for export names first. */
-function typescript(): TS {
-  loaded ??= (createRequire(import.meta.url)('ts-morph') as { ts: TS }).ts
-  return loaded
-}
-
-const mutators = new Set(
-  'push unshift pop shift splice sort reverse fill copyWithin set add delete clear'.split(' '),
-)
+import { syntaxOf, typescript } from './syntax.ts'
+import { usageOf } from './usage.ts'
 
 interface Use {
   name: string
@@ -65,6 +53,20 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     },
   )
   const checker = program.getTypeChecker()
+  const {
+    startOf,
+    has,
+    exportModifiers,
+    bindingNames,
+    isLiteral,
+    isStill,
+    unwrap,
+    nameOf,
+    labelOf,
+    isFunctionNode,
+    paramsAt,
+  } = syntaxOf(source)
+  const { isWrite, isMutation, isReference } = usageOf(source)
   const imports: ImportBinding[] = []
   const effects: string[] = []
   const exports: ExportBinding[] = []
@@ -82,10 +84,6 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
   const reached = new Set<string>()
   let commonjs = false
   let early = false
-
-  const startOf = (node: TypeScript.Node) => node.getStart(source)
-  const has = (node: TypeScript.Node, kind: TypeScript.SyntaxKind) =>
-    ts.canHaveModifiers(node) && (ts.getModifiers(node)?.some((m) => m.kind === kind) ?? false)
 
   const symbolOf = (node: TypeScript.Identifier) =>
     ts.isShorthandPropertyAssignment(node.parent) && node.parent.name === node
@@ -136,110 +134,6 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
           .filter((d) => isOwnExpression(d.expression))
           .map((d): Range => [startOf(d), d.end])
       : []
-
-  const exportModifiers = (node: TypeScript.Node): Range[] =>
-    ts.canHaveModifiers(node)
-      ? (ts.getModifiers(node) ?? [])
-          .filter((m) => m.kind === ts.SyntaxKind.ExportKeyword || m.kind === ts.SyntaxKind.DefaultKeyword)
-          .map((m): Range => [startOf(m), m.end])
-      : []
-
-  const bindingNames = (name: TypeScript.BindingName): string[] =>
-    ts.isIdentifier(name)
-      ? [name.text]
-      : name.elements.flatMap((e) => (ts.isOmittedExpression(e) ? [] : bindingNames(e.name)))
-
-  const isLiteral = (node: TypeScript.Expression | undefined): boolean => {
-    if (node === undefined) return false
-    if (ts.isParenthesizedExpression(node) || ts.isAsExpression(node) || ts.isSatisfiesExpression(node))
-      return isLiteral(node.expression)
-    if (ts.isPrefixUnaryExpression(node)) return isLiteral(node.operand)
-    if (ts.isBinaryExpression(node))
-      return (
-        node.operatorToken.kind !== ts.SyntaxKind.CommaToken && isLiteral(node.left) && isLiteral(node.right)
-      )
-    return (
-      ts.isNumericLiteral(node) ||
-      ts.isBigIntLiteral(node) ||
-      ts.isStringLiteral(node) ||
-      ts.isNoSubstitutionTemplateLiteral(node) ||
-      node.kind === ts.SyntaxKind.TrueKeyword ||
-      node.kind === ts.SyntaxKind.FalseKeyword ||
-      node.kind === ts.SyntaxKind.NullKeyword
-    )
-  }
-
-  const isStill = (node: TypeScript.Node): boolean =>
-    isFunctionNode(node) ||
-    (!ts.isCallExpression(node) &&
-      !ts.isNewExpression(node) &&
-      !ts.isTaggedTemplateExpression(node) &&
-      !ts.isAwaitExpression(node) &&
-      ts.forEachChild(node, (child) => !isStill(child)) !== true)
-
-  const unwrap = (node: TypeScript.Expression): TypeScript.Expression => {
-    let n = node
-    while (ts.isParenthesizedExpression(n) || ts.isAsExpression(n) || ts.isSatisfiesExpression(n))
-      n = n.expression
-    return n
-  }
-
-  const nameOf = (node: TypeScript.Node): string => {
-    const own = isFunctionNode(node) ? (node as { name?: TypeScript.Node }).name : undefined
-    if (own) return ts.isComputedPropertyName(own) ? '' : own.getText(source).replace(/^['"]|['"]$/g, '')
-    let parent = node.parent
-    while (ts.isParenthesizedExpression(parent) || ts.isAsExpression(parent)) parent = parent.parent
-    if (
-      (ts.isVariableDeclaration(parent) ||
-        ts.isPropertyAssignment(parent) ||
-        ts.isPropertyDeclaration(parent)) &&
-      (ts.isIdentifier(parent.name) || ts.isPrivateIdentifier(parent.name) || ts.isStringLiteral(parent.name))
-    )
-      return parent.name.text
-    if (ts.isBinaryExpression(parent) && ts.isIdentifier(parent.left)) return parent.left.text
-    if (ts.isExportAssignment(parent)) return 'default'
-    if (has(node, ts.SyntaxKind.DefaultKeyword)) return 'default'
-    return ''
-  }
-
-  /** `const run = cluster(() => …)`: the function has no name, what is made of it has one. */
-  const labelOf = (node: TypeScript.Node): string => {
-    let at = node
-    for (;;) {
-      const { parent } = at
-      const through =
-        ts.isParenthesizedExpression(parent) ||
-        ts.isAsExpression(parent) ||
-        ts.isSatisfiesExpression(parent) ||
-        ts.isNonNullExpression(parent) ||
-        ts.isAwaitExpression(parent) ||
-        (ts.isPropertyAccessExpression(parent) && ts.isCallExpression(parent.parent)) ||
-        ts.isCallExpression(parent)
-      if (!through) break
-      at = parent
-    }
-    const { parent } = at
-    if (ts.isBinaryExpression(parent) && ts.isPropertyAccessExpression(parent.left))
-      return parent.right === at ? parent.left.name.text : ''
-    return at === node ? '' : nameOf(at)
-  }
-
-  const isFunctionNode = (node: TypeScript.Node): boolean =>
-    ts.isArrowFunction(node) ||
-    ts.isFunctionExpression(node) ||
-    ts.isMethodDeclaration(node) ||
-    ts.isGetAccessor(node) ||
-    ts.isSetAccessor(node) ||
-    ts.isConstructorDeclaration(node) ||
-    ts.isFunctionDeclaration(node) ||
-    ts.isClassLike(node)
-
-  const paramsAt = (node: TypeScript.SignatureDeclaration): number => {
-    const open = node.getChildren(source).find((c) => c.kind === ts.SyntaxKind.OpenParenToken)
-    const start = startOf(open ?? node.parameters[0] ?? node)
-    // V8 counts `async` in for an arrow
-    return ts.isArrowFunction(node) && node.modifiers?.length ? startOf(node) : start
-  }
 
   const addFunction = (node: TypeScript.Node, parent: number): number => {
     const index = functions.length
@@ -308,69 +202,6 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     }
     functions.push(entry)
     return index
-  }
-
-  const isWrite = (node: TypeScript.Node): boolean => {
-    let child = node
-    let parent = node.parent
-    for (;;) {
-      if (ts.isBinaryExpression(parent))
-        return (
-          parent.left === child &&
-          parent.operatorToken.kind >= ts.SyntaxKind.FirstAssignment &&
-          parent.operatorToken.kind <= ts.SyntaxKind.LastAssignment
-        )
-      if (ts.isPrefixUnaryExpression(parent) || ts.isPostfixUnaryExpression(parent))
-        return (
-          parent.operator === ts.SyntaxKind.PlusPlusToken || parent.operator === ts.SyntaxKind.MinusMinusToken
-        )
-      if (ts.isForInStatement(parent) || ts.isForOfStatement(parent)) return parent.initializer === child
-      if (
-        ts.isParenthesizedExpression(parent) ||
-        ts.isArrayLiteralExpression(parent) ||
-        ts.isObjectLiteralExpression(parent) ||
-        ts.isSpreadElement(parent) ||
-        ts.isSpreadAssignment(parent) ||
-        ts.isNonNullExpression(parent) ||
-        ts.isShorthandPropertyAssignment(parent) ||
-        (ts.isPropertyAssignment(parent) && parent.initializer === child)
-      ) {
-        child = parent
-        parent = parent.parent
-        continue
-      }
-      return false
-    }
-  }
-
-  const isMutation = (node: TypeScript.Node): boolean => {
-    let child = node
-    while (
-      (ts.isPropertyAccessExpression(child.parent) || ts.isElementAccessExpression(child.parent)) &&
-      child.parent.expression === child
-    )
-      child = child.parent
-    const parent = child.parent
-    if (ts.isCallExpression(parent)) {
-      if (parent.arguments[0] === child)
-        return /^(Object|Reflect)\.\w+$/.test(parent.expression.getText(source))
-      return child !== node && ts.isPropertyAccessExpression(child) && mutators.has(child.name.text)
-    }
-    return child !== node && (ts.isDeleteExpression(parent) || isWrite(child))
-  }
-
-  const isReference = (node: TypeScript.Identifier): boolean => {
-    const p = node.parent
-    if (ts.isPropertyAccessExpression(p)) return p.expression === node
-    if (ts.isShorthandPropertyAssignment(p)) return true
-    if (ts.isBindingElement(p)) return p.initializer === node
-    if (ts.isPropertyAssignment(p)) return p.initializer === node
-    if (ts.isExportAssignment(p)) return true
-    if (ts.isJsxAttribute(p) || ts.isMetaProperty(p) || ts.isLabeledStatement(p)) return false
-    if (ts.isBreakOrContinueStatement(p) || ts.isExportSpecifier(p) || ts.isImportSpecifier(p)) return false
-    if (ts.isJsxOpeningLikeElement(p) || ts.isJsxClosingElement(p)) return /^[A-Z_$]/.test(node.text)
-    if ((p as { name?: unknown }).name === node) return false
-    return true
   }
 
   /** The lexical this, super, new.target or arguments that the arrows around `node` close over. */

@@ -32,6 +32,8 @@ export function runningText(path: string, onDisk: string): string | undefined {
     return undefined
   }
   if (running !== null) return running
+  // Saved and then run, as `tsx watch` does: within the tolerance, but before the start.
+  if ((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) <= performance.timeOrigin) return undefined
   throw new CaptureError('CAPTURE_REFUSED', `${path} changed after the program started`, {
     hint: 'start the program again; with the sources in its source maps (sourcesContent) it goes on as it was',
   })
