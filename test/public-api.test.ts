@@ -24,6 +24,8 @@ test('farcall exports these values', () => {
       "configure",
       "defineConfig",
       "getConfig",
+      "openResult",
+      "remote",
     ]
   `)
 })
