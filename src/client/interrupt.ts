@@ -1,18 +1,29 @@
-import type { Session } from './session.ts'
+import type { Profile } from '../core/profile.ts'
+import type { Executor } from '../executor/executor.ts'
+import type { Submission } from './submission.ts'
+
+/** What an interrupt needs of a place where jobs are awaited. */
+export interface Interruptible {
+  readonly executor: Pick<Executor, 'name'>
+  readonly profile: Pick<Profile, 'interrupt'>
+  readonly active: readonly Submission[]
+  cancelAll(reason: unknown, leaving: boolean): Promise<void>
+  close(): Promise<void>
+}
 
 const signals = ['SIGINT', 'SIGTERM'] as const
 
 /** What Ctrl-C does while jobs are awaited: the profile's `interrupt`, cancel or detach. A hang-up detaches. */
 class Interrupts {
-  readonly #sessions = new Set<Session>()
+  readonly #sessions = new Set<Interruptible>()
   #again = false
 
-  watch(session: Session): void {
+  watch(session: Interruptible): void {
     if (this.#sessions.size === 0) for (const signal of signals) process.on(signal, this.#handle)
     this.#sessions.add(session)
   }
 
-  update(session: Session): void {
+  update(session: Interruptible): void {
     if (session.active.length > 0) return
     this.#sessions.delete(session)
     if (this.#sessions.size === 0) for (const signal of signals) process.off(signal, this.#handle)

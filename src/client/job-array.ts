@@ -1,7 +1,8 @@
 import { AsyncQueue } from '../core/async-queue.ts'
 import { JobCanceledError } from '../core/errors.ts'
 import { isFinal } from '../core/status.ts'
-import { cancelItems, type Handle, ignoreRejection, Job, letGo } from './job.ts'
+import type { Handle } from './handle.ts'
+import { cancelItems, ignoreRejection, Job, letGo } from './job.ts'
 import type { Item, Submission } from './submission.ts'
 
 /** How far a map is. */

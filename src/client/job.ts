@@ -1,26 +1,9 @@
 import { JobCanceledError } from '../core/errors.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
-import { readLog } from './log.ts'
+import type { Handle } from './handle.ts'
+import { type LogOptions, readLog } from './log.ts'
 import { type ResultOptions, resultFile } from './result-file.ts'
-import type { Session } from './session.ts'
 import type { Item, Submission } from './submission.ts'
-
-/** The client's handle of a submission: where it is, once that is known. @internal */
-export interface Handle {
-  readonly submission: Submission
-  /** Closes the group of calls that travel together, so that ids are known. */
-  seal(): void
-  /** Rejects when the job could not be submitted. */
-  readonly session: Promise<Session>
-}
-
-/** Options of `job.logs()`. */
-export interface LogOptions {
-  /** Goes on until the job has ended. */
-  follow?: boolean
-  /** Which of the two; default stdout. */
-  stream?: 'stdout' | 'stderr'
-}
 
 /**
  * A call that runs elsewhere. It is a promise of the result, with what one wants to know of a job.
