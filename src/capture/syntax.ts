@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import type { ts as TypeScript } from 'ts-morph'
 import type { Range } from './analysis.ts'
 
@@ -7,7 +9,7 @@ let loaded: TS | undefined
 
 /** import() of it takes twice as long: its 9 MB of CommonJS are searched for export names first. */
 export function typescript(): TS {
-  loaded ??= (createRequire(import.meta.url)('ts-morph') as { ts: TS }).ts
+  loaded ??= loadCompiler()
   return loaded
 }
 
@@ -135,4 +137,15 @@ export function syntaxOf(source: TypeScript.SourceFile) {
     isFunctionNode,
     paramsAt,
   }
+}
+
+/**
+ * ts-morph's TypeScript, without ts-morph around it: a third of the time to load, which a first call waits for.
+ * The file is ts-morph's own affair; where a later version lays it elsewhere, the front door serves.
+ */
+function loadCompiler(): TS {
+  const require = createRequire(import.meta.url)
+  const inside = createRequire(require.resolve('ts-morph'))
+  const alone = join(dirname(inside.resolve('@ts-morph/common')), 'typescript.js')
+  return existsSync(alone) ? (require(alone) as TS) : (require('ts-morph') as { ts: TS }).ts
 }
