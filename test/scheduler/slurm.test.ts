@@ -65,7 +65,7 @@ describe('directives', () => {
       native: ['--switches=1', '--comment="as given"'],
     })
     const array = { size: 100, concurrency: 7 }
-    const lines = renderDirectives(slurm, { ...resources, name: 'study.run', log: '/work/log', array })
+    const lines = renderDirectives(slurm, { ...resources, name: 'study.run', log: '/home/me/log', array })
     expect(lines.join('\n')).toMatchInlineSnapshot(`
       "#SBATCH --job-name=study.run
       #SBATCH --partition=short
@@ -90,7 +90,7 @@ describe('directives', () => {
       #SBATCH --signal=B:USR1@90
       #SBATCH --no-requeue
       #SBATCH --array=0-99%7
-      #SBATCH --output=/work/log
+      #SBATCH --output=/home/me/log
       #SBATCH --open-mode=append
       #SBATCH --switches=1
       #SBATCH --comment="as given""
