@@ -39,8 +39,8 @@ export function resolveProfile(
     workdir: '$HOME/.farcall',
     queryInterval: '10s',
     filePoll: '2s',
-    // Without a scheduler there is no accounting and mostly no NFS to wait for.
-    grace: scheduler === 'direct' ? '60s' : '270s',
+    // A dead process of the same machine leaves no file behind later; elsewhere files may lag behind.
+    grace: scheduler === 'direct' ? '2s' : '270s',
     keep: 'failed',
     interrupt: 'cancel',
     ...written,

@@ -75,7 +75,7 @@ test('layers are merged by key, lists are replaced whole, and each value keeps i
 test('without any configuration the built-in profile runs here, without a scheduler', async () => {
   const { name, profile } = resolveProfile(await folders().load())
   expect(name).toBe('local')
-  expect(profile).toMatchObject({ scheduler: 'direct', transport: 'local', grace: '60s' })
+  expect(profile).toMatchObject({ scheduler: 'direct', transport: 'local', grace: '2s' })
   expect(profile.host).toBeUndefined()
 })
 

@@ -109,8 +109,7 @@ export class BatchExecutor implements Executor {
       ...(scheduler.immediate ? { workersOf } : {}),
       queryIntervalMs: 1000 * parseDuration(profile.queryInterval ?? '10s', 'queryInterval'),
       filePollMs: 1000 * parseDuration(profile.filePoll ?? '2s', 'filePoll'),
-      // A dead process of this machine leaves no file behind later; elsewhere files may lag behind.
-      graceMs: scheduler.immediate ? 2_000 : 1000 * parseDuration(profile.grace ?? '270s', 'grace'),
+      graceMs: 1000 * parseDuration(profile.grace ?? (scheduler.immediate ? '2s' : '270s'), 'grace'),
     }
     this.#watcher = new Watcher(
       { transport, scheduler, workdir: this.#place.workdir },
