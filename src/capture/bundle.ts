@@ -67,7 +67,7 @@ export async function makeBundle(emission: Emission): Promise<Bundle> {
   running.set(key, made)
   try {
     const { bundle, inputs } = await made
-    if (emission.cacheDir) keepBundle(emission.cacheDir, key, bundle, inputs)
+    if (emission.cacheDir) keepBundle(emission.cacheDir, key, emission.root, bundle, inputs)
     return bundle
   } catch (error) {
     running.delete(key)

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join, sep } from 'node:path'
 import { readJson, sha256, writeAtomic } from './sources.ts'
 import type { Bundle } from './types.ts'
 
@@ -9,8 +9,16 @@ export interface Kept {
   inputs: { path: string; mtime: number; size: number }[]
 }
 
-export function keepBundle(cacheDir: string, key: string, bundle: Bundle, inputs: Kept['inputs']): void {
-  writeAtomic(join(cacheDir, 'maps', `${bundle.hash}.json`), bundle.map)
+/** `root`: the project's folder, which `key` must tell apart too. */
+export function keepBundle(
+  cacheDir: string,
+  key: string,
+  root: string,
+  bundle: Bundle,
+  inputs: Kept['inputs'],
+): void {
+  const map: KeptMap = { root, map: JSON.parse(bundle.map) }
+  writeAtomic(mapPath(cacheDir, bundle.hash, key), JSON.stringify(map))
   writeAtomic(join(cacheDir, 'code', `${bundle.hash}.mjs`), bundle.code)
   writeAtomic(
     join(cacheDir, 'bundles', `${key}.json`),
@@ -18,12 +26,26 @@ export function keepBundle(cacheDir: string, key: string, bundle: Bundle, inputs
   )
 }
 
+interface KeptMap {
+  root: string
+  map: object
+}
+
+/** Two checkouts of a project, or two states of its comments, give one code and two maps. */
+const mapPath = (cacheDir: string, hash: string, key: string) => join(cacheDir, 'maps', `${hash}-${key}.json`)
+
+function keptMap(path: string): { root: string; map: string } | undefined {
+  const kept = readJson<KeptMap>(path)
+  if (typeof kept?.root !== 'string' || typeof kept.map !== 'object') return undefined
+  return { root: kept.root, map: JSON.stringify(kept.map) }
+}
+
 export function keptBundle(cacheDir: string, key: string) {
   const kept = readJson<Kept>(join(cacheDir, 'bundles', `${key}.json`))
   if (typeof kept?.hash !== 'string' || !Array.isArray(kept.inputs) || !unchanged(kept.inputs))
     return undefined
   const path = join(cacheDir, 'code', `${kept.hash}.mjs`)
-  const map = readMap(kept.hash, cacheDir)
+  const map = keptMap(mapPath(cacheDir, kept.hash, key))?.map
   if (map === undefined || !existsSync(path)) return undefined
   const code = readFileSync(path)
   if (sha256(code) !== kept.hash) return undefined
@@ -37,8 +59,19 @@ export function unchanged(inputs: Kept['inputs']): boolean {
   })
 }
 
-/** The source map of a bundle that this machine made once; undefined: it did not, or the cache is gone. */
-export function readMap(hash: string, cacheDir: string): string | undefined {
-  const map = readJson<object>(join(cacheDir, 'maps', `${hash}.json`))
-  return map && JSON.stringify(map)
+/**
+ * The source map of a bundle that this machine made once; undefined: it did not, or the cache is gone. Of several
+ * checkouts it is that of the one around `cwd`, else the last one made.
+ */
+export function readMap(hash: string, cacheDir: string, cwd = process.cwd()): string | undefined {
+  const folder = join(cacheDir, 'maps')
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  const found = names.flatMap((name) => {
+    const path = join(folder, name)
+    const kept = name.startsWith(`${hash}-`) && name.endsWith('.json') ? keptMap(path) : undefined
+    if (!kept) return []
+    const around = `${cwd}${sep}`.startsWith(`${kept.root}${sep}`) ? kept.root.length : 0
+    return [{ map: kept.map, around, made: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0 }]
+  })
+  return found.sort((a, b) => b.around - a.around || b.made - a.made)[0]?.map
 }

@@ -1,6 +1,9 @@
 import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { readMap } from '../../src/capture/cache.ts'
 import { buildLibrary, runProject, writeProject } from './project.ts'
+import { folder } from './run.ts'
 
 const library = buildLibrary('modules')
 afterAll(() => rmSync(library))
@@ -310,5 +313,28 @@ void other`,
       },
       'f',
     )
+  })
+})
+
+describe('two checkouts of one project, with one cache', () => {
+  const cache = join(folder, 'two-checkouts')
+  const files = { 'main.ts': `${head}export const f = cluster(() => 1)` }
+  const roots = [writeProject(files), writeProject(files)] as const
+  const take = (root: string) => runProject(root, library, 'main.js', cache)['f']!
+  const sources = (map: string) => JSON.parse(map).sources as string[]
+
+  it('have one code, and each its own source map', () => {
+    const [first, second, again] = [take(roots[0]), take(roots[1]), take(roots[0])]
+    expect(readFileSync(second.code!)).toEqual(readFileSync(first.code!))
+    expect(sources(first.map!)).toContain(join(roots[0], 'main.ts'))
+    expect(sources(second.map!)).toContain(join(roots[1], 'main.ts'))
+    expect(again.map).toBe(first.map)
+  })
+
+  it('are told apart by where the one who asks stands, else the last one is taken', () => {
+    const hash = /([0-9a-f]{64})\.mjs$/.exec(take(roots[0]).code!)![1]!
+    for (const root of roots)
+      expect(sources(readMap(hash, cache, join(root, 'src'))!)).toContain(join(root, 'main.ts'))
+    expect(sources(readMap(hash, cache, `${roots[0]}0`)!)).toContain(join(roots[1], 'main.ts'))
   })
 })

@@ -26,7 +26,7 @@ export function buildLibrary(name: string): string {
 const driver = `
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-const [library, out, main] = process.argv.slice(2)
+const [library, out, main, cacheDir] = process.argv.slice(2)
 const { snapshot } = await import(library)
 const results = {}
 const cases = await import(main)
@@ -35,7 +35,7 @@ for (const [name, remote] of Object.entries(cases)) {
   if (!marked) continue
   const args = remote.args ?? []
   try {
-    const shot = snapshot(marked.fn, marked.site, { cacheDir: join(out, 'cache') })
+    const shot = snapshot(marked.fn, marked.site, { cacheDir })
     const call = shot.encode({ args }, 'call')
     const values = shot.values()
     const local = JSON.stringify(await remote(...args))
@@ -46,7 +46,7 @@ for (const [name, remote] of Object.entries(cases)) {
     writeFileSync(code, bundle.code)
     writeFileSync(join(folder, 'values'), values)
     writeFileSync(join(folder, 'call'), call)
-    results[name] = { local, code, values: join(folder, 'values'), call: join(folder, 'call') }
+    results[name] = { local, code, map: bundle.map, values: join(folder, 'values'), call: join(folder, 'call') }
   } catch (e) {
     results[name] = { refused: e.name + ': ' + e.message, stack: e.stack }
   }
@@ -61,6 +61,7 @@ interface Outcome {
   stack?: string
   answer?: Answer
   code?: string
+  map?: string
 }
 
 let count = 0
@@ -93,11 +94,16 @@ export function writeProject(files: Record<string, string | { link: string }>): 
 }
 
 /** Runs main.js and, elsewhere, each remote function that it exports. */
-export function runProject(root: string, library: string, main = 'main.js'): Record<string, Outcome> {
+export function runProject(
+  root: string,
+  library: string,
+  main = 'main.js',
+  cache = join(root, 'out/cache'),
+): Record<string, Outcome> {
   const out = join(root, 'out')
   mkdirSync(out, { recursive: true })
   writeFileSync(join(root, 'driver.mjs'), driver)
-  const args = ['--enable-source-maps', join(root, 'driver.mjs'), library, out, join(root, main)]
+  const args = ['--enable-source-maps', join(root, 'driver.mjs'), library, out, join(root, main), cache]
   const done = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' })
   if (done.status !== 0) throw new Error(`${done.stdout}\n${done.stderr}`)
   const results = JSON.parse(readFileSync(join(out, 'cases.json'), 'utf8')) as Record<
