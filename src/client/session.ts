@@ -123,6 +123,11 @@ export class Session {
   /** What passes is waited out; what does not (a changed host key, a lost login) ends the waiting, not the jobs. */
   #trouble(error: unknown): void {
     if (error instanceof FarcallError && error.transient) return
+    this.#loseAll(error)
+  }
+
+  /** Who still waits is told that nothing will come, and how to get it all the same. */
+  #loseAll(error: unknown): void {
     for (const submission of this.active) {
       const lost = new TransportError(
         error instanceof FarcallError ? error.code : 'COMMAND_FAILED',
@@ -133,6 +138,12 @@ export class Session {
       submission.abandon(lost, { state: 'FAILED', reason: 'lost' })
     }
     interrupts.update(this)
+  }
+
+  /** Closes while jobs may still be awaited: their promises reject, the jobs go on. */
+  async closeNow(): Promise<void> {
+    this.#loseAll(new TransportError('CONNECTION_LOST', 'close() was called'))
+    await this.close()
   }
 
   /** Cleans up what is done, then closes the connection. */
@@ -159,8 +170,8 @@ export async function sessionFor(profile: Profile): Promise<Session> {
 }
 
 /**
- * Closes every connection of this process. Jobs that are not awaited any more go on. A program that ends by itself
- * need not call it.
+ * Closes every connection of this process. Jobs go on; what still awaits one rejects with a TransportError
+ * CONNECTION_LOST. A program that ends by itself need not call it.
  *
  * @example
  * import { close, cluster } from 'farcall'
@@ -173,6 +184,6 @@ export async function closeSessions(): Promise<void> {
   const open = [...sessions.values()]
   sessions.clear()
   // Each is closed, whatever becomes of the others.
-  const closed = await Promise.allSettled(open.map((session) => session.close()))
+  const closed = await Promise.allSettled(open.map((session) => session.closeNow()))
   for (const result of closed) if (result.status === 'rejected') throw result.reason
 }

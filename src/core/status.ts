@@ -55,6 +55,10 @@ export function isFinal(state: JobState): boolean {
 export function mayFollow(next: JobStatus, current: JobStatus): boolean {
   if (isFinal(current.state)) return false
   if (next.reason === 'requeued') return current.reason !== 'requeued'
-  if (next.state === current.state) return next.reason !== current.reason || next.native !== current.native
+  // The message is news as well: why a job is pending changes while it waits.
+  if (next.state === current.state)
+    return (
+      next.reason !== current.reason || next.native !== current.native || next.message !== current.message
+    )
   return rank[next.state] > rank[current.state]
 }

@@ -355,3 +355,18 @@ it('with() changes options of the copy alone', async () => {
     ['1', '2'],
   ])
 })
+
+describe('close', () => {
+  it('ends the waiting, not the job', async () => {
+    const slow = cluster(async (ms: number) => {
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      return 'done'
+    })
+    const job = slow(2_000)
+    for await (const { state } of job.updates()) if (state === 'ACTIVE') break
+    const ended = expect(job).rejects.toMatchObject({ name: 'TransportError', code: 'CONNECTION_LOST' })
+    await close()
+    await ended
+    expect(await attach(job.id)).toBe('done')
+  })
+})
