@@ -7,6 +7,8 @@ export interface MapStackOptions {
 
 const location = /((?:file:\/\/)?\/[^\s()]*?\/?)([0-9a-f]{64})\.mjs:(\d+):(\d+)/
 const runtimeFrame = /(?:farcall-runtime(?:-[\w.-]+)?\.c?js|\/blobs\/[0-9a-f]{64}\.cjs):\d+:\d+/
+/** Names no file: it is ours when a frame beside it is. */
+const promiseFrame = /^\s+at new Promise \(<anonymous>\)$/
 
 let last: { text: string; trace: TraceMap } | undefined
 
@@ -18,12 +20,15 @@ export function mapStack(stack: string, map: string, options: MapStackOptions = 
   if (last?.text !== map) last = { text: map, trace: new TraceMap(map) }
   const { trace } = last
   const lines: string[] = []
-  for (const line of stack.split('\n')) {
+  const all = stack.split('\n')
+  const isRuntime = (line: string | undefined) => line !== undefined && runtimeFrame.test(line)
+  for (const [index, line] of all.entries()) {
     if (!/^\s+at /.test(line)) {
       lines.push(line)
       continue
     }
-    if (runtimeFrame.test(line)) continue
+    if (isRuntime(line)) continue
+    if (promiseFrame.test(line) && (isRuntime(all[index - 1]) || isRuntime(all[index + 1]))) continue
     const found = location.exec(line)
     if (!found || (options.hash && found[2] !== options.hash)) {
       lines.push(line)
