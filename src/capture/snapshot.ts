@@ -318,7 +318,12 @@ class Taking implements Snapshot {
     const match = /^captured\.(?:env|modules(?:\.[\w$]+|\["[^"]*"\]))\.([\p{ID_Continue}$]+)(.*)$/u.exec(
       first,
     )
-    const options = { cause: error, ...(error.hint === undefined ? {} : { hint: error.hint }) }
+    // without a map, what was compiled is what is read: there #x is a WeakMap (a method: a WeakSet) named _x
+    const lowered = match && /^_/.test(match[1]!) && /: a Weak(?:Map|Set) cannot travel$/.test(match[2]!)
+    const hint = lowered
+      ? 'if a compiler made it of a #private member, build with source maps (sourcemap: true), or for ES2022 or later'
+      : error.hint
+    const options = { cause: error, ...(hint === undefined ? {} : { hint }) }
     if (!match) return new CaptureError('CAPTURE_REFUSED', first, options)
     const [, name, rest] = match
     const use = nodeOf(this.main).captures.find((c) => c.name === name)

@@ -133,3 +133,21 @@ describe('what cannot travel is refused at the call', () => {
     expect(refusal({ fn: lost, site: '' }).code).toBe('CAPTURE_SOURCE_MISSING')
   })
 })
+
+describe('a #private member that was compiled to a WeakMap, without a source map', () => {
+  it('is refused with the advice to build with source maps', () => {
+    const _hidden = new WeakMap<object, number>()
+    const lowered = mark(() => _hidden)
+    expect(() => snapshot(lowered.fn, lowered.site)).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining("captured '_hidden': a WeakMap cannot travel"),
+        hint: expect.stringContaining('sourcemap: true'),
+      }),
+    )
+    const seen = new WeakMap<object, number>()
+    const own = mark(() => seen)
+    expect(() => snapshot(own.fn, own.site)).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining('send a Map') }),
+    )
+  })
+})
