@@ -1,7 +1,8 @@
 import { JobCanceledError } from '../core/errors.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import type { Handle } from './handle.ts'
-import { type LogOptions, readLog } from './log.ts'
+import { readLog } from './log.ts'
+import type { LogOptions } from './options.ts'
 import { type ResultOptions, resultFile } from './result-file.ts'
 import type { Item, Submission } from './submission.ts'
 

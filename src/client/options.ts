@@ -27,6 +27,14 @@ export interface ClusterOptions extends Omit<Resources, 'signal'> {
   signal?: AbortSignal | string
 }
 
+/** Options of `job.logs()`. */
+export interface LogOptions {
+  /** Goes on until the job has ended. */
+  follow?: boolean
+  /** Which of the two; default stdout. */
+  stream?: 'stdout' | 'stderr'
+}
+
 /** Options of one `map`; they win over those of the function. */
 export interface MapOptions {
   /** Items for each array member; 'auto' lets farcall choose. */

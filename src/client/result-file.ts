@@ -73,7 +73,13 @@ export function writeResult(path: string, bytes: Uint8Array): void {
  * The value of a file that `job.result({ as: 'file' })` wrote. Binary data is read straight into the arrays of the
  * value. Instances of your own classes are refused: `await job` itself gives those.
  * @throws ResultError RESULT_CORRUPT, PROTOCOL_NEWER
- * @example const field = openResult<Float64Array>(await simulate(42).result({ as: 'file' }))
+ * @example
+ * import { cluster, openResult } from 'farcall'
+ *
+ * const simulate = cluster((n: number) => new Float64Array(n))
+ * const path = await simulate(1_000_000).result({ as: 'file' })
+ * const field = openResult<Float64Array>(path)
+ * console.log(field.length)
  */
 export function openResult<R = unknown>(path: string): R {
   return readResult(path, {}) as R

@@ -46,7 +46,7 @@ export interface PiecedRecord {
 }
 
 /** The parts to be written one after the other; they show the record's own bytes. */
-export function encodeRecord(record: PackRecord | PiecedRecord): Buffer[] {
+export function encodeRecord(record: PackRecord | PiecedRecord): Uint8Array[] {
   const pieces = (isPieced(record) ? record.bytes : [record.bytes]).map(toBuffer)
   const header = Buffer.alloc(recordHeader)
   header.writeUInt32LE(recordMagic, 0)
@@ -127,11 +127,11 @@ export function decodeRecords(bytes: Uint8Array): { records: PackRecord[]; torn?
 }
 
 /** A pack with a table of offsets: entry i of `entries` is found without reading the others. */
-export function encodeTable(entries: readonly Uint8Array[]): Buffer {
+export function encodeTable(entries: readonly Uint8Array[]): Uint8Array {
   const table = Buffer.alloc(8 + 8 * (entries.length + 1))
   table.writeUInt32LE(tableMagic, 0)
   table.writeUInt32LE(entries.length, 4)
-  const parts: Buffer[] = [table]
+  const parts: Uint8Array[] = [table]
   let offset = table.length
   entries.forEach((bytes, index) => {
     table.writeBigUInt64LE(BigInt(offset), 8 + 8 * index)

@@ -20,9 +20,11 @@ beforeAll(async () => {
   cpSync(join(root, 'test/types'), join(folder, 'types'), { recursive: true })
   mkdirSync(join(folder, 'examples'))
   exported = entries.flatMap(publicSymbols)
+  let number = 0
   examples = exported.flatMap(({ name, examples }) =>
     examples.map((text, index): [string, string] => {
-      const file = `examples/${name}-${index}.ts`
+      // Numbered: names that differ by case alone are one file to some.
+      const file = `examples/${number++}-${name}-${index}.ts`
       writeFileSync(join(folder, file), `${text}\nexport {}\n`)
       return [name, file]
     }),
