@@ -6,6 +6,7 @@ import { sourceContentFor, TraceMap } from '@jridgewell/trace-mapping'
 import { CaptureError } from '../core/errors.ts'
 import { allScripts } from './inspect.ts'
 import { bundledText } from './renamed.ts'
+import { runnerPosition } from './runner-map.ts'
 
 /** File systems keep times in steps, and clocks of file servers differ. */
 const tolerance = 2000
@@ -50,10 +51,17 @@ function engineText(path: string): string | null | undefined {
     if (map && index !== undefined && index >= 0) found = sourceContentFor(map, map.sources[index]!) ?? null
     // TypeScript that a loader compiled runs as another text
     else if (at === path)
-      found = /\.[mc]?tsx?$/.test(path) && script.sourceMapURL !== '' ? null : script.source()
+      found =
+        /\.[mc]?tsx?$/.test(path) && (script.sourceMapURL !== '' || isMapped(at, script.source()))
+          ? null
+          : script.source()
   }
   return found
 }
+
+/** Compiled too, by a runner that keeps the map to itself. */
+const isMapped = (path: string, source: string) =>
+  source.split('\n').some((text, i) => runnerPosition({ path, line: i + 1, column: text.length + 1 }))
 
 function pathOf(url: string): string | undefined {
   if (url.startsWith('file:')) return fileURLToPath(url.replace(/[?#].*$/, ''))

@@ -9,10 +9,13 @@ import {
   TraceMap,
 } from '@jridgewell/trace-mapping'
 import { CaptureError } from '../core/errors.ts'
+import type { FunctionNode } from './analysis.ts'
+import { analyze } from './analyze.ts'
 import { inspectFunction, scriptOf } from './inspect.ts'
-import { callAt, methodAt, nearest, type Spot } from './match.ts'
+import { callAt, inOrder, methodAt, nearest, type Spot } from './match.ts'
 import { isOwnFile } from './own.ts'
 import { registerBundle } from './renamed.ts'
+import { type Position, runnerPosition } from './runner-map.ts'
 import { offsetOf, openFile, type UserFile } from './sources.ts'
 import type { CallSite } from './types.ts'
 
@@ -169,19 +172,39 @@ export function locateByInspector(fn: Function, options: LocateOptions): Place |
     resolve(options.cwd ?? process.cwd(), `${script.url || 'evaluated'}-${location.scriptId}.js`)
   if (script.url.startsWith('node:')) return undefined
   const url = script.sourceMapURL || mapUrl(script.source)
+  const at = { path, line: location.line + 1, column: location.column + 1 }
   const spot = url
-    ? throughMap(path, url, location.line + 1, location.column, options)
-    : (() => {
-        const file = openFile(
-          path,
-          options.cacheDir,
-          fileText(path) === script.source ? undefined : script.source,
-        )
-        return { file, offset: offsetOf(file.text, location.line + 1, location.column + 1) }
-      })()
+    ? throughMap(path, url, at.line, location.column, options)
+    : asItRuns(at, script.source, options)
   if (!spot) return undefined
-  const found = nearest(spot, fn)
+  const offset = offsetOf(script.source, at.line, at.column)
+  const found = nearest(spot, fn, (functions) =>
+    script.source === spot.file.text
+      ? functions.findIndex((f) => f.at === offset || f.start === offset)
+      : inOrder(compiled(location.scriptId, path, script.source), offset, functions),
+  )
   return found === undefined ? undefined : { file: spot.file, fn: found }
+}
+
+const scripts = new Map<string, readonly FunctionNode[]>()
+
+function compiled(id: string, path: string, source: string): readonly FunctionNode[] {
+  const known = scripts.get(id) ?? analyze(path, source, () => false).functions
+  scripts.set(id, known)
+  return known
+}
+
+/** A script that names no map: the file itself, or what some runner made of it. */
+function asItRuns(at: Position, source: string, options: LocateOptions): Spot {
+  const onDisk = fileText(at.path)
+  const before = onDisk === undefined || onDisk === source ? undefined : runnerPosition(at)
+  const path = before && pathOf(before.path)
+  if (path !== undefined && fileText(path) !== undefined) {
+    const file = openFile(path, options.cacheDir)
+    return { file, offset: offsetOf(file.text, before!.line, before!.column) }
+  }
+  const file = openFile(at.path, options.cacheDir, onDisk === source ? undefined : source)
+  return { file, offset: offsetOf(file.text, at.line, at.column) }
 }
 
 function fileText(path: string): string | undefined {

@@ -8,20 +8,47 @@ export interface Spot {
   offset: number
 }
 
-/** Maps may lack a segment at the very function: the closest one of the same shape is it. */
-export function nearest({ file, offset }: Spot, fn: Function): number | undefined {
+/**
+ * Maps may lack a segment at the very function: the closest one of the same shape is it. Where several of one shape
+ * are near, as in `(a) => (b) => a + b`, `among` says which by their order in the script that runs.
+ */
+export function nearest(
+  { file, offset }: Spot,
+  fn: Function,
+  among?: (functions: readonly FunctionNode[]) => number | undefined,
+): number | undefined {
   const { functions } = file.analysis
   const { line } = positionOf(file.text, offset)
   let best: { index: number; distance: number } | undefined
+  const all: number[] = []
   for (const [index, node] of functions.entries()) {
     if (!sameShape(fn, node, isBundled(file))) continue
-    if (node.at === offset || node.start === offset) return index
     const from = Math.min(Math.abs(node.at - offset), Math.abs(node.start - offset))
     const near =
       Math.abs(positionOf(file.text, node.at).line - line) <= 1 || (node.start <= offset && offset <= node.at)
-    if (near && (!best || from < best.distance)) best = { index, distance: from }
+    if (!near) continue
+    all.push(index)
+    if (!best || from < best.distance) best = { index, distance: from }
+  }
+  if (all.length > 1 && among && !isBundled(file)) {
+    const index = among(functions)
+    if (index !== undefined && all.includes(index)) return index
   }
   return best?.index
+}
+
+/** The function of the source that stands where `offset` stands among its like in what was compiled from it. */
+export function inOrder(
+  compiled: readonly FunctionNode[],
+  offset: number,
+  source: readonly FunctionNode[],
+): number | undefined {
+  const node = compiled.find((f) => f.at === offset) ?? compiled.find((f) => f.start === offset)
+  if (!node) return undefined
+  const like = (f: FunctionNode) => f.kind === node.kind && f.name === node.name && f.length === node.length
+  const indexes = [...source.keys()].filter((index) => like(source[index]!))
+  const there = compiled.filter(like)
+  return there.length === indexes.length ? indexes[there.indexOf(node)] : undefined
 }
 
 export function callAt({ file, offset }: Spot, fn: Function): number | undefined {
