@@ -1,9 +1,18 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { link, pack, root, unpack } from './packed.ts'
+import { execute, link, pack, root, unpack } from './packed.ts'
 
 let folder = ''
 const entries = ['dist/index.d.ts', 'dist/testing/index.d.ts', 'dist/vite/index.d.ts']
@@ -153,5 +162,31 @@ describe('the documentation of what is exported', () => {
   it('has examples that compile', () => {
     expect(examples.length).toBeGreaterThan(10)
     expect(errorsOf(examples.map(([, file]) => file))).toEqual([])
+  })
+
+  it('has examples that run', { timeout: 300_000 }, async () => {
+    const place = join(folder, 'run')
+    mkdirSync(join(place, 'node_modules'), { recursive: true })
+    symlinkSync(root, join(place, 'node_modules/farcall'))
+    writeFileSync(join(place, 'package.json'), JSON.stringify({ type: 'module' }))
+    const env = { FARCALL_WORKDIR: join(place, 'work'), FARCALL_SCHEDULER: 'direct' }
+    const ran: string[] = []
+    const failed: string[] = []
+    for (const [, file] of examples) {
+      const text = readFileSync(join(folder, file), 'utf8')
+      // These need a cluster, a job of yesterday, or a test runner around them.
+      if (/farcall\/(testing|vite)|attach[<(]|host: |partition/.test(text)) continue
+      cpSync(join(folder, file), join(place, basename(file)))
+      const { code, stderr } = await execute(
+        process.execPath,
+        [join(root, 'dist/cli/main.js'), 'run', basename(file)],
+        place,
+        env,
+      )
+      if (code !== 0) failed.push(`${file}: ${stderr}`)
+      ran.push(file)
+    }
+    expect(failed).toEqual([])
+    expect(ran.length).toBeGreaterThan(10)
   })
 })
