@@ -98,6 +98,13 @@ describe('the house', () => {
     expect(shown(wrong)).toEqual([])
   })
 
+  test('job folders, notices and their scripts are known inside executor/batch alone', () => {
+    const wrong = inside.filter(
+      ({ from, to }) => to.startsWith('src/executor/batch/') && !from.startsWith('src/executor/'),
+    )
+    expect(shown(wrong)).toEqual([])
+  })
+
   test('core imports nothing but itself and Node', () => {
     const wrong = arrows.filter(
       ({ from, to }) => roomOf(from) === 'core' && roomOf(to) !== 'core' && !isBuiltin(to),

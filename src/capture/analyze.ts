@@ -230,16 +230,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
       if (node.text === 'arguments') markLexical(node, 'arguments')
       else if (node.text !== 'undefined') {
         globals.add(node.text)
-        uses.push({
-          name: node.text,
-          at: startOf(node),
-          fn,
-          local: undefined,
-          localFn: undefined,
-          write: false,
-          mutates: false,
-          early,
-        })
+        addNeed(node.text, node, fn)
       }
       return
     }

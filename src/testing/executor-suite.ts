@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decode, encode } from '../codec/codec.ts'
+import { blobOf } from '../core/blob.ts'
 import { type JobId, newJobId } from '../core/ids.ts'
 import { type JobSpec, protocolVersion } from '../core/protocol.ts'
 import { isFinal } from '../core/status.ts'
-import { blobOf } from '../executor/batch/batch-executor.ts'
 import type { Executor, JobEvent, ResultRecord } from '../executor/executor.ts'
 
 /** A bundle whose function is the given text; what capture would have made of it. */

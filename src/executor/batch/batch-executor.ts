@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { AsyncQueue } from '../../core/async-queue.ts'
+import { blobOf } from '../../core/blob.ts'
 import type { Clock } from '../../core/clock.ts'
 import { FarcallError, ResultError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
@@ -41,10 +41,6 @@ export const runtimeFile = new URL('../../../dist/runtime/farcall-runtime.cjs', 
 export async function readRuntime(): Promise<{ ref: BlobRef; bytes: Uint8Array }> {
   const bytes = await readFile(runtimeFile)
   return { ref: blobOf(bytes, 'cjs'), bytes }
-}
-
-export function blobOf(bytes: Uint8Array, ext: string): BlobRef {
-  return { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.byteLength, ext }
 }
 
 /** Jobs as folders of files on a machine with a scheduler: Scheduler × Transport. */
