@@ -33,6 +33,10 @@ export const errorCodes = [
   'FILE_TRANSFER_FAILED',
   'WORKDIR_UNSAFE',
   'WORKDIR_UNUSABLE',
+  // the record of jobs
+  'STORE_UNWRITABLE',
+  'STORE_UNSAFE',
+  'STORE_NEWER',
   // submitting and running
   'SCHEDULER_MISSING',
   'SUBMIT_REFUSED',

@@ -1,0 +1,53 @@
+import type { JobSpec } from '../core/protocol.ts'
+import type { JobStatus } from '../core/status.ts'
+import type { Row, Value } from './database.ts'
+import type { JobRecord, JobRow } from './types.ts'
+
+/** The columns of jobs that a JobRow is made of. */
+export const rowColumns =
+  'id, attempt, native_id, name, function, profile, tags, items, members, status, created, submitted, ended, collected'
+
+const parse = <T>(text: Value | undefined): T => JSON.parse(text as string) as T
+
+export function toJobRow(row: Row): JobRow {
+  return {
+    id: row['id'] as string,
+    attempt: row['attempt'] as number,
+    name: row['name'] as string,
+    function: row['function'] as string,
+    profile: row['profile'] as string,
+    tags: row['tags'] === null ? [] : parse<string[]>(row['tags']),
+    items: row['items'] as number,
+    members: row['members'] as number,
+    status: parse<JobStatus>(row['status']),
+    createdAt: row['created'] as number,
+    ...optional('nativeId', row['native_id']),
+    ...optional('submittedAt', row['submitted']),
+    ...optional('endedAt', row['ended']),
+    ...optional('collectedAt', row['collected']),
+  }
+}
+
+/** Of a row that joins jobs, details and the latest attempt. */
+export function toJobRecord(row: Row): JobRecord {
+  return {
+    ...toJobRow(row),
+    spec: parse<JobSpec>(row['spec']),
+    profileSettings: parse(row['settings']),
+    provenance: parse(row['provenance']),
+    owner: parse(row['owner']),
+    // JSON writes undefined in a list as null.
+    cacheKeys:
+      row['cache_keys'] === null
+        ? []
+        : parse<(string | null)[]>(row['cache_keys']).map((key) => key ?? undefined),
+    hasPayload: row['has_payload'] === 1,
+    ...optional('folder', row['folder']),
+    ...optional('nodeVersion', row['node_version']),
+    ...(row['usage'] === null ? {} : { usage: parse(row['usage']) }),
+  }
+}
+
+function optional<K extends string>(key: K, value: Value | undefined) {
+  return (value === null || value === undefined ? {} : { [key]: value }) as object as { [P in K]?: never }
+}

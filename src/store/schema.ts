@@ -1,0 +1,136 @@
+import { FarcallError } from '../core/errors.ts'
+import type { Database } from './database.ts'
+
+/**
+ * Each entry leads from one version of the schema to the next; what was released is never edited.
+ *
+ * jobs holds what lists show, so that a list reads nothing else; details and attempts hold what is large.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE jobs (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    attempt INTEGER NOT NULL,
+    native_id TEXT,
+    name TEXT NOT NULL,
+    function TEXT NOT NULL,
+    profile TEXT NOT NULL,
+    tags TEXT,
+    items INTEGER NOT NULL,
+    members INTEGER NOT NULL,
+    bundle TEXT NOT NULL,
+    state TEXT NOT NULL,
+    status TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    submitted INTEGER,
+    ended INTEGER,
+    collected INTEGER
+  );
+  CREATE INDEX jobs_created ON jobs (created);
+  CREATE INDEX jobs_state ON jobs (state, created);
+  CREATE INDEX jobs_profile ON jobs (profile, created);
+  CREATE INDEX jobs_function ON jobs (function, created);
+  CREATE INDEX jobs_bundle ON jobs (bundle);
+  CREATE INDEX jobs_unsubmitted ON jobs (created) WHERE submitted IS NULL;
+  CREATE INDEX jobs_uncollected ON jobs (created) WHERE collected IS NULL;
+  CREATE INDEX jobs_collected ON jobs (collected) WHERE collected IS NOT NULL;
+
+  CREATE TABLE details (
+    job INTEGER PRIMARY KEY,
+    profile TEXT NOT NULL,
+    provenance TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    cache_keys TEXT,
+    folder TEXT,
+    usage TEXT,
+    node_version TEXT
+  );
+
+  CREATE TABLE attempts (
+    job INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    spec TEXT NOT NULL,
+    native_id TEXT,
+    recorded INTEGER NOT NULL,
+    submitted INTEGER,
+    args BLOB,
+    args_file TEXT,
+    args_size INTEGER,
+    UNIQUE (job, attempt)
+  );
+  CREATE INDEX attempts_native ON attempts (native_id) WHERE native_id IS NOT NULL;
+
+  CREATE TABLE tags (
+    tag TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    PRIMARY KEY (tag, created, job)
+  ) WITHOUT ROWID;
+  CREATE INDEX tags_job ON tags (job);
+
+  CREATE TABLE statuses (
+    job INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    member INTEGER,
+    time INTEGER NOT NULL,
+    status TEXT NOT NULL
+  );
+  CREATE INDEX statuses_job ON statuses (job, member);
+
+  CREATE TABLE bundles (
+    sha256 TEXT PRIMARY KEY,
+    code BLOB NOT NULL,
+    map TEXT,
+    used INTEGER NOT NULL
+  );
+
+  CREATE TABLE results (
+    key TEXT PRIMARY KEY,
+    job TEXT NOT NULL,
+    item INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    bytes BLOB,
+    file TEXT,
+    used INTEGER NOT NULL
+  );
+  CREATE INDEX results_used ON results (used);
+
+  CREATE TABLE claims (
+    key TEXT PRIMARY KEY,
+    job TEXT NOT NULL,
+    item INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    time INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX claims_job ON claims (job);
+
+  CREATE TABLE leases (
+    name TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    until INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  `,
+]
+
+const versionOf = (database: Database): number => Number(database.get('PRAGMA user_version')!['user_version'])
+
+/**
+ * Brings the schema to the newest version; whether there was none before.
+ * @throws FarcallError STORE_NEWER
+ */
+export function migrate(database: Database, file: string, steps: readonly string[] = migrations): boolean {
+  if (versionOf(database) === steps.length) return false
+  return database.write(() => {
+    // Another process may have been quicker.
+    const version = versionOf(database)
+    if (version > steps.length)
+      throw new FarcallError('STORE_NEWER', `${file} was written by a newer farcall (schema ${version})`, {
+        hint: `this one reads up to schema ${steps.length}: update farcall, or name another folder as \`store\``,
+      })
+    for (const step of steps.slice(version)) database.exec(step)
+    database.exec(`PRAGMA user_version = ${steps.length}`)
+    return version === 0
+  })
+}

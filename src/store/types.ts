@@ -1,0 +1,268 @@
+import type { Clock } from '../core/clock.ts'
+import type { JobId } from '../core/ids.ts'
+import type { RecordKind } from '../core/pack.ts'
+import type { Profile } from '../core/profile.ts'
+import type { JobSpec } from '../core/protocol.ts'
+import type { JobState, JobStatus } from '../core/status.ts'
+
+export interface StoreOptions {
+  /** See storeFolder(). Made with 0700 when it is not there. */
+  readonly folder: string
+  readonly clock?: Pick<Clock, 'now'>
+  /** Told when a damaged store was set aside, one sentence; the store goes on without what was in it. */
+  readonly warn: (message: string) => void
+}
+
+/** A process, so that another one can tell whether it still runs. */
+export interface Owner {
+  readonly host: string
+  /** Differs from boot to boot: pids recur. Empty where the system does not tell. */
+  readonly bootId: string
+  readonly pid: number
+  /** In the system's own unit; only compared. Empty where the system does not tell. */
+  readonly startTime: string
+}
+
+/** What a result can be traced back to. */
+export interface Provenance {
+  readonly git?: { readonly commit: string; readonly dirty: boolean }
+  /** sha256 of the lockfile nearest to the program. */
+  readonly lockfile?: string
+  /** Versions on this side. */
+  readonly farcall: string
+  readonly node: string
+  readonly cwd: string
+  /** The file that was run; absent in a REPL. */
+  readonly program?: string
+}
+
+/** What the place needs to run a job, kept until it has it. */
+export interface StoredPayload {
+  /** Entry 0: the captured values. Entry 1 + i: item i's arguments. */
+  readonly args: readonly Uint8Array[]
+  readonly bundle: Uint8Array
+}
+
+export interface NewJob {
+  readonly spec: JobSpec
+  readonly profile: { readonly name: string; readonly settings: Profile }
+  readonly payload: StoredPayload
+  /** The bundle's source map, JSON; kept with the bundle, for whoever attaches. */
+  readonly map?: string
+  readonly tags?: readonly string[]
+  readonly provenance: Provenance
+  readonly owner: Owner
+  /** By item; an item that is not to be cached has none. */
+  readonly cacheKeys?: readonly (string | undefined)[]
+}
+
+/** What is known of a job without reading its spec: cheap, a thousand of them in milliseconds. */
+export interface JobRow {
+  readonly id: JobId
+  readonly attempt: number
+  /** Of the latest attempt, once submitted. */
+  readonly nativeId?: string
+  readonly name: string
+  readonly function: string
+  /** The profile's name. */
+  readonly profile: string
+  readonly tags: readonly string[]
+  readonly items: number
+  readonly members: number
+  readonly status: JobStatus
+  /** Milliseconds since the epoch, as all times here. */
+  readonly createdAt: number
+  readonly submittedAt?: number
+  readonly endedAt?: number
+  /** Its results were delivered, or nobody will want them: it may be trimmed. */
+  readonly collectedAt?: number
+}
+
+export interface JobRecord extends JobRow {
+  /** Of the latest attempt. */
+  readonly spec: JobSpec
+  readonly profileSettings: Profile
+  readonly provenance: Provenance
+  readonly owner: Owner
+  readonly cacheKeys: readonly (string | undefined)[]
+  /** Where its files lie, as `submitted` was told. */
+  readonly folder?: string
+  readonly usage?: JobUsage
+  /** The version of Node that ran it. */
+  readonly nodeVersion?: string
+  /** Whether `payload(id)` still has its arguments. */
+  readonly hasPayload: boolean
+}
+
+/** What a job used; as accounting or the runtime tells, each maybe absent. */
+export interface JobUsage {
+  readonly peakMemory?: number
+  readonly wallSeconds?: number
+  readonly cpuSeconds?: number
+  readonly host?: string
+}
+
+export interface StatusUpdate {
+  readonly id: JobId
+  /** Absent: the job as a whole. */
+  readonly member?: number
+  readonly status: JobStatus
+}
+
+export interface StatusEntry {
+  readonly attempt: number
+  readonly member?: number
+  readonly time: number
+  readonly status: JobStatus
+}
+
+export interface ListFilter {
+  /** Default 50. */
+  readonly limit?: number
+  readonly state?: JobState | readonly JobState[]
+  readonly profile?: string
+  readonly tag?: string
+  readonly function?: string
+  /** Recorded at this time or later, before that time. */
+  readonly since?: number
+  readonly until?: number
+  /** Recorded, and not submitted (killed in between, or about to be). */
+  readonly unsubmitted?: true
+  /** Not collected yet. */
+  readonly uncollected?: true
+}
+
+/** The bytes of one item's record, as they came. */
+export interface CachedResult {
+  readonly kind: RecordKind
+  readonly bytes: Uint8Array
+  readonly job: JobId
+  readonly item: number
+}
+
+/** A cached result that may be too large to hold: in memory, or as a file (read it, do not move it). */
+export type CachedPlace = Omit<CachedResult, 'bytes'> &
+  (
+    | { readonly bytes: Uint8Array; readonly path?: undefined }
+    | { readonly path: string; readonly bytes?: undefined }
+  )
+
+export interface NewResult {
+  readonly job: JobId
+  readonly item: number
+  readonly kind: RecordKind
+  /** Bytes, or a file of them; the file is copied. */
+  readonly content: Uint8Array | { readonly path: string }
+}
+
+/**
+ * won: the key is now this job's, run it. held: another job's, join it (it may be this job's, claimed before).
+ * cached: done, cacheGet(key) has it.
+ */
+export interface Claim {
+  readonly key: string
+  readonly outcome: 'won' | 'held' | 'cached'
+  readonly job: JobId
+  readonly item: number
+}
+
+export interface FoundOnPlace {
+  readonly spec: JobSpec
+  readonly status: JobStatus
+  readonly nativeId?: string
+}
+
+export interface TrimOptions {
+  readonly now: number
+  /** Since a job was collected, a cached result last used. */
+  readonly maxAgeMs: number
+  /** All of the store's files together. */
+  readonly maxBytes: number
+}
+
+export interface Trimmed {
+  readonly jobs: number
+  readonly results: number
+  readonly bundles: number
+  readonly bytes: number
+}
+
+export interface StoreSizes {
+  readonly jobs: number
+  readonly openJobs: number
+  readonly results: number
+  readonly bundles: number
+  /** All of the store's files together. */
+  readonly bytes: number
+  /** When the oldest job was recorded. */
+  readonly oldest?: number
+}
+
+/**
+ * The local index of jobs. Synchronous, shared by all farcall processes of this user on this machine. Never the only
+ * copy of what is on the cluster: a job that it does not know may still be there.
+ *
+ * What writes throws FarcallError STORE_UNWRITABLE when the disk is full or the folder cannot be written.
+ * Telling it of a job that it does not know (its file was lost meanwhile) does nothing.
+ */
+export interface JobStore {
+  readonly folder: string
+  /** No database was there: what lies on the cluster may be taken in with restore(). */
+  readonly fresh: boolean
+
+  /** Records a job with its payload. Call it before anything is submitted. Recording the same id again does nothing. */
+  add(job: NewJob): void
+  /** Records another attempt (spec.attempt) of a job that is known, before it is submitted; its state is NEW again. */
+  retry(spec: JobSpec, payload: StoredPayload): void
+  /** The place has it: the arguments of this attempt are dropped. */
+  submitted(id: JobId, attempt: number, nativeId: string, folder?: string): void
+  /** In one transaction. What does not follow from the state before (`mayFollow`) is passed over. */
+  status(updates: readonly StatusUpdate[]): void
+  /** All states of a job with their times, the oldest first. */
+  statuses(id: JobId): StatusEntry[]
+  /** The final status; claims of items that have no cached result are given up. */
+  ended(id: JobId, status: JobStatus, facts?: { usage?: JobUsage; nodeVersion?: string }): void
+  /** The results are safe, or nobody wants them: trim() may take the job. */
+  collected(ids: readonly JobId[]): void
+
+  get(id: JobId): JobRecord | undefined
+  /** Jobs whose id begins so (4 characters or more), or whose native id is that; the newest first. */
+  find(text: string): JobRow[]
+  /** The newest first. */
+  list(filter?: ListFilter): JobRow[]
+  /** What a job that was recorded and not submitted needs; undefined once the place has it. */
+  payload(id: JobId): StoredPayload | undefined
+  /** A bundle and its source map, by the sha256 of its code. */
+  bundle(sha256: string): { readonly code: Uint8Array; readonly map?: string } | undefined
+
+  /**
+   * Takes keys for a job, in one transaction: of all processes exactly one wins a key. A key of a process of this
+   * machine that died before it recorded its job is free again.
+   */
+  claim(job: JobId, owner: Owner, keys: readonly { readonly key: string; readonly item: number }[]): Claim[]
+  /** Gives up keys of this job that have no result. */
+  unclaim(job: JobId, keys: readonly string[]): void
+  /** Caches an item's record under its key, and frees the claim. */
+  result(key: string, result: NewResult): void
+  cacheGet(key: string): CachedResult | undefined
+  /** The same without reading a large one. */
+  cacheFind(key: string): CachedPlace | undefined
+  /** Forgets cached results. */
+  cacheDrop(keys: readonly string[]): void
+
+  /**
+   * Takes or renews a lease for `ms`: undefined when it is ours, else who has it. A lease that ran out, or of a
+   * process of this machine that is dead, is free.
+   */
+  lease(name: string, owner: Owner, ms: number): { readonly owner: Owner; readonly until: number } | undefined
+  unlease(name: string, owner: Owner): void
+
+  /** Takes in jobs found on the cluster that the store does not know; how many those were. */
+  restore(profile: NewJob['profile'], found: readonly FoundOnPlace[]): number
+  /** Forgets jobs, whatever their state. Cached results stay. */
+  remove(ids: readonly JobId[]): void
+  /** Forgets old jobs that have ended and been collected, results not used for long, and bundles of no job. */
+  trim(options: TrimOptions): Trimmed
+  sizes(): StoreSizes
+  close(): void
+}
