@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import type { BundleModule } from '../src/core/bundle-module.ts'
 import { readTable } from '../src/core/pack.ts'
@@ -21,8 +22,17 @@ export function verifiedBlob(place: Place, blob: BlobRef): string {
   return path
 }
 
-export function importBundle(path: string): Promise<BundleModule> {
-  return import(pathToFileURL(path).href)
+/** @param compiledFor major version of the Node that the bundle was compiled for */
+export async function importBundle(path: string, compiledFor = 0): Promise<BundleModule> {
+  try {
+    return await import(pathToFileURL(path).href)
+  } catch (error) {
+    if (!(error instanceof SyntaxError) || Number.parseInt(process.versions.node, 10) >= compiledFor)
+      throw error
+    throw new LaunchError(
+      `Node is ${process.version} on ${hostname()}, and the function was compiled for Node ${compiledFor}, the oldest seen here so far (${error.message}); call it again: the next one is compiled for this Node`,
+    )
+  }
 }
 
 /** The captured values, and the arguments of items [from, to). */

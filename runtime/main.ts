@@ -54,11 +54,12 @@ async function main(): Promise<void> {
     }
     try {
       bundle = await guard(async () => {
-        const loaded = await importBundle(path)
+        const loaded = await importBundle(path, spec!.compiledFor)
         loaded.setValues(decodeWith(loaded, values))
         return loaded
       })
     } catch (error) {
+      if (error instanceof LaunchError) throw error
       // The user's own top-level code threw: so does each call.
       for (let index = from; index < to; index++) fail(index, error)
     }

@@ -73,7 +73,7 @@ function external(name: string, why: string, importer: string): CaptureError {
     'CAPTURE_EXTERNAL',
     `the package '${name}' cannot be bundled: ${why}${importer && !importer.startsWith('farcall-') ? ` (imported by ${dirname(importer)})` : ''}`,
     {
-      hint: `install it on the cluster with the option environment: { packages: ['${name}'] }, or do without it inside the function`,
+      hint: 'do without it inside the function: use it here, on what the function gives back',
     },
   )
 }

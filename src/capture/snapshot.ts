@@ -4,7 +4,7 @@ import type { Reference } from '../codec/types.ts'
 import { CaptureError } from '../core/errors.ts'
 import type { FunctionNode } from './analysis.ts'
 import { builtinId, isNative } from './builtins.ts'
-import { makeBundle } from './bundle.ts'
+import { type Emitted, makeBundle } from './bundle.ts'
 import { emit } from './emit.ts'
 import { entryText } from './entry.ts'
 import { Graph, nodeOf, quote } from './graph.ts'
@@ -87,7 +87,8 @@ class Taking implements Snapshot {
   private encoded: Uint8Array | undefined
   private encodedParts = -1
   private frozen: string | undefined
-  private made: Promise<Bundle> | undefined
+  /** What the bundle is made of; from then on nothing joins it. */
+  private emitted: readonly Emitted[] | undefined
   /** Ids of classes and functions in the captured values. */
   private readonly inValues = new Set<string>()
   private readonly found = new Map<object, Reference>()
@@ -473,21 +474,21 @@ class Taking implements Snapshot {
     return place
   }
 
-  bundle(): Promise<Bundle> {
-    if (!this.made) {
+  async bundle(node = 16): Promise<Bundle> {
+    if (!this.emitted) {
       this.values()
       this.frozen = this.shape()
       this.refuseLate()
-      const modules = emit(this.graph)
-      this.made = makeBundle({
-        modules: [{ id: 'farcall-entry:entry', text: entryText(this.graph, this.entry) }, ...modules],
-        root: this.main.file.root,
-        target: this.options.target ?? 'node16',
-        external: this.options.external ?? [],
-        cacheDir: this.options.cacheDir,
-      })
+      const entry = { id: 'farcall-entry:entry', text: entryText(this.graph, this.entry) }
+      this.emitted = [entry, ...emit(this.graph)]
     }
-    return this.made
+    return makeBundle({
+      modules: this.emitted,
+      root: this.main.file.root,
+      target: `node${node}`,
+      external: this.options.external ?? [],
+      cacheDir: this.options.cacheDir,
+    })
   }
 
   /** Values are decoded before late classes exist: an instance of one would have no class. */

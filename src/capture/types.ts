@@ -8,8 +8,6 @@ export interface CaptureOptions {
   method?: { name: string | symbol; isStatic: boolean }
   /** Folder of the disk cache; undefined: none. */
   cacheDir?: string
-  /** The oldest Node that the bundle must run on, as esbuild says it: 'node22'. Default 'node16'. */
-  target?: string
   /** Folder that relative imports and packages are looked up from when the function has no file. Default process.cwd(). */
   cwd?: string
 }
@@ -37,7 +35,8 @@ export interface Snapshot {
   values(): Uint8Array
   /** Encodes arguments (or `this` with arguments). @throws CaptureError naming the path from `root` */
   encode(value: unknown, root: string): Uint8Array
-  bundle(): Promise<Bundle>
+  /** `node`: major version of the oldest Node that the bundle must run on; default 16. */
+  bundle(node?: number): Promise<Bundle>
   /** The classes of this program that a result may hold instances of, by their id in the bundle. */
   classes(): ReadonlyMap<string, Function>
 }

@@ -7,6 +7,7 @@ import { resolveResources } from '../core/resolve-resources.ts'
 import { requirePlainText } from '../core/shell.ts'
 import type { ExecutorTraits } from '../executor/executor.ts'
 import { canceledBefore } from './failures.ts'
+import { here, type NodePlace, nodeAt } from './node-seen.ts'
 import { type ClusterOptions, mergeEnvironments, splitOptions } from './options.ts'
 import { planMembers } from './plan.ts'
 import { type Session, sessionFor } from './session.ts'
@@ -27,12 +28,15 @@ export interface Request {
 export async function dispatch(submission: Submission, request: Promise<Request>): Promise<Session> {
   try {
     const { snapshot, options, entries, map } = await request
-    const { profile, session } = await place(options)
+    const { profile, session } = await open(options)
     // A map over nothing: its result is known.
     if (entries.length === 0) return session
-    const [bundle] = await Promise.all([snapshot.bundle(), session.executor.open()])
-    const spec = makeSpec(submission.id, snapshot, options, profile, session.executor.traits, {
+    const at = placeOf(profile, options)
+    const node = nodeAt(at, here())
+    const [bundle] = await Promise.all([snapshot.bundle(node), session.executor.open()])
+    const spec = makeSpec(submission.id, snapshot, at, options, session.executor.traits, {
       bundle: blobOf(bundle.code, 'mjs'),
+      compiledFor: node,
       client: session.client,
       items: entries.length,
       map,
@@ -52,29 +56,40 @@ export async function dispatch(submission: Submission, request: Promise<Request>
 
 /** The script that would be submitted for one input. */
 export async function renderOnly(id: string, snapshot: Snapshot, options: ClusterOptions): Promise<string> {
-  const { profile, session } = await place(options)
-  const bundle = blobOf((await snapshot.bundle()).code, 'mjs')
-  const rest = { bundle, client: session.client, items: 1, map: false }
-  return session.executor.script(makeSpec(id, snapshot, options, profile, session.executor.traits, rest))
+  const { profile, session } = await open(options)
+  const at = placeOf(profile, options)
+  const compiledFor = nodeAt(at, here())
+  const bundle = blobOf((await snapshot.bundle(compiledFor)).code, 'mjs')
+  const rest = { bundle, compiledFor, client: session.client, items: 1, map: false }
+  return session.executor.script(makeSpec(id, snapshot, at, options, session.executor.traits, rest))
 }
 
-async function place(options: ClusterOptions): Promise<{ profile: ResolvedProfile; session: Session }> {
+async function open(options: ClusterOptions): Promise<{ profile: ResolvedProfile; session: Session }> {
   const profile = await profileFor(options.profile)
   return { profile, session: await sessionFor(profile) }
 }
 
-interface SpecFacts extends Pick<JobSpec, 'bundle' | 'client' | 'items' | 'map'> {}
+/** What decides which Node will run it. @internal */
+export function placeOf(profile: ResolvedProfile, options: ClusterOptions): NodePlace {
+  const { resources, environment } = splitOptions(options)
+  return {
+    profile,
+    resources: resolveResources({ ...profile.resources, ...resources }),
+    environment: mergeEnvironments(profile.environment, environment),
+  }
+}
+
+interface SpecFacts extends Pick<JobSpec, 'bundle' | 'compiledFor' | 'client' | 'items' | 'map'> {}
 
 function makeSpec(
   id: string,
   snapshot: Snapshot,
+  { profile, resources, environment }: NodePlace,
   options: ClusterOptions,
-  profile: ResolvedProfile,
   traits: ExecutorTraits,
   facts: SpecFacts,
 ): JobSpec {
-  const { resources: asked, environment, concurrency = profile.concurrency, chunk } = splitOptions(options)
-  const resources = resolveResources({ ...profile.resources, ...asked })
+  const { concurrency = profile.concurrency, chunk } = splitOptions(options)
   const plan = planMembers(facts.items, chunk, resources.cores ?? 1, traits)
   return {
     protocol: protocolVersion,
@@ -92,7 +107,7 @@ function makeSpec(
     ...plan,
     ...(concurrency === undefined ? {} : { concurrency }),
     resources,
-    environment: mergeEnvironments(profile.environment, environment),
+    environment,
     createdAt: new Date().toISOString(),
     farcall: version,
   }

@@ -2,10 +2,12 @@ import { systemClock } from '../core/clock.ts'
 import { FarcallError, TransportError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
 import type { Profile } from '../core/profile.ts'
+import type { JobSpec, MemberEnd } from '../core/protocol.ts'
 import type { Executor, JobPayload } from '../executor/executor.ts'
 import { openExecutor } from '../executor/open.ts'
 import { canceledBefore } from './failures.ts'
 import { interrupts } from './interrupt.ts'
+import { here, noteNode } from './node-seen.ts'
 import type { Submission } from './submission.ts'
 
 /** Folders of this many jobs that are done are left for `logs()`; the oldest go first. */
@@ -18,6 +20,8 @@ export class Session {
   /** Names our inbox on the cluster. */
   readonly client = `c${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`
   readonly #submissions = new Map<JobId, Submission>()
+  /** Jobs whose members have not all ended: a result may be here before its end is. */
+  readonly #running = new Map<JobId, { spec: JobSpec; members: number }>()
   readonly #done: { id: JobId; outcome: 'completed' | 'failed' }[] = []
   readonly #stop = new AbortController()
   readonly #submitting = new Set<Promise<void>>()
@@ -43,11 +47,14 @@ export class Session {
   }
 
   async #submit(submission: Submission, payload: JobPayload): Promise<void> {
+    const { spec } = payload
     this.follow(submission)
+    this.#running.set(spec.id, { spec, members: spec.members })
     try {
       submission.nativeId = (await this.executor.submit(payload)).nativeId
     } catch (error) {
       this.forget(submission)
+      this.#running.delete(spec.id)
       throw error
     }
     if (submission.canceling !== undefined) await this.executor.cancel([{ id: submission.id }])
@@ -82,6 +89,7 @@ export class Session {
   async detach(submission: Submission): Promise<void> {
     if (this.#submissions.get(submission.id) !== submission) return
     this.forget(submission)
+    this.#running.delete(submission.id)
     await this.executor.release([submission.id], 'detached')
   }
 
@@ -116,8 +124,20 @@ export class Session {
   async #pump(): Promise<void> {
     for await (const event of this.executor.events(this.#stop.signal)) {
       if (event.type === 'trouble') this.#trouble(event.error)
-      else this.#submissions.get(event.id)?.handle(event)
+      else {
+        if (event.type === 'end') this.#noteNode(event.id, event.end)
+        this.#submissions.get(event.id)?.handle(event)
+      }
     }
+  }
+
+  /** What the next bundle for this place is compiled for. */
+  #noteNode(id: JobId, end: MemberEnd | undefined): void {
+    const running = this.#running.get(id)
+    if (!running) return
+    if (--running.members === 0) this.#running.delete(id)
+    const { resources, environment } = running.spec
+    if (end?.node) noteNode({ profile: this.profile, resources, environment }, end.node, here())
   }
 
   /** What passes is waited out; what does not (a changed host key, a lost login) ends the waiting, not the jobs. */

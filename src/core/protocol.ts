@@ -40,6 +40,8 @@ export interface JobSpec {
   readonly function: { readonly name: string; readonly file?: string; readonly line?: number }
   readonly runtime: BlobRef
   readonly bundle: BlobRef
+  /** Major version of the oldest Node that the bundle is compiled for; absent: any that farcall runs on. */
+  readonly compiledFor?: number
   /** A map, whose value is the array of its items' values; else calls that were made together. */
   readonly map: boolean
   /** Inputs of the map; a plain call has one. */

@@ -90,14 +90,14 @@ describe('a snapshot', () => {
   })
 
   it('is compiled for the Node that will run it', async () => {
-    const codeFor = async (target?: string) => {
+    const codeFor = async (node?: number) => {
       const fn = async () => ({ made: new Initialised() })
-      const { code } = await snapshot(fn, here(), target ? { target } : {}).bundle()
+      const { code } = await snapshot(fn, here()).bundle(node)
       return Buffer.from(code).toString()
     }
     expect(await codeFor()).not.toMatch(/static \{/)
-    expect(await codeFor('node16')).toBe(await codeFor())
-    expect(await codeFor('node22')).toMatch(/static \{/)
+    expect(await codeFor(16)).toBe(await codeFor())
+    expect(await codeFor(22)).toMatch(/static \{/)
   })
 
   it('says where esbuild failed, in the file of the user', async () => {

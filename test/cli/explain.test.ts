@@ -17,7 +17,7 @@ void outer
 
 test('explain tells of each function whether it can travel, as tables, and runs nothing', async () => {
   write({ 'study.ts': study })
-  const { stdout, stderr, code } = await farcall(['explain', 'study.ts'])
+  const { stdout, stderr, code } = await farcall(['explain', 'study.ts', '--node', '18'])
   expect(code).toBe(1)
   expect(stdout).toMatch(/^Study\.simulate \(decorator, study\.ts:6:3\): can travel$/m)
   expect(stdout).toMatch(/│ constant\s+│ step\s+│ source\s+│ study\.ts:4:7 /)
@@ -25,7 +25,7 @@ test('explain tells of each function whether it can travel, as tables, and runs 
   expect(stdout).toContain("study.ts:9:72 the function assigns to 'count' outside of it")
   expect(stdout).toContain('hint: return the value, and assign it here')
   expect(stdout).not.toContain('the program ran')
-  expect(stderr).toBe('Read from the text: nothing was run, so values were not looked at.\n')
+  expect(stderr).toBe('Read from the text, for Node 18: nothing was run, so values were not looked at.\n')
 })
 
 test('explain --function picks one, and the exit code is then about that one', async () => {
@@ -49,6 +49,18 @@ test('explain --function picks one, and the exit code is then about that one', a
   })
   expect(functions[0].bundle.bytes).toBeGreaterThan(100)
   expect((await farcall(['explain', 'study.ts', '--function', 'simulat'])).stderr).toContain('did you mean')
+})
+
+test('without --node it is the one that jobs of the profile run on, as far as that is known', async () => {
+  write({
+    'farcall.config.json': '{"profiles":{"far":{"scheduler":"slurm","host":"login.hpc.edu"}}}',
+    'fetch.ts': `import { cluster } from 'farcall'\nexport const get = cluster(() => fetch('https://a.b'))`,
+  })
+  const far = await farcall(['explain', 'fetch.ts', '--profile', 'far'])
+  expect(far.stderr).toContain('for Node 16')
+  expect(far.stdout).toContain('fetch needs Node 18 or newer')
+  const none = await farcall(['explain', 'fetch.ts', '--profile', 'farr'])
+  expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining("did you mean 'far'?") })
 })
 
 test('a file that marks nothing is no failure', async () => {

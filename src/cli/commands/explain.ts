@@ -12,6 +12,7 @@ interface Options {
   bundle?: true
   json?: true
   node?: string
+  profile?: string
 }
 
 export function explainCommand(): Command {
@@ -20,14 +21,16 @@ export function explainCommand(): Command {
     .argument('<file>', 'a TypeScript or JavaScript file')
     .option('--function <name>', 'only the function of this name: simulate, or Study.simulate')
     .option('--bundle', 'list what the bundle consists of, by file and package, with sizes in bytes')
-    .option('--node <version>', 'major version of Node on the cluster, to be warned of what it lacks', '16')
+    .option('--node <version>', 'major version of Node on the cluster, to be warned of what it lacks')
+    .option('--profile <name>', 'the profile whose Node that is, when --node is not given')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       `
 Nothing of the program runs: its text is read, and each function is bundled as a call would.
 Values of variables are known only when the program runs, and may be refused then; so may functions and
-class instances among the arguments of a call.
+class instances among the arguments of a call. Without --node, the oldest Node counts that jobs of the
+profile ran on lately, or 16 when none is known.
 
 Examples:
   farcall explain study.ts
@@ -47,13 +50,15 @@ async function explainFile(name: string, options: Options): Promise<void> {
   }
   // Only here: `farcall run` is not to load the capture before its program does.
   const { explain } = await import('../../client/explain/explain.ts')
+  const node = options.node === undefined ? await nodeOf(options.profile) : majorVersion(options.node)
   const all = await explain(file, {
     bundle: options.bundle ?? false,
-    node: majorVersion(options.node ?? '16'),
+    node,
     cacheDir: cacheFolder(process.env, homedir()),
   })
   const explanations = options.function === undefined ? all : chosen(all, options.function, name)
-  if (options.json) process.stdout.write(`${JSON.stringify({ file, functions: explanations }, null, 2)}\n`)
+  if (options.json)
+    process.stdout.write(`${JSON.stringify({ file, node, functions: explanations }, null, 2)}\n`)
   else if (explanations.length === 0)
     process.stderr.write(
       `${name}: no function is marked with cluster (imported ones are explained in their own file)\n`,
@@ -66,9 +71,19 @@ async function explainFile(name: string, options: Options): Promise<void> {
       return table.toString()
     }
     process.stdout.write(explanations.map((one) => shown(one, render)).join('\n'))
-    process.stderr.write('Read from the text: nothing was run, so values were not looked at.\n')
+    process.stderr.write(
+      `Read from the text, for Node ${node}: nothing was run, so values were not looked at.\n`,
+    )
   }
   if (explanations.some((one) => !canTravel(one))) process.exitCode = 1
+}
+
+/** What a call without options of its own is compiled for. */
+async function nodeOf(name: string | undefined): Promise<number> {
+  const { placeOf } = await import('../../client/dispatch.ts')
+  const { here, nodeAt } = await import('../../client/node-seen.ts')
+  const { profileFor } = await import('../../client/settings.ts')
+  return nodeAt(placeOf(await profileFor(name), {}), here())
 }
 
 function majorVersion(text: string): number {
@@ -121,7 +136,7 @@ function shown(one: Explanation, render: Render): string {
   if (travelling.length > 0) lines.push(render(['what', 'name', 'goes as', 'where'], travelling))
   if (one.externals.length > 0)
     lines.push(
-      'Packages that cannot be bundled. They are not installed on the cluster yet; they must be there already:',
+      'Packages that cannot be bundled, so that a call is refused; farcall installs none on the cluster yet:',
       render(
         ['package', 'why'],
         one.externals.map(({ name, why }) => [name, why]),

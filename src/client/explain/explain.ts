@@ -7,6 +7,7 @@ import { headerLines } from '../../capture/slice.ts'
 import { openFile, positionOf, type UserFile } from '../../capture/sources.ts'
 import type { Bundle } from '../../capture/types.ts'
 import { CaptureError } from '../../core/errors.ts'
+import { oldestNode } from '../node-seen.ts'
 import { contentOf, packageName } from './content.ts'
 import { filesOf, importsOf } from './inventory.ts'
 import { findMarks, type Mark } from './marks.ts'
@@ -17,7 +18,7 @@ import type { Captured, Explanation, External, Refusal, Travel, Warning } from '
 export interface ExplainOptions {
   /** Tells the size and content of the bundle. It is made in any case: esbuild may refuse too. */
   bundle?: boolean
-  /** Major version of the cluster's Node. Default 16, the oldest that farcall runs on. */
+  /** Major version of the Node that will run it. Default 16, the oldest that farcall runs on. */
   node?: number
   cacheDir?: string
 }
@@ -90,7 +91,7 @@ async function explainOne(file: UserFile, mark: Mark, options: ExplainOptions): 
         makeBundle({
           modules,
           root: place.file.root,
-          target: `node${oldestNode}`,
+          target: `node${options.node ?? oldestNode}`,
           external,
           cacheDir: undefined,
         }),
@@ -113,8 +114,6 @@ async function explainOne(file: UserFile, mark: Mark, options: ExplainOptions): 
     ...(options.bundle && bundle && { bundle: { bytes: bundle.code.length, content: contentOf(bundle) } }),
   }
 }
-
-const oldestNode = 16
 
 /** The function, in this file or where it is imported from. */
 function placeOf(graph: Graph, file: UserFile, { fn, given = '' }: Mark): Place | undefined {
