@@ -6,11 +6,12 @@ import { isJobId } from '../core/ids.ts'
 import type { JobSpec } from '../core/protocol.ts'
 import { deferred } from './deferred.ts'
 import type { Handle } from './handle.ts'
+import type { Item } from './item.ts'
 import { Job } from './job.ts'
 import { allResults } from './job-array.ts'
 import { type Session, sessionFor } from './session.ts'
 import { profileFor } from './settings.ts'
-import { type Item, Submission } from './submission.ts'
+import { Submission } from './submission.ts'
 
 /** Options of `attach`. */
 export interface AttachOptions {

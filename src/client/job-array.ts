@@ -2,8 +2,9 @@ import { AsyncQueue } from '../core/async-queue.ts'
 import { JobCanceledError } from '../core/errors.ts'
 import { isFinal } from '../core/status.ts'
 import type { Handle } from './handle.ts'
+import type { Item } from './item.ts'
 import { cancelItems, ignoreRejection, Job, letGo } from './job.ts'
-import type { Item, Submission } from './submission.ts'
+import type { Submission } from './submission.ts'
 
 /** How far a map is. */
 export interface Progress {

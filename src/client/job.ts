@@ -1,10 +1,11 @@
 import { JobCanceledError } from '../core/errors.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import type { Handle } from './handle.ts'
+import type { Item } from './item.ts'
 import { readLog } from './log.ts'
 import type { LogOptions } from './options.ts'
 import { type ResultOptions, resultFile } from './result-file.ts'
-import type { Item, Submission } from './submission.ts'
+import type { Submission } from './submission.ts'
 
 /**
  * A call that runs elsewhere. It is a promise of the result, with what one wants to know of a job.

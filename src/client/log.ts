@@ -2,8 +2,8 @@ import { StringDecoder } from 'node:string_decoder'
 import { systemClock } from '../core/clock.ts'
 import { isFinal } from '../core/status.ts'
 import type { Handle } from './handle.ts'
+import type { Item } from './item.ts'
 import type { LogOptions } from './options.ts'
-import type { Item } from './submission.ts'
 
 /** Between two looks at a log that is followed, milliseconds. */
 const followMs = 500

@@ -8,10 +8,11 @@ import { dispatch, type Request, renderOnly } from './dispatch.ts'
 import { canceledBefore } from './failures.ts'
 import type { Handle } from './handle.ts'
 import { asArguments, asLists, type Inputs, isIterable, requireIterable } from './inputs.ts'
+import type { Item } from './item.ts'
 import { ignoreRejection, Job } from './job.ts'
 import { JobArray } from './job-array.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
-import { type Item, Submission } from './submission.ts'
+import { Submission } from './submission.ts'
 
 /**
  * A function that runs on the cluster when it is called; `cluster(fn)` makes one.

@@ -1,0 +1,179 @@
+import { rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { ResultError } from '../core/errors.ts'
+import type { PackRecord, RecordKind } from '../core/pack.ts'
+import type { JobSpec } from '../core/protocol.ts'
+import { isFinal, type JobStatus } from '../core/status.ts'
+import type { JobEvent } from '../executor/executor.ts'
+import { failureOf, type MemberFailure } from './failures.ts'
+import type { Item } from './item.ts'
+import { type Decoder, decodeOptions, type Outcome, outcomeOf, readOutcome } from './outcome.ts'
+import {
+  limits,
+  localPathOf,
+  type ResultFile,
+  readResult,
+  resultIsInFile,
+  throughFile,
+  writeResult,
+} from './result-file.ts'
+import type { Submission } from './submission.ts'
+
+export type MemberEndEvent = Extract<JobEvent, { type: 'end' }>
+
+/** What comes in for a submission, records and ends of members, made into the outcomes of its items. */
+export class Intake {
+  readonly #submission: Submission
+  #unread: MemberEndEvent[] = []
+  #reading = false
+
+  constructor(submission: Submission) {
+    this.#submission = submission
+  }
+
+  end(event: MemberEndEvent): void {
+    this.#unread.push(event)
+    void this.#readEnds()
+  }
+
+  read(record: PackRecord): void {
+    const item = this.#submission.items[record.index]
+    if (!item || !this.#submission.submitted || isFinal(item.status.state)) return
+    const file = this.#submission.fileOf(item)
+    if (file && record.kind === 'value') {
+      const path = localPathOf(file, this.#submission.itemId(item))
+      try {
+        writeResult(path, record.bytes)
+        this.#settleInFile(item, file, path)
+      } catch (error) {
+        this.#submission.settle(item, { state: 'FAILED', reason: 'lost' }, () =>
+          item.settled.reject(this.#missing(item, error)),
+        )
+      }
+    } else this.#settleWith(item, (decoder) => readOutcome(record, decoder))
+  }
+
+  #settleWith(item: Item, read: (decoder: Decoder) => Outcome): void {
+    if (isFinal(item.status.state)) return
+    const jobId = this.#submission.itemId(item)
+    try {
+      const callSite = framesOf(item.callSite)
+      const outcome = read({ ...this.#submission.submitted!.decoder, jobId, callSite })
+      if (outcome.ok)
+        this.#submission.settle(item, { state: 'COMPLETED' }, () => item.settled.resolve(outcome.value))
+      else
+        this.#submission.settle(item, { state: 'FAILED', reason: 'exception' }, () =>
+          item.settled.reject(outcome.thrown),
+        )
+    } catch (cause) {
+      const error = new ResultError('RESULT_CORRUPT', `job ${jobId}: the result cannot be read`, {
+        cause,
+        hint: 'its files are kept; attach(id) reads them again',
+      })
+      this.#submission.settle(item, { state: 'FAILED', reason: 'lost' }, () => item.settled.reject(error))
+    }
+  }
+
+  #settleInFile(item: Item, file: ResultFile, path: string): void {
+    this.#submission.settle(item, { state: 'COMPLETED' }, () => {
+      file.done.resolve(path)
+      item.settled.reject(resultIsInFile(this.#submission.itemId(item), path))
+    })
+  }
+
+  /** Items of a member that ended whose records are copied to files, and read from there or left there. */
+  async #readThroughFiles({ member, end }: MemberEndEvent): Promise<void> {
+    const { executor, decoder } = this.#submission.submitted!
+    if (!executor.save) return
+    for (const item of this.#submission.openItems(member)) {
+      const file = this.#submission.fileOf(item)
+      if (!file && (end?.bytes ?? 0) < limits.largeResult) continue
+      const settle = (path: string, kind: RecordKind) =>
+        this.#settleWith(item, (full) => outcomeOf(kind, readResult(path, decodeOptions(decoder)), full))
+      if (!file)
+        await throughFile((path) => executor.save!(this.#submission.id, member, item.index, path), settle)
+      else {
+        const path = localPathOf(file, this.#submission.itemId(item))
+        const kind = await executor.save(this.#submission.id, member, item.index, path)
+        if (kind === 'value') this.#settleInFile(item, file, path)
+        else if (kind) {
+          settle(path, kind)
+          rmSync(path)
+        }
+      }
+    }
+  }
+
+  /** Ends come in crowds: what they did not carry is fetched for many of them at once. */
+  async #readEnds(): Promise<void> {
+    if (this.#reading) return
+    this.#reading = true
+    await Promise.resolve()
+    while (this.#unread.length > 0) {
+      const ends = this.#unread.splice(0)
+      const wanted = ends.filter((end) => !end.complete && this.#submission.openItems(end.member).length > 0)
+      let trouble: unknown
+      try {
+        for (const end of wanted) await this.#readThroughFiles(end)
+        const rest = wanted
+          .map((end) => end.member)
+          .filter((member) => this.#submission.openItems(member).length > 0)
+        if (rest.length > 0)
+          for await (const record of this.#submission.submitted!.executor.fetch(this.#submission.id, rest))
+            this.read(record)
+      } catch (error) {
+        trouble = error
+      }
+      for (const end of ends) this.#conclude(end, trouble)
+    }
+    this.#reading = false
+  }
+
+  #conclude(event: MemberEndEvent, trouble: unknown): void {
+    const { spec } = this.#submission.submitted!
+    for (const item of this.#submission.openItems(event.member)) {
+      const status: JobStatus =
+        event.status.state === 'COMPLETED'
+          ? { ...event.status, state: 'FAILED', reason: 'lost' }
+          : event.status
+      const error =
+        event.status.state === 'COMPLETED' ? this.#missing(item, trouble) : this.#failure(item, event, spec)
+      this.#submission.settle(item, status, () => item.settled.reject(error))
+    }
+  }
+
+  #missing(item: Item, cause: unknown): ResultError {
+    return new ResultError(
+      'RESULT_MISSING',
+      `job ${this.#submission.itemId(item)} ended well, but its result could not be read`,
+      {
+        ...(cause === undefined ? {} : { cause }),
+        hint: 'its files are kept; attach(id) reads them again',
+      },
+    )
+  }
+
+  #failure(item: Item, event: MemberEndEvent, spec: JobSpec) {
+    const failure: MemberFailure = {
+      spec,
+      jobId: this.#submission.itemId(item),
+      status: event.status,
+      end: event.end,
+      stderrTail: event.stderrTail,
+      map: this.#submission.submitted?.decoder.map,
+    }
+    const error = failureOf(failure)
+    const cause = item.canceling ?? this.#submission.canceling
+    if (event.status.state === 'CANCELED' && cause !== undefined)
+      Object.defineProperty(error, 'cause', { value: cause, configurable: true, writable: true })
+    return error
+  }
+}
+
+/** A stack's frames, without the command line's own below the user's program. */
+function framesOf({ stack = '' }: { readonly stack?: string }): string {
+  const frames = stack.split('\n').slice(1)
+  return frames.filter((frame) => !frame.includes(ownCommands)).join('\n')
+}
+
+const ownCommands = fileURLToPath(new URL('../cli/', import.meta.url))
