@@ -6,7 +6,7 @@ import { BatchExecutor } from './batch/batch-executor.ts'
 import type { Executor } from './executor.ts'
 
 /** The executor that a profile names; nothing is connected before its first use. @throws ConfigError */
-export function openExecutor(profile: Profile, clock: Clock): Executor {
+export function openExecutor(profile: Profile, clock: Clock, random = Math.random): Executor {
   const scheduler = findScheduler(profile.scheduler)
-  return new BatchExecutor({ profile, scheduler, transport: openTransport(profile), clock })
+  return new BatchExecutor({ profile, scheduler, transport: openTransport(profile), clock, random })
 }

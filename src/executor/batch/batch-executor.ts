@@ -33,6 +33,8 @@ export interface BatchOptions {
   readonly scheduler: Scheduler
   readonly transport: Transport
   readonly clock: Clock
+  /** Of [0, 1): spreads the tries of those who failed together. */
+  readonly random: () => number
 }
 
 /** The runtime that runs on the node, as built; also its name under blobs/. */
@@ -89,7 +91,7 @@ export class BatchExecutor implements Executor {
   }
 
   async #open(): Promise<void> {
-    const { profile, transport, scheduler, clock } = this.#options
+    const { profile, transport, scheduler, clock, random } = this.#options
     this.#runtime = await readRuntime()
     const runtimeName = blobName(this.#runtime.ref)
     const [place, maxMembers] = await Promise.all([
@@ -111,6 +113,7 @@ export class BatchExecutor implements Executor {
       { transport, scheduler, workdir: this.#place.workdir },
       settings,
       clock,
+      random,
       this.#events,
     )
   }

@@ -1,0 +1,84 @@
+import type { Clock } from '../../core/clock.ts'
+import { paths } from '../../core/protocol.ts'
+import type { CommandResult } from '../../core/shell.ts'
+import type { Alarm } from './alarm.ts'
+import { planLooks } from './look-plan.ts'
+import { type Notice, parseNotices } from './notices.ts'
+import { placeFailed } from './place.ts'
+import type { WatchedPlace } from './queue.ts'
+import { watchScript } from './scripts.ts'
+import type { TrackedJob } from './tracked-job.ts'
+import type { WatchedJobs } from './watched-jobs.ts'
+
+/** Notices of members that ended. Each look is one command, however many jobs there are. */
+export class Inbox {
+  readonly #place: WatchedPlace
+  readonly #jobs: WatchedJobs
+  readonly #filePollMs: number
+  readonly #clock: Clock
+  readonly #recorded = new Set<string>()
+
+  constructor(place: WatchedPlace, jobs: WatchedJobs, filePollMs: number, clock: Clock) {
+    this.#place = place
+    this.#jobs = jobs
+    this.#filePollMs = filePollMs
+    this.#clock = clock
+  }
+
+  /** Its notice may go, also when the end was found before the notice was. */
+  recorded(job: TrackedJob, member: number, attempt: number): void {
+    this.#recorded.add(pathOf(job.spec.client, job.spec.id, attempt, member))
+  }
+
+  /** Notices that are recorded and still lie in an inbox. */
+  takeRecorded(): string[] {
+    const recorded = [...this.#recorded]
+    this.#recorded.clear()
+    return recorded
+  }
+
+  /** Waits for notices, for a while. `idle`: nothing is watched any more; `wake`: there is a new job to look at. */
+  async look(idle: Alarm, wake: Alarm): Promise<Notice[]> {
+    const { scheduler, transport, workdir } = this.#place
+    const { step, looks: planned } = planLooks(this.#clock.now() - this.#jobs.youngest(), {
+      immediate: scheduler.immediate === true,
+      filePollMs: this.#filePollMs,
+    })
+    // A server that gives one channel must not have it held by a wait.
+    const looks = transport.concurrency > 1 ? planned : 1
+    const recorded = this.takeRecorded()
+    const options = [String(step / 1000), String(looks), recorded.length > 0 ? 'yes' : '']
+    const argv = ['sh', '-c', watchScript, 'farcall', workdir, ...options, ...this.#places()]
+    const stdin = recorded.map((path) => `${path}\n`).join('')
+    const { signal } = idle
+    const woken = wake.signal
+    let result: CommandResult
+    try {
+      result = await transport.exec({ argv, stdin }, { signal })
+      if (result.exitCode !== 0) throw placeFailed(result, transport.name)
+    } catch (error) {
+      for (const path of recorded) this.#recorded.add(path)
+      if (signal.aborted) return []
+      throw error
+    }
+    const notices = parseNotices(result.stdout)
+    for (const { end } of notices) {
+      const client = this.#jobs.get(end.id)?.spec.client ?? this.#jobs.client
+      if (client) this.#recorded.add(pathOf(client, end.id, end.attempt, end.member))
+    }
+    if (notices.length === 0 && looks === 1) await this.#clock.sleep(step, woken)
+    return notices
+  }
+
+  /** Our own inbox as a whole; of another client's only what concerns the job that we took over. */
+  #places(): Set<string> {
+    const places = new Set<string>()
+    for (const { spec, adopted } of this.#jobs.active)
+      places.add(`${paths.inbox(spec.client)}/${adopted ? `${spec.id}.` : 'f'}`)
+    return places
+  }
+}
+
+function pathOf(client: string, id: string, attempt: number, member: number): string {
+  return `${paths.inbox(client)}/${paths.notice(id, attempt, member)}`
+}
