@@ -71,7 +71,11 @@ ${chooseLeader}id=$(setsid $leader -c '
   set -f
   set -- \${stat##*") "}
   set +f
-  printf "%s:%s:%s:%s\\n" "$(uname -n)" "$boot" "$$" "\${20}" >&3
+  id=$(uname -n):$boot:$$:\${20}
+  # Whoever submits may be gone before it has read this.
+  [ -z "$farcall_native" ] || printf "%s\\n" "$id" >"$farcall_native"
+  unset farcall_native
+  printf "%s\\n" "$id" >&3
 ${closeFiles}  set -f
   case $first in "#!"*) set -- \${first#"#!"} ;; *) set -- sh ;; esac
   exec "$@" "$file"

@@ -58,6 +58,12 @@ export interface Scheduler {
   submit(file: string, directives: Directives): Command
   /** The native id. @throws SubmitError with the scheduler's own words */
   parseSubmit(result: CommandResult): string
+  /** Looks in the queue for a job by its script, when the answer to its submission was lost. */
+  readonly findSubmitted?: {
+    command(): Command
+    /** @throws FarcallError COMMAND_FAILED (transient) when the answer is no answer */
+    parse(result: CommandResult, file: string): string | undefined
+  }
   /**
    * Asks for all the user's jobs at once; the ids are a hint for schedulers that cannot. A job that is
    * gone is absent from the answer. For an array, its key is the native id and it tells the members apart.

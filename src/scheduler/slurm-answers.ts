@@ -81,6 +81,13 @@ export function parseQuery(result: CommandResult): QueueSnapshot {
   return jobs.build()
 }
 
+/** Of `submittedScript`'s answer: the job whose script this is. */
+export function parseSubmitted(result: CommandResult, file: string): string | undefined {
+  requireAnswer(result, 'squeue')
+  const lines = text(result).split('\n')
+  return lines.map((line) => /^(\d+)\|(.*)\|\s*$/.exec(line)).find((match) => match?.[2] === file)?.[1]
+}
+
 /** `task` is N/A, a number, or what is pending of an array: 5,7-9%2. */
 function addStatus(jobs: SnapshotBuilder, id: string, task: string, status: JobStatus): void {
   const members = readIndexes(task.replace(/%\d+$/, ''))

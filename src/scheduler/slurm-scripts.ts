@@ -15,7 +15,7 @@ const cleanPrefix = (prefix: string) =>
 `
 
 // Account, partition and the like may come from SBATCH_ variables, as the user has it; what we decide may not.
-export const submitScript = `${cleanEnvironment}unset NODE_OPTIONS SBATCH_ARRAY_INX SBATCH_WAIT SBATCH_ERROR SBATCH_INPUT SBATCH_TEST_ONLY SBATCH_WRAP
+export const submitScript = `${cleanEnvironment}unset NODE_OPTIONS farcall_native SBATCH_ARRAY_INX SBATCH_WAIT SBATCH_ERROR SBATCH_INPUT SBATCH_TEST_ONLY SBATCH_WRAP
 exec sbatch "$@"
 `
 
@@ -40,6 +40,10 @@ for cluster do
     *) printf 'CLUSTER: %s\\n' "$cluster"; ask --clusters="$cluster" || exit ;;
   esac
 done
+`
+
+// The script's path, as sbatch was given it, tells whose job it is.
+export const submittedScript = `${cleanEnvironment}${cleanPrefix('SQUEUE')}squeue --noheader --all --user="$(id -u)" --Format='ArrayJobID:0|,Command:0|'
 `
 
 export const historyScript = `${cleanEnvironment}${cleanPrefix('SACCT')}SLURM_TIME_FORMAT=%s; export SLURM_TIME_FORMAT

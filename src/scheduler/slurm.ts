@@ -1,7 +1,21 @@
 import type { Command } from '../core/shell.ts'
 import type { Directives, DirectiveTable, Scheduler } from './scheduler.ts'
-import { explainSubmit, parseHistory, parseQuery, parseRecent, parseSubmit } from './slurm-answers.ts'
-import { cancelScript, historyScript, queryScript, recentScript, submitScript } from './slurm-scripts.ts'
+import {
+  explainSubmit,
+  parseHistory,
+  parseQuery,
+  parseRecent,
+  parseSubmit,
+  parseSubmitted,
+} from './slurm-answers.ts'
+import {
+  cancelScript,
+  historyScript,
+  queryScript,
+  recentScript,
+  submitScript,
+  submittedScript,
+} from './slurm-scripts.ts'
 
 type Options = {
   readonly [K in keyof Required<Directives>]: (
@@ -119,6 +133,10 @@ export const slurm: Scheduler = {
   },
   parseSubmit,
   explainSubmit,
+  findSubmitted: {
+    command: () => script(submittedScript, 'squeue', []),
+    parse: parseSubmitted,
+  },
 
   query: (ids) =>
     script(queryScript, 'squeue', [...new Set(['.', ...ids.flatMap((id) => id.split(';')[1] ?? [])])]),

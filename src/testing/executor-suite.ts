@@ -1,90 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { decode, encode } from '../codec/codec.ts'
-import { blobOf } from '../core/blob.ts'
-import { type JobId, newJobId } from '../core/ids.ts'
-import { type JobSpec, protocolVersion } from '../core/protocol.ts'
+import { decode } from '../codec/codec.ts'
+import { newJobId } from '../core/ids.ts'
 import { isFinal } from '../core/status.ts'
-import type { Executor, JobEvent, ResultRecord } from '../executor/executor.ts'
-
-/** A bundle whose function is the given text; what capture would have made of it. */
-function bundleOf(functionText: string): Uint8Array {
-  return Buffer.from(`let values
-export const main = ${functionText}
-export const setValues = (given) => { values = given }
-export const resolve = (id) => { throw new Error('no function ' + id) }
-export const identify = () => undefined
-export const instantiate = (id) => { throw new Error('no class ' + id) }
-`)
-}
-
-interface Asked {
-  args?: readonly (readonly unknown[])[]
-  values?: unknown
-  chunk?: number
-  spec?: Partial<JobSpec>
-}
-
-function payload(functionText: string, { args = [[]], values = {}, chunk = 1, spec = {} }: Asked = {}) {
-  const bundle = bundleOf(functionText)
-  return {
-    bundle,
-    args: [
-      encode(values, { root: 'values' }),
-      ...args.map((list) => encode({ args: list }, { root: 'arguments' })),
-    ],
-    spec: {
-      protocol: protocolVersion,
-      id: newJobId(),
-      attempt: 1,
-      name: 'conformance',
-      client: 'cconformance',
-      function: { name: 'conformance' },
-      runtime: { sha256: '', size: 0, ext: 'cjs' },
-      bundle: blobOf(bundle, 'mjs'),
-      map: args.length > 1,
-      items: args.length,
-      chunk,
-      members: Math.ceil(args.length / chunk),
-      resources: {},
-      environment: {},
-      createdAt: new Date().toISOString(),
-      farcall: '0.0.0-test',
-      ...spec,
-    } satisfies JobSpec,
-  }
-}
-
-/** Reads all events of an executor, once, and lets tests wait for what concerns their job. */
-class EventLog {
-  readonly events: JobEvent[] = []
-  readonly #stop = new AbortController()
-  #wake: (() => void)[] = []
-
-  constructor(executor: Executor) {
-    void (async () => {
-      for await (const event of executor.events(this.#stop.signal)) {
-        this.events.push(event)
-        for (const wake of this.#wake.splice(0)) wake()
-      }
-    })()
-  }
-
-  of(id: JobId): JobEvent[] {
-    return this.events.filter((event) => event.type !== 'trouble' && event.id === id)
-  }
-
-  ends(id: JobId) {
-    return this.of(id).filter((event) => event.type === 'end')
-  }
-
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await new Promise<void>((resolve) => this.#wake.push(resolve))
-  }
-
-  stop(): void {
-    this.#stop.abort()
-  }
-}
+import type { Executor, ResultRecord } from '../executor/executor.ts'
+import { EventLog } from './event-log.ts'
+import { payload } from './payload.ts'
 
 /** What a place can do beyond the least, and how long it may take. */
 export interface ExecutorSuiteOptions {
@@ -232,6 +152,18 @@ export function executorSuite(
 
     const { reopen } = options
     if (!reopen) return
+
+    it('submits a job once, when several clients do so at the same moment', async () => {
+      const job = payload('() => process.pid')
+      const clients = await Promise.all([1, 2, 3, 4].map(reopen))
+      await Promise.all(clients.map((client) => client.open()))
+      const given = await Promise.all(clients.map((client) => client.submit(job)))
+      expect(new Set(given.map(({ nativeId }) => nativeId)).size).toBe(1)
+      await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()))
+      await executor.find([job.spec.id])
+      await log.until(() => log.ends(job.spec.id).length === 1)
+      expect(log.ends(job.spec.id)[0]).toMatchObject({ status: { state: 'COMPLETED' } })
+    })
 
     it('finds a job again after the client is gone, and its result', async () => {
       const job = payload('(ms) => new Promise((resolve) => setTimeout(resolve, ms, "late"))', {

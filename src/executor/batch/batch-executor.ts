@@ -140,7 +140,7 @@ export class BatchExecutor implements Executor {
     const [script, directives] = [this.#script(spec, workdir), directivesOf(spec, workdir)]
     const submission = { job: { ...job, spec }, script, directives, blobs }
     this.#clients.add(spec.client)
-    const { nativeId, time } = await submitJob(transport, scheduler, workdir, submission, this.#known)
+    const { nativeId, time } = await submitJob(transport, scheduler, workdir, submission, this.#known, clock)
     const tracked = new TrackedJob(spec, nativeId, time, clock.now())
     this.#watcher.add(tracked)
     const status = { state: scheduler.immediate ? 'ACTIVE' : 'QUEUED', time: clock.now() } as const

@@ -29,6 +29,12 @@ export function parseFound(text: string, scheduler: Scheduler): FoundFiles[] {
       job.nativeId = scheduler.parseSubmit({ exitCode: Number(exitCode), stdout, stderr: '' })
       job.status = { state: 'QUEUED' }
     }
+    if (mark === 'started') {
+      const [attempt, nativeId] = rest.split(' ')
+      if (Number(attempt) !== job.spec.attempt || !nativeId) continue
+      job.nativeId = nativeId
+      job.status = { state: 'QUEUED' }
+    }
     if (mark === 'end') ends.push(parseEnd(rest))
   }
   for (const job of found) {

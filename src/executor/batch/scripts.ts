@@ -59,14 +59,10 @@ for b in $expected; do
 done
 [ -z "$missing" ] || { rm -rf "$t"; printf '%s\\n' "$missing"; exit ${exits.missingBlob}; }
 fresh=
-if [ ! -d "$d" ]; then
-  mv "$t" "$d" && fresh=1 || { rm -rf "$t"; exit ${exits.unusable}; }
-else
-  mv -f "$t"/* "$d/"
-  rmdir "$t"
-fi
+mkdir "$d" 2>/dev/null && fresh=1
+mv -f "$t"/* "$d/" && rmdir "$t" || { rm -rf "$t"; exit ${exits.unusable}; }
 if mkdir "$s" 2>/dev/null; then
-  "$@" >"$s/out" 2>"$s/err"
+  farcall_native=$PWD/$s/native "$@" >"$s/out" 2>"$s/err"
   rc=$?
   printf '%s\\n' "$rc" >"$s/rc"
 else
@@ -79,6 +75,25 @@ date +%s
 while IFS= read -r line || [ -n "$line" ]; do printf '%s\\n' "$line"; done <"$s/out"
 [ "$rc" -eq 0 ] || { if [ -n "$fresh" ]; then rm -rf "$d"; else rm -rf "$s"; fi; }
 exit "$rc"`
+
+/**
+ * What is known of a submission that has no exit code yet. $1 workdir, $2 id, $3 attempt. Lines: \`gone\` when there
+ * is none (any more), \`rc CODE\` with its answer after it, \`native ID\` that the job itself left, \`out TEXT\`, and
+ * \`busy\` when a process on this machine is at it. [f] keeps grep from finding itself.
+ */
+export const cutOffScript = `cd -- "$1" || exit ${exits.unusable}
+s=jobs/$2/submit.$3
+[ -d "$s" ] || { echo gone; exit 0; }
+[ ! -s "$s/native" ] || sed 's/^/native /' "$s/native"
+[ ! -s "$s/out" ] || sed 's/^/out /' "$s/out"
+grep -ls "jobs/[f]\${2#f}/job\\.sh" /proc/[0-9]*/cmdline | sed 's/.*/busy/;q'
+[ ! -s "$s/rc" ] || sed 's/^/rc /' "$s/rc"
+exit 0`
+
+/** Takes a submission out of the way that surely came to nothing; exactly one of several clients does. $1 workdir, $2 id, $3 attempt. */
+export const dropSubmissionScript = `cd -- "$1" || exit ${exits.unusable}
+mv "jobs/$2/submit.$3" "jobs/$2/.submit.$3.$$" 2>/dev/null && rm -rf "jobs/$2/.submit.$3.$$"
+exit 0`
 
 /**
  * Waits for notices and prints them all. $1 workdir, $2 seconds between looks, $3 number of looks, $4 whether
@@ -119,8 +134,9 @@ for id; do
   printf 'job %s\\n' "$id"
   printf 'spec %s\\n' "$(cat "jobs/$id/spec.json")"
   for s in "jobs/$id"/submit.*; do
-    [ -f "$s/rc" ] || continue
-    printf 'submitted %s %s %s\\n' "\${s##*.}" "$(cat "$s/rc")" "$(head -n 1 "$s/out")"
+    if [ -f "$s/rc" ]; then printf 'submitted %s %s %s\\n' "\${s##*.}" "$(cat "$s/rc")" "$(head -n 1 "$s/out")"
+    elif [ -s "$s/native" ]; then printf 'started %s %s\\n' "\${s##*.}" "$(head -n 1 "$s/native")"
+    fi
   done
   printf '%s\\n' "jobs/$id"/run.*/en[d] | grep -v '\\[' | xargs cat -- | sed 's/^/end /'
 done

@@ -1,4 +1,5 @@
 import { createTar } from 'nanotar'
+import type { Clock } from '../../core/clock.ts'
 import { SubmitError } from '../../core/errors.ts'
 import { encodeTable } from '../../core/pack.ts'
 import { type BlobRef, blobName } from '../../core/protocol.ts'
@@ -6,6 +7,7 @@ import type { CommandResult } from '../../core/shell.ts'
 import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { JobPayload } from '../executor.ts'
+import { findCutOff } from './cut-off.ts'
 import { exits, submitScript } from './scripts.ts'
 
 /** Blobs up to this size travel with the submission; larger ones go before it, by file transfer. */
@@ -32,6 +34,7 @@ export interface Submitted {
 /**
  * Sends a job's files and submits it, as one command. `known` holds the names of blobs that the place has had;
  * it is corrected when one has been purged since.
+ * A submission of the same attempt that was cut off is found again, and made anew only when nothing came of it.
  * @throws SubmitError with the scheduler's own words
  */
 export async function submitJob(
@@ -40,12 +43,20 @@ export async function submitJob(
   workdir: string,
   submission: Submission,
   known: Set<string>,
+  clock: Clock,
 ): Promise<Submitted> {
   const unknown = () => submission.blobs.filter((blob) => !known.has(blobName(blob.ref)))
-  let result = await send(transport, scheduler, workdir, submission, unknown())
-  if (result.exitCode === exits.missingBlob) {
+  const sendAll = async () => {
+    const result = await send(transport, scheduler, workdir, submission, unknown())
+    if (result.exitCode !== exits.missingBlob) return result
     for (const name of Buffer.from(result.stdout).toString('utf8').trim().split(/\s+/)) known.delete(name)
-    result = await send(transport, scheduler, workdir, submission, unknown())
+    return send(transport, scheduler, workdir, submission, unknown())
+  }
+  let result = await sendAll()
+  if (result.exitCode === exits.uncertain) {
+    const found = await findCutOff({ transport, scheduler, workdir, clock }, submission.job.spec)
+    if (found) return found
+    result = await sendAll()
   }
   const submitted = readSubmission(result, scheduler, transport.name, submission)
   for (const blob of submission.blobs) known.add(blobName(blob.ref))
@@ -104,9 +115,9 @@ function readSubmission(
   if (result.exitCode === exits.uncertain)
     throw new SubmitError(
       'SUBMIT_REFUSED',
-      `job ${job.spec.id} on ${place}: an earlier submission was cut off half way`,
+      `job ${job.spec.id} on ${place}: another client is submitting it just now`,
       {
-        hint: `look for it in the queue by its script, ${job.spec.id}/job.sh, before you call again`,
+        hint: `attach('${job.spec.id}') follows it`,
       },
     )
   if (result.exitCode === exits.unusable)
