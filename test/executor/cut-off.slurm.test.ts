@@ -11,7 +11,7 @@ describe('a submission that was cut off, Slurm', { timeout: 120_000 }, () => {
 
   const open = () => ({
     open: async () => openExecutor(place, systemClock),
-    async sh(line) {
+    async sh(line: string) {
       await using transport = createSshTransport(place)
       const { stdout } = await transport.exec({ argv: ['sh', '-ec', `cd .farcall; ${line}`] })
       return Buffer.from(stdout).toString('utf8')
