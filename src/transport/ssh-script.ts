@@ -1,0 +1,66 @@
+import { FarcallError } from '../core/errors.ts'
+import { commandTimeout } from './failures.ts'
+import type { ScriptInput, ScriptResult, ShellChannel } from './shell-channel.ts'
+import { killScript } from './shell-pool.ts'
+import { ChannelRefused } from './ssh-connection.ts'
+import type { Link, Links } from './ssh-link.ts'
+import type { ExecOptions } from './transport.ts'
+
+const nothing = new Uint8Array()
+
+/** Runs a script; gives up after a time or when told to, and then ends all that it started. */
+export function runScript(
+  links: Links,
+  { pool, connection }: Link,
+  script: string,
+  stdin: ScriptInput,
+  label: readonly string[],
+  { signal, timeoutMs }: ExecOptions & { timeoutMs: number },
+): Promise<ScriptResult> {
+  if (signal?.aborted) return Promise.reject(signal.reason)
+  return new Promise((resolve, reject) => {
+    let channel: ShellChannel | undefined
+    let over: { reason: unknown } | undefined
+    const end = async (reason: unknown) => {
+      if (over) return
+      over = { reason }
+      if (channel) {
+        try {
+          await pool.end(channel)
+        } catch (error) {
+          if (error instanceof ChannelRefused) await endFromOutside(links, connection, channel.pid)
+          // else the connection went meanwhile; the reason for giving up is what the caller has to know
+          else if (!(error instanceof FarcallError)) return reject(error)
+        }
+      }
+      reject(reason)
+    }
+    const onAbort = () => void end(signal?.reason)
+    const timer = setTimeout(() => void end(commandTimeout(label, timeoutMs)), timeoutMs).unref()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    pool
+      .run(script, stdin, (taken) => {
+        // it gave up while it waited for a shell: nothing is to run any more
+        if (over) throw over.reason
+        channel = taken
+      })
+      .then(
+        (result) => over || resolve(result),
+        (error) => over || reject(error),
+      )
+      .finally(() => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+      })
+  })
+}
+
+/**
+ * Neither signals nor a second session: the one session stays taken as long as the command runs, so it is ended
+ * from a new connection. Nothing else can be pending on a connection with one session.
+ */
+async function endFromOutside(links: Links, connection: Link['connection'], pid: number): Promise<void> {
+  connection.drop()
+  const { pool } = await links.get()
+  await pool.run(killScript(pid), nothing)
+}
