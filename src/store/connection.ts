@@ -12,6 +12,9 @@ const busy = 5
 /** Between two looks whether our file is still the one that others see. */
 const lookIntervalMs = 1000
 
+/** 16 MB. Each checkpoint waits for the disk; SQLite's own 1000 would be one in every hundred jobs. */
+const checkpointPages = 4000
+
 interface Opened {
   readonly database: Database
   /** The file's inode: after it was set aside or removed, another one is at its path. */
@@ -98,6 +101,7 @@ export class Connection {
         database.get(`PRAGMA journal_mode = ${journalOf(this.#home)}`)
         // With WAL a power cut may take the last records with it, and nothing else; they are on the cluster as well.
         database.exec('PRAGMA synchronous = NORMAL')
+        database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`)
         const fresh = migrate(database, this.#file)
         if (inode !== undefined && this.#inode() === inode) {
           this.fresh = fresh

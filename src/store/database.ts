@@ -29,7 +29,7 @@ export class Database {
   #inTransaction = false
 
   constructor(file: string) {
-    const Libsql = createRequire(import.meta.url)('libsql') as new (file: string) => Connection
+    const Libsql = load()
     this.#connection = new Libsql(file)
     this.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`)
   }
@@ -94,6 +94,18 @@ export class Database {
   close(): void {
     this.#statements.clear()
     this.#connection.close()
+  }
+}
+
+/** libsql asks for a report of the process to tell glibc from musl, and that looks up the name of every peer. */
+function load(): new (file: string) => Connection {
+  const report = process.report as { excludeNetwork?: boolean }
+  const before = report.excludeNetwork ?? false
+  report.excludeNetwork = true
+  try {
+    return createRequire(import.meta.url)('libsql') as new (file: string) => Connection
+  } finally {
+    report.excludeNetwork = before
   }
 }
 

@@ -36,7 +36,7 @@ export function dropUnused(db: Database, before: number): Dropped {
 
 export function dropBundles(db: Database, now: number): number {
   return db.run(
-    'DELETE FROM bundles WHERE used < ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.bundle = sha256)',
+    'DELETE FROM bundles WHERE used < ? AND sha256 NOT IN (SELECT bundle FROM jobs)',
     now - settleMs,
   )
 }
@@ -44,7 +44,7 @@ export function dropBundles(db: Database, now: number): number {
 /** Files that no row names: written by a process that was killed before it could say so. */
 export function strayFiles(db: Database, files: Files, now: number): string[] {
   const named = db.all(
-    'SELECT args_file AS file FROM attempts WHERE args_file IS NOT NULL UNION SELECT file FROM results WHERE file IS NOT NULL',
+    'SELECT args_file AS file FROM details WHERE args_file IS NOT NULL UNION SELECT file FROM results WHERE file IS NOT NULL',
   )
   const known = new Set(named.map((row) => row['file'] as string))
   return files

@@ -4,7 +4,13 @@ import type { JobSpec } from '../core/protocol.ts'
 import { isFinal, type JobStatus, mayFollow } from '../core/status.ts'
 import type { Database } from './database.ts'
 import { inRowLimit } from './files.ts'
-import type { FoundOnPlace, JobUsage, NewJob, StatusEntry, StatusUpdate } from './types.ts'
+import type { AttemptEntry, FoundOnPlace, JobUsage, NewJob, StatusEntry, StatusUpdate } from './types.ts'
+
+/** In place of a member: the job as a whole. */
+const whole = -1
+
+/** A bundle's last use is written down this seldom. */
+const usedWithinMs = 10 * 60_000
 
 /** A job's arguments as one table: the file args.pack of its folder. */
 export interface PackedArgs {
@@ -19,21 +25,29 @@ export function packArgs(spec: JobSpec, args: readonly Uint8Array[]): PackedArgs
 }
 
 export function addJob(db: Database, job: NewJob, args: PackedArgs, now: number): void {
-  const { spec, payload } = job
-  const seq = insertJob(db, spec, job.profile.name, job.tags ?? [], { state: 'NEW', time: now }, now)
+  const { spec } = job
+  const status: JobStatus = { state: 'NEW', time: now }
+  const seq = insertJob(db, spec, job.profile.name, job.tags ?? [], status, now)
   if (seq === undefined) return
-  insertDetails(db, seq, job)
-  insertAttempt(db, seq, spec, args, now)
-  insertStatus(db, seq, spec.attempt, undefined, { state: 'NEW', time: now }, now)
-  const stored = db.run('UPDATE bundles SET used = ? WHERE sha256 = ?', now, spec.bundle.sha256)
-  if (stored === 0)
+  insertDetails(db, seq, job, args)
+  insertAttempt(db, seq, spec, now)
+  insertStatus(db, seq, spec.attempt, whole, status, now)
+  keepBundle(db, job, now)
+}
+
+function keepBundle(db: Database, { spec, payload, map }: NewJob, now: number): void {
+  const { sha256 } = spec.bundle
+  const stored = db.get('SELECT used, map IS NULL AS bare FROM bundles WHERE sha256 = ?', sha256)
+  if (!stored)
     db.run(
       'INSERT INTO bundles (sha256, code, map, used) VALUES (?, ?, ?, ?)',
-      spec.bundle.sha256,
+      sha256,
       payload.bundle,
-      job.map ?? null,
+      map ?? null,
       now,
     )
+  else if ((stored['used'] as number) < now - usedWithinMs || (stored['bare'] && map !== undefined))
+    db.run('UPDATE bundles SET used = ?, map = coalesce(?, map) WHERE sha256 = ?', now, map ?? null, sha256)
 }
 
 /** A job that lies on the cluster and of which nothing else is known. */
@@ -50,9 +64,10 @@ export function restoreJob(
     profile,
     provenance: { farcall: spec.farcall, node: '', cwd: '' },
     owner: { host: '', bootId: '', pid: 0, startTime: '' },
+    spec,
   })
-  insertAttempt(db, seq, spec, undefined, now)
-  insertStatus(db, seq, spec.attempt, undefined, status, now)
+  insertAttempt(db, seq, spec, now)
+  insertStatus(db, seq, spec.attempt, whole, status, now)
   db.run('UPDATE attempts SET submitted = ?, native_id = ? WHERE job = ?', now, nativeId ?? null, seq)
   db.run(
     'UPDATE jobs SET submitted = ?, native_id = ?, ended = ? WHERE seq = ?',
@@ -99,44 +114,51 @@ function insertJob(
 function insertDetails(
   db: Database,
   seq: number,
-  job: Pick<NewJob, 'profile' | 'provenance' | 'owner' | 'cacheKeys'>,
+  job: Pick<NewJob, 'spec' | 'profile' | 'provenance' | 'owner' | 'cacheKeys'>,
+  args?: PackedArgs,
 ): void {
   db.run(
-    'INSERT INTO details (job, profile, provenance, owner, cache_keys) VALUES (?, ?, ?, ?, ?)',
+    `INSERT INTO details (job, spec, profile, provenance, owner, cache_keys, args, args_file, args_size)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     seq,
+    JSON.stringify(job.spec),
     JSON.stringify(job.profile.settings),
     JSON.stringify(job.provenance),
     JSON.stringify(job.owner),
     job.cacheKeys === undefined ? null : JSON.stringify(job.cacheKeys),
+    ...argsColumns(args),
   )
 }
 
-function insertAttempt(
-  db: Database,
-  seq: number,
-  spec: JobSpec,
-  args: PackedArgs | undefined,
-  now: number,
-): void {
-  db.run(
-    `INSERT INTO attempts (job, attempt, spec, recorded, args, args_file, args_size) VALUES (?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (job, attempt) DO NOTHING`,
-    seq,
-    spec.attempt,
-    JSON.stringify(spec),
-    now,
-    args && args.file === undefined ? args.bytes : null,
-    args?.file ?? null,
-    args?.bytes.byteLength ?? null,
-  )
+function argsColumns(args: PackedArgs | undefined): [Uint8Array | null, string | null, number | null] {
+  if (!args) return [null, null, null]
+  return [args.file === undefined ? args.bytes : null, args.file ?? null, args.bytes.byteLength]
 }
 
+function insertAttempt(db: Database, seq: number, spec: JobSpec, now: number): void {
+  db.run('INSERT INTO attempts (job, attempt, recorded) VALUES (?, ?, ?)', seq, spec.attempt, now)
+}
+
+/** An attempt that is recorded is not recorded again. */
 export function retryJob(db: Database, spec: JobSpec, args: PackedArgs, now: number): void {
-  const seq = seqOf(db, spec.id)
-  if (seq === undefined) return
+  const job = db.get('SELECT seq, attempt FROM jobs WHERE id = ?', spec.id)
+  if (!job || (job['attempt'] as number) >= spec.attempt) return
+  const [seq, before] = [job['seq'] as number, job['attempt'] as number]
   const status: JobStatus = { state: 'NEW', time: now }
-  insertAttempt(db, seq, spec, args, now)
-  insertStatus(db, seq, spec.attempt, undefined, status, now)
+  db.run(
+    'UPDATE attempts SET spec = (SELECT spec FROM details WHERE details.job = ?) WHERE job = ? AND attempt = ?',
+    seq,
+    seq,
+    before,
+  )
+  db.run(
+    'UPDATE details SET spec = ?, args = ?, args_file = ?, args_size = ? WHERE job = ?',
+    JSON.stringify(spec),
+    ...argsColumns(args),
+    seq,
+  )
+  insertAttempt(db, seq, spec, now)
+  insertStatus(db, seq, spec.attempt, whole, status, now)
   db.run(
     `UPDATE jobs SET attempt = ?, native_id = NULL, submitted = NULL, ended = NULL, collected = NULL, state = 'NEW',
      status = ? WHERE seq = ?`,
@@ -144,6 +166,22 @@ export function retryJob(db: Database, spec: JobSpec, args: PackedArgs, now: num
     JSON.stringify(status),
     seq,
   )
+}
+
+export function attemptsOf(db: Database, id: JobId): AttemptEntry[] {
+  const rows = db.all(
+    `SELECT attempts.attempt, coalesce(attempts.spec, details.spec) AS spec, attempts.native_id, recorded,
+       attempts.submitted
+     FROM jobs JOIN details ON details.job = seq JOIN attempts ON attempts.job = seq WHERE id = ? ORDER BY 1`,
+    id,
+  )
+  return rows.map((row) => ({
+    attempt: row['attempt'] as number,
+    spec: JSON.parse(row['spec'] as string) as JobSpec,
+    recordedAt: row['recorded'] as number,
+    ...(row['native_id'] === null ? {} : { nativeId: row['native_id'] as string }),
+    ...(row['submitted'] === null ? {} : { submittedAt: row['submitted'] as number }),
+  }))
 }
 
 /** Gives the file of arguments that is no longer needed. */
@@ -157,7 +195,8 @@ export function markSubmitted(
 ): string | undefined {
   const seq = seqOf(db, id)
   if (seq === undefined) return undefined
-  const file = dropArgs(db, seq, attempt)
+  const current = db.get('SELECT 1 FROM jobs WHERE seq = ? AND attempt = ?', seq, attempt)
+  const file = current && dropArgs(db, seq)
   db.run(
     'UPDATE attempts SET native_id = ?, submitted = coalesce(submitted, ?) WHERE job = ? AND attempt = ?',
     nativeId,
@@ -176,9 +215,9 @@ export function markSubmitted(
   return file
 }
 
-function dropArgs(db: Database, seq: number, attempt: number): string | undefined {
-  const row = db.get('SELECT args_file FROM attempts WHERE job = ? AND attempt = ?', seq, attempt)
-  db.run('UPDATE attempts SET args = NULL, args_file = NULL WHERE job = ? AND attempt = ?', seq, attempt)
+function dropArgs(db: Database, seq: number): string | undefined {
+  const row = db.get('SELECT args_file FROM details WHERE job = ?', seq)
+  db.run('UPDATE details SET args = NULL, args_file = NULL WHERE job = ?', seq)
   return (row?.['args_file'] ?? undefined) as string | undefined
 }
 
@@ -187,51 +226,56 @@ export function updateStatuses(db: Database, updates: readonly StatusUpdate[], n
     const job = db.get('SELECT seq, attempt, status FROM jobs WHERE id = ?', id)
     if (!job) continue
     const [seq, attempt] = [job['seq'] as number, job['attempt'] as number]
-    const before =
-      member === undefined
-        ? (job['status'] as string)
-        : (db.get(
-            'SELECT status FROM statuses WHERE job = ? AND member = ? AND attempt = ? ORDER BY rowid DESC LIMIT 1',
-            seq,
-            member,
-            attempt,
-          )?.['status'] as string | undefined)
+    const before = member === undefined ? (job['status'] as string) : lastOf(db, seq, member, attempt)
     // Two processes that follow one job tell the same.
     if (before !== undefined && !mayFollow(status, JSON.parse(before) as JobStatus)) continue
-    insertStatus(db, seq, attempt, member, status, now)
+    insertStatus(db, seq, attempt, member ?? whole, status, now)
     if (member === undefined)
       db.run('UPDATE jobs SET state = ?, status = ? WHERE seq = ?', status.state, JSON.stringify(status), seq)
   }
+}
+
+function lastOf(db: Database, seq: number, member: number, attempt: number): string | undefined {
+  const row = db.get(
+    'SELECT attempt, status FROM statuses WHERE job = ? AND member = ? ORDER BY number DESC LIMIT 1',
+    seq,
+    member,
+  )
+  return row?.['attempt'] === attempt ? (row['status'] as string) : undefined
 }
 
 function insertStatus(
   db: Database,
   seq: number,
   attempt: number,
-  member: number | undefined,
+  member: number,
   status: JobStatus,
   now: number,
 ): void {
   db.run(
-    'INSERT INTO statuses (job, attempt, member, time, status) VALUES (?, ?, ?, ?, ?)',
+    `INSERT INTO statuses (job, member, number, attempt, time, status)
+     SELECT ?, ?, coalesce(max(number) + 1, 0), ?, ?, ? FROM statuses WHERE job = ? AND member = ?`,
     seq,
+    member,
     attempt,
-    member ?? null,
     status.time ?? now,
     JSON.stringify(status),
+    seq,
+    member,
   )
 }
 
 export function statusesOf(db: Database, id: JobId): StatusEntry[] {
   const rows = db.all(
-    'SELECT attempt, member, time, status FROM statuses WHERE job = (SELECT seq FROM jobs WHERE id = ?) ORDER BY rowid',
+    `SELECT statuses.attempt, member, time, statuses.status FROM jobs JOIN statuses ON job = seq WHERE id = ?
+     ORDER BY statuses.attempt, time, number`,
     id,
   )
   return rows.map((row) => ({
     attempt: row['attempt'] as number,
     time: row['time'] as number,
     status: JSON.parse(row['status'] as string) as JobStatus,
-    ...(row['member'] === null ? {} : { member: row['member'] as number }),
+    ...(row['member'] === whole ? {} : { member: row['member'] as number }),
   }))
 }
 
@@ -246,7 +290,6 @@ export function markEnded(
   const seq = seqOf(db, id)
   if (seq === undefined) return undefined
   updateStatuses(db, [{ id, status }], now)
-  const { attempt } = db.get('SELECT attempt FROM jobs WHERE seq = ?', seq)!
   db.run('UPDATE jobs SET ended = coalesce(ended, ?) WHERE seq = ?', status.time ?? now, seq)
   if (facts.usage || facts.nodeVersion !== undefined)
     db.run(
@@ -256,7 +299,7 @@ export function markEnded(
       seq,
     )
   db.run('DELETE FROM claims WHERE job = ?', id)
-  return dropArgs(db, seq, attempt as number)
+  return dropArgs(db, seq)
 }
 
 /** Gives the files that are no longer needed. */
@@ -264,7 +307,7 @@ export function removeJobs(db: Database, ids: readonly JobId[]): string[] {
   return ids.flatMap((id) => {
     const seq = seqOf(db, id)
     if (seq === undefined) return []
-    const files = db.all('SELECT args_file FROM attempts WHERE job = ? AND args_file IS NOT NULL', seq)
+    const files = db.all('SELECT args_file FROM details WHERE job = ? AND args_file IS NOT NULL', seq)
     for (const table of ['details', 'attempts', 'tags', 'statuses'])
       db.run(`DELETE FROM ${table} WHERE job = ?`, seq)
     db.run('DELETE FROM claims WHERE job = ?', id)

@@ -13,10 +13,9 @@ export function getJob(db: Database, id: JobId): JobRecord | undefined {
     .map((name) => `jobs.${name}`)
     .join(', ')
   const row = db.get(
-    `SELECT ${columns}, attempts.spec, details.profile AS settings, provenance, owner, cache_keys, folder, usage,
-       node_version, args IS NOT NULL OR args_file IS NOT NULL AS has_payload
-     FROM jobs JOIN details ON details.job = seq JOIN attempts ON attempts.job = seq AND attempts.attempt = jobs.attempt
-     WHERE id = ?`,
+    `SELECT ${columns}, spec, details.profile AS settings, provenance, owner, cache_keys, folder, usage, node_version,
+       args IS NOT NULL OR args_file IS NOT NULL AS has_payload
+     FROM jobs JOIN details ON job = seq WHERE id = ?`,
     id,
   )
   return row && toJobRecord(row)

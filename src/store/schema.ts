@@ -31,13 +31,17 @@ export const migrations: readonly string[] = [
   CREATE INDEX jobs_state ON jobs (state, created);
   CREATE INDEX jobs_profile ON jobs (profile, created);
   CREATE INDEX jobs_function ON jobs (function, created);
-  CREATE INDEX jobs_bundle ON jobs (bundle);
   CREATE INDEX jobs_unsubmitted ON jobs (created) WHERE submitted IS NULL;
   CREATE INDEX jobs_uncollected ON jobs (created) WHERE collected IS NULL;
   CREATE INDEX jobs_collected ON jobs (collected) WHERE collected IS NOT NULL;
 
+  -- Of the attempt that jobs names.
   CREATE TABLE details (
     job INTEGER PRIMARY KEY,
+    spec TEXT NOT NULL,
+    args BLOB,
+    args_file TEXT,
+    args_size INTEGER,
     profile TEXT NOT NULL,
     provenance TEXT NOT NULL,
     owner TEXT NOT NULL,
@@ -46,19 +50,18 @@ export const migrations: readonly string[] = [
     usage TEXT,
     node_version TEXT
   );
+  CREATE INDEX details_args_file ON details (args_file) WHERE args_file IS NOT NULL;
 
+  -- spec: only of attempts that another one followed.
   CREATE TABLE attempts (
     job INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
-    spec TEXT NOT NULL,
     native_id TEXT,
     recorded INTEGER NOT NULL,
     submitted INTEGER,
-    args BLOB,
-    args_file TEXT,
-    args_size INTEGER,
-    UNIQUE (job, attempt)
-  );
+    spec TEXT,
+    PRIMARY KEY (job, attempt)
+  ) WITHOUT ROWID;
   CREATE INDEX attempts_native ON attempts (native_id) WHERE native_id IS NOT NULL;
 
   CREATE TABLE tags (
@@ -69,14 +72,16 @@ export const migrations: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX tags_job ON tags (job);
 
+  -- member -1: the job as a whole.
   CREATE TABLE statuses (
     job INTEGER NOT NULL,
+    member INTEGER NOT NULL,
+    number INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
-    member INTEGER,
     time INTEGER NOT NULL,
-    status TEXT NOT NULL
-  );
-  CREATE INDEX statuses_job ON statuses (job, member);
+    status TEXT NOT NULL,
+    PRIMARY KEY (job, member, number)
+  ) WITHOUT ROWID;
 
   CREATE TABLE bundles (
     sha256 TEXT PRIMARY KEY,

@@ -10,6 +10,7 @@ import { Files } from './files.ts'
 import { batchSize, bytesIn, dropBundles, dropJobs, dropUnused, sizesOf, strayFiles } from './housekeeping.ts'
 import {
   addJob,
+  attemptsOf,
   markEnded,
   markSubmitted,
   type PackedArgs,
@@ -23,6 +24,7 @@ import {
 import { findJobs, getJob, listJobs } from './queries.ts'
 import { dropResults, findResult, isLarge, resultFile, saveResult, touchResult } from './results.ts'
 import type {
+  AttemptEntry,
   CachedPlace,
   CachedResult,
   Claim,
@@ -81,6 +83,10 @@ export class Store implements JobStore {
     if (updates.length > 0) this.#connection.write((db) => updateStatuses(db, updates, this.#clock.now()))
   }
 
+  attempts(id: JobId): AttemptEntry[] {
+    return this.#connection.read((db) => attemptsOf(db, id))
+  }
+
   statuses(id: JobId): StatusEntry[] {
     return this.#connection.read((db) => statusesOf(db, id))
   }
@@ -112,7 +118,7 @@ export class Store implements JobStore {
   payload(id: JobId): StoredPayload | undefined {
     const row = this.#connection.read((db) =>
       db.get(
-        `SELECT items, args, args_file, args_size, code FROM jobs JOIN attempts ON job = seq AND attempts.attempt = jobs.attempt
+        `SELECT items, args, args_file, args_size, code FROM jobs JOIN details ON job = seq
          JOIN bundles ON sha256 = bundle WHERE id = ?`,
         id,
       ),

@@ -109,6 +109,14 @@ export interface StatusUpdate {
   readonly status: JobStatus
 }
 
+export interface AttemptEntry {
+  readonly attempt: number
+  readonly spec: JobSpec
+  readonly nativeId?: string
+  readonly recordedAt: number
+  readonly submittedAt?: number
+}
+
 export interface StatusEntry {
   readonly attempt: number
   readonly member?: number
@@ -220,6 +228,8 @@ export interface JobStore {
   status(updates: readonly StatusUpdate[]): void
   /** All states of a job with their times, the oldest first. */
   statuses(id: JobId): StatusEntry[]
+  /** The first attempt first. */
+  attempts(id: JobId): AttemptEntry[]
   /** The final status; claims of items that have no cached result are given up. */
   ended(id: JobId, status: JobStatus, facts?: { usage?: JobUsage; nodeVersion?: string }): void
   /** The results are safe, or nobody wants them: trim() may take the job. */
