@@ -38,6 +38,7 @@ export const otherVariables = [
   'FARCALL_PROFILE',
   'FARCALL_CONFIG',
   'FARCALL_CACHE_DIR',
+  'FARCALL_STORE',
   'FARCALL_DEBUG',
 ] as const
 

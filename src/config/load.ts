@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { homedir, hostname } from 'node:os'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { ConfigError } from '../core/errors.ts'
+import { storeFolder } from '../store/folder.ts'
 import { cacheFolder } from './cache-folder.ts'
 import { checkVariables, profileFromEnvironment } from './environment.ts'
 import { isTree, mergeLayers, pathKey } from './merge.ts'
@@ -55,6 +56,7 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
     selected,
     selectedBy,
     cacheDir: cacheFolder(env, home),
+    storeDir: config.store ?? storeFolder(env, home, hostname()),
     files: files.map(({ source }) => source.name),
     sources,
   }
@@ -99,6 +101,7 @@ async function environmentLayer(
   }
   for (const { path, value, variable } of profileFromEnvironment(env))
     set(['profiles', selected, ...path], value, variable)
+  if (env['FARCALL_STORE']) set(['store'], env['FARCALL_STORE'], 'FARCALL_STORE')
   if (names.size === 0) return { source, config: {} }
   const { configSchema } = await import('./schema.ts')
   const locate = (path: readonly PropertyKey[]) =>
@@ -117,6 +120,7 @@ function normalize(
 ): Config {
   const local = (path: string) => resolve(folder, path.replace(/^~(?=\/|$)/, home))
   const result: Config = { ...config }
+  if (config.store) result.store = local(config.store)
   if (config.profiles) {
     const entries = Object.entries(config.profiles).map(([name, profile]) => {
       const copy = { ...profile }

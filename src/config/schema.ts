@@ -142,6 +142,7 @@ export const configSchema = z
       .readonly()
       .describe('a record of profiles by name')
       .exactOptional(),
+    store: path.exactOptional(),
   })
   .describe('a record with defaultProfile and profiles')
 

@@ -6,6 +6,8 @@ export interface Config {
   /** Used when neither FARCALL_PROFILE nor the call names one. */
   defaultProfile?: string
   profiles?: Readonly<Record<string, Partial<Profile>>>
+  /** The folder in which this machine keeps its record of jobs. */
+  store?: string
 }
 
 export type SourceKind = 'runtime' | 'environment' | 'project' | 'user' | 'site' | 'default'
@@ -34,6 +36,8 @@ export interface LoadedConfig {
   readonly selectedBy: Source
   /** Where bundles are kept, always absolute. */
   readonly cacheDir: string
+  /** Where jobs are recorded, always absolute. */
+  readonly storeDir: string
   /** Configuration files that were read, the strongest first. */
   readonly files: readonly string[]
   /** The source of every leaf, by its path joined with NUL (a profile's name may hold dots). */

@@ -57,6 +57,13 @@ export interface FoundJob {
   readonly nativeId?: string
 }
 
+/** All jobs of a place, from whichever client. */
+export interface ListedJobs {
+  readonly jobs: readonly FoundJob[]
+  /** Those whose files cannot be read: damaged, or of a newer farcall. */
+  readonly unreadable: readonly { readonly id: JobId; readonly error: unknown }[]
+}
+
 /** Runs jobs. The client knows this and nothing below it. */
 export interface Executor extends AsyncDisposable {
   readonly name: string
@@ -67,6 +74,11 @@ export interface Executor extends AsyncDisposable {
   submit(job: JobPayload): Promise<{ nativeId: string }>
   /** After a restart: what is known of these jobs; they are watched from then on. */
   find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>>
+  /**
+   * All jobs whose files are still there, ended or not, as the files tell; nothing is watched for it. For a client
+   * whose own record was lost. An executor without it keeps no jobs that its clients do not know.
+   */
+  list?(): Promise<ListedJobs>
   /** Pushed or polled, the client cannot tell. Ends when the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<JobEvent>
   /** Results of members by number, all records of each; for those that events did not carry. */

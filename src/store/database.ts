@@ -103,7 +103,9 @@ function load(): new (file: string) => Connection {
   const before = report.excludeNetwork ?? false
   report.excludeNetwork = true
   try {
-    return createRequire(import.meta.url)('libsql') as new (file: string) => Connection
+    return createRequire(import.meta.url)('libsql') as new (
+      file: string,
+    ) => Connection
   } finally {
     report.excludeNetwork = before
   }

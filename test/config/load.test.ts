@@ -1,4 +1,5 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { resolveProfile } from '../../src/config/profile.ts'
@@ -182,6 +183,17 @@ test('XDG_CONFIG_HOME moves the user file, and a relative one is ignored', async
   })
   expect((await load({ env: { XDG_CONFIG_HOME: join(root, 'xdg') } })).selected).toBe('there')
   expect((await load({ env: { XDG_CONFIG_HOME: 'xdg' } })).selected).toBe('here')
+})
+
+test('jobs are recorded in FARCALL_STORE, the folder of a file, XDG_STATE_HOME or the home folder', async () => {
+  const { load, home, cwd } = folders({ [projectFile]: { store: 'jobs' }, [userFile]: { store: '~/mine' } })
+  expect((await load({ env: { FARCALL_STORE: '/a/b' } })).storeDir).toBe('/a/b')
+  expect((await load({ env: { FARCALL_STORE: '~/c' } })).storeDir).toBe(join(home, 'c'))
+  expect((await load()).storeDir).toBe(join(cwd, 'jobs'))
+  expect((await load({ runtime: { store: '/d' } })).storeDir).toBe('/d')
+  const bare = folders()
+  expect((await bare.load({ env: { XDG_STATE_HOME: '/e' } })).storeDir).toBe(`/e/farcall/${hostname()}`)
+  expect((await bare.load()).storeDir).toBe(join(bare.home, `.local/state/farcall/${hostname()}`))
 })
 
 test('cacheDir comes from FARCALL_CACHE_DIR, XDG_CACHE_HOME or the home folder', async () => {

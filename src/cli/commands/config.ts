@@ -32,6 +32,7 @@ async function showConfig(options: { profile?: string; json?: true }): Promise<v
         ? { kind: 'environment', name: 'FARCALL_CACHE_DIR' }
         : byDefault,
     },
+    { key: 'store', value: loaded.storeDir, source: loaded.sources.get('store') ?? byDefault },
     ...[...sources].map(([key, source]) => ({ key, value: shown(key, valueAt(profile, key)), source })),
   ]
   if (options.json) {

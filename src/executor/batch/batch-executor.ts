@@ -17,13 +17,15 @@ import type {
   FoundJob,
   JobEvent,
   JobPayload,
+  ListedJobs,
   ResultRecord,
 } from '../executor.ts'
 import { parseFound } from './found.ts'
 import { directivesOf, renderJobScript } from './job-script.ts'
-import { type Place, probePlace } from './place.ts'
+import { parseList } from './list.ts'
+import { type Place, placeFailed, probePlace } from './place.ts'
 import { saveRecord } from './save-record.ts'
-import { exits, findScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
+import { exits, findScript, listScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
 import { submitJob } from './submission.ts'
 import { TrackedJob } from './tracked-job.ts'
 import { Watcher } from './watcher.ts'
@@ -168,6 +170,15 @@ export class BatchExecutor implements Executor {
         this.#watcher.adopt(new TrackedJob(spec, nativeId, 0, clock.now(), true), job.ends)
     }
     return found
+  }
+
+  async list(): Promise<ListedJobs> {
+    await this.open()
+    const { transport, scheduler } = this.#options
+    const argv = ['sh', '-c', listScript, 'farcall', this.#place.workdir]
+    const result = await transport.exec({ argv }, { timeoutMs: 600_000 })
+    if (result.exitCode !== 0) throw placeFailed(result, this.name)
+    return parseList(Buffer.from(result.stdout).toString('utf8'), scheduler)
   }
 
   async *events(signal: AbortSignal): AsyncIterable<JobEvent> {

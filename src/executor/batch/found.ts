@@ -46,7 +46,8 @@ export function parseFound(text: string, scheduler: Scheduler): FoundFiles[] {
   return found
 }
 
-function parseSpec(text: string): JobSpec {
+/** @throws ResultError RESULT_CORRUPT, PROTOCOL_NEWER */
+export function parseSpec(text: string): JobSpec {
   let spec: JobSpec
   try {
     spec = JSON.parse(text) as JobSpec

@@ -143,6 +143,15 @@ done
 exit 0`
 
 /**
+ * All jobs that lie here, as lines PATH:LINE of their specs, submissions and ends. $1 workdir. One grep reads a
+ * thousand files; /dev/null has it name them when there is only one. A file that goes meanwhile is passed over.
+ */
+export const listScript = `cd -- "$1" || exit ${exits.unusable}
+printf '%s\\n' jobs/f*/spec.jso[n] jobs/f*/submit.*/r[c] jobs/f*/submit.*/ou[t] jobs/f*/run.*/en[d] |
+  grep -v '\\[' | LC_ALL=C xargs grep -s '' /dev/null
+exit 0`
+
+/**
  * The ends of one attempt's members. $1 workdir, $2 id, $3 attempt. The pattern en[d] makes the shell list the
  * folder: a name is opened only once a listing shows it (NFS remembers names that were not there).
  */
