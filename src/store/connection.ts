@@ -3,17 +3,22 @@ import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { Database, sqliteCode } from './database.ts'
 import { unwritable } from './failures.ts'
-import { journalOf } from './journal.ts'
+import { type Journal, journalOf } from './journal.ts'
 import { migrate } from './schema.ts'
 
 const corrupt = new Set([11, 26])
 const busy = 5
+/** A process that was stopped half way through a transaction is waited for so long. */
+const patienceMs = 60_000
 
 /** Between two looks whether our file is still the one that others see. */
 const lookIntervalMs = 1000
 
 /** 16 MB. Each checkpoint waits for the disk; SQLite's own 1000 would be one in every hundred jobs. */
 const checkpointPages = 4000
+
+/** In the name of what was set aside, between 'index' and the time. */
+export const damagedMark = '.damaged-'
 
 interface Opened {
   readonly database: Database
@@ -26,7 +31,9 @@ export class Connection {
   readonly #folder: string
   readonly #clock: Pick<Clock, 'now'>
   readonly #warn: (message: string) => void
-  #opened: Opened
+  #opened: Opened | undefined
+  /** The inode of the file that was opened last, or was to be. */
+  #tried: number | undefined
   #looked = performance.now()
   /** No database was there when this process opened it. */
   fresh = false
@@ -35,7 +42,7 @@ export class Connection {
     this.#folder = folder
     this.#clock = clock
     this.#warn = warn
-    this.#opened = this.#guard(() => this.#open())
+    this.#guard(() => this.#database())
   }
 
   /** A folder of its own, so that database and journal are set aside by one rename. */
@@ -48,17 +55,14 @@ export class Connection {
   }
 
   read<T>(work: (database: Database) => T): T {
-    return this.#guard(() => {
-      this.#look()
-      return work(this.#opened.database)
-    })
+    return this.#guard(() => work(this.#database()))
   }
 
   /** One transaction. It may be begun again, so `work` changes nothing but the database. */
   write<T>(work: (database: Database) => T): T {
     return this.#guard(() => {
-      this.#look()
-      return this.#opened.database.write(() => work(this.#opened.database))
+      const database = this.#database()
+      return database.write(() => work(database))
     })
   }
 
@@ -71,22 +75,52 @@ export class Connection {
   }
 
   close(): void {
-    this.#opened.database.close()
+    this.#opened?.database.close()
+    this.#opened = undefined
   }
 
   #guard<T>(work: () => T): T {
+    const begun = performance.now()
     let repaired = false
     for (;;) {
       try {
         return work()
       } catch (error) {
         const code = sqliteCode(error)
-        if (code === busy) continue
-        if (code === undefined || !corrupt.has(code) || repaired) throw unwritable(error, this.#folder)
+        // SQLite itself waits, but not everywhere: not to change the journal's mode, nor for a recovery.
+        if (code === busy && performance.now() - begun < patienceMs) {
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+          continue
+        }
+        // Once: what is still wrong with a new file is not the file.
+        if (repaired || !this.#repair(error, code)) throw unwritable(error, this.#folder)
         repaired = true
-        this.#setAside(error)
       }
     }
+  }
+
+  /** Whether it is worth another try. */
+  #repair(error: unknown, code: number | undefined): boolean {
+    const damaged = code !== undefined && corrupt.has(code)
+    const moved = this.#inode() !== this.#tried
+    // Moved away under us, SQLite fails in many ways; between making the folder and the file, Node in one.
+    const gone = (error as NodeJS.ErrnoException).code === 'ENOENT' || (moved && this.#tried !== undefined)
+    if (!damaged && !gone) return false
+    this.#opened?.database.close()
+    this.#opened = undefined
+    if (damaged && !moved) this.#setAside(error)
+    return true
+  }
+
+  /** Somebody may have removed the file, or set it aside: what we wrote to it from then on nobody would see. */
+  #database(): Database {
+    const now = performance.now()
+    if (this.#opened && now - this.#looked >= lookIntervalMs) {
+      this.#looked = now
+      if (this.#inode() !== this.#opened.inode) this.close()
+    }
+    this.#opened ??= this.#open()
+    return this.#opened.database
   }
 
   #open(): Opened {
@@ -95,14 +129,12 @@ export class Connection {
     closeSync(openSync(this.#file, 'a', 0o600))
     for (;;) {
       const inode = this.#inode()
+      this.#tried = inode
       const database = new Database(this.#file)
       try {
-        database.exec('PRAGMA auto_vacuum = INCREMENTAL')
-        database.get(`PRAGMA journal_mode = ${journalOf(this.#home)}`)
-        // With WAL a power cut may take the last records with it, and nothing else; they are on the cluster as well.
-        database.exec('PRAGMA synchronous = NORMAL')
-        database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`)
+        prepare(database, journalOf(this.#home))
         const fresh = migrate(database, this.#file)
+        // Else it was set aside while we opened it, and its journal may be another's.
         if (inode !== undefined && this.#inode() === inode) {
           this.fresh = fresh
           return { database, inode }
@@ -119,27 +151,25 @@ export class Connection {
     return statSync(this.#file, { throwIfNoEntry: false })?.ino
   }
 
-  /** Somebody may have removed the file, or set it aside: what we wrote to it from then on nobody would see. */
-  #look(): void {
-    const now = performance.now()
-    if (now - this.#looked < lookIntervalMs) return
-    this.#looked = now
-    if (this.#inode() === this.#opened.inode) return
-    this.#opened.database.close()
-    this.#opened = this.#open()
-  }
-
   #setAside(error: unknown): void {
-    const damaged = this.#opened?.inode ?? this.#inode()
-    this.#opened?.database.close()
-    if (damaged !== undefined && this.#inode() === damaged) {
-      const time = new Date(this.#clock.now()).toISOString().replace(/[:.]/g, '-')
-      const aside = `${this.#home}.damaged-${time}`
+    const time = new Date(this.#clock.now()).toISOString().replace(/[:.]/g, '-')
+    const aside = `${this.#home}${damagedMark}${time}`
+    try {
       renameSync(this.#home, aside)
-      this.#warn(
-        `the record of jobs in ${this.#folder} was damaged (${(error as Error).message}) and is now ${aside}; a new one is begun. Jobs on the cluster go on, attach(id) finds them there`,
-      )
+    } catch (cause) {
+      throw unwritable(cause, this.#folder)
     }
-    this.#opened = this.#open()
+    this.#warn(
+      `the record of jobs in ${this.#folder} was damaged (${(error as Error).message}) and is now ${aside}; a new one is begun. Jobs on the cluster go on, attach(id) finds them there`,
+    )
   }
+}
+
+function prepare(database: Database, journal: Journal): void {
+  // Only of a file that is still empty.
+  database.exec('PRAGMA auto_vacuum = INCREMENTAL')
+  database.get(`PRAGMA journal_mode = ${journal}`)
+  // With WAL a power cut may take the last records with it, and nothing else; they are on the cluster as well.
+  database.exec('PRAGMA synchronous = NORMAL')
+  database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`)
 }

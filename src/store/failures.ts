@@ -18,6 +18,8 @@ function reasonOf(error: unknown): string | undefined {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'MODULE_NOT_FOUND') return `libsql has no binary for this machine (${message.split('\n')[0]})`
   switch (sqliteCode(error)) {
+    case 5:
+      return 'another process of yours has held it for a minute'
     case 8:
       return 'it is read-only'
     case 10:

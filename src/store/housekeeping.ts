@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { damagedMark } from './connection.ts'
 import type { Database } from './database.ts'
 import type { Files } from './files.ts'
 import { removeJobs } from './jobs.ts'
@@ -51,6 +52,14 @@ export function strayFiles(db: Database, files: Files, now: number): string[] {
     .list()
     .filter(({ name, time }) => !known.has(name) && time < now - settleMs)
     .map(({ name }) => name)
+}
+
+/** Databases that were set aside that long ago. */
+export function oldDamaged(folder: string, before: number): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.includes(damagedMark))
+    .map((name) => join(folder, name))
+    .filter((path) => (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? before) < before)
 }
 
 export function sizesOf(db: Database, folder: string): StoreSizes {

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import type { Clock } from '../core/clock.ts'
 import type { JobId } from '../core/ids.ts'
 import { readTable } from '../core/pack.ts'
@@ -7,7 +8,16 @@ import { claimKeys, dropLease, takeLease, unclaimKeys } from './claims.ts'
 import type { Connection } from './connection.ts'
 import { unwritable } from './failures.ts'
 import { Files } from './files.ts'
-import { batchSize, bytesIn, dropBundles, dropJobs, dropUnused, sizesOf, strayFiles } from './housekeeping.ts'
+import {
+  batchSize,
+  bytesIn,
+  dropBundles,
+  dropJobs,
+  dropUnused,
+  oldDamaged,
+  sizesOf,
+  strayFiles,
+} from './housekeeping.ts'
 import {
   addJob,
   attemptsOf,
@@ -208,6 +218,7 @@ export class Store implements JobStore {
         if (!whole || Math.max(jobs.count, results.count) < batchSize) return jobs.count + results.count > 0
       }
     }
+    for (const path of oldDamaged(this.folder, now - maxAgeMs)) rmSync(path, { recursive: true, force: true })
     sweep(maxAgeMs, true)
     this.#shrink(gone, now)
     while (bytesIn(this.folder) > maxBytes && sweep(0, false)) this.#shrink(gone, now)
