@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type JobSpec, paths, protocolVersion } from '../src/core/protocol.ts'
+import { type JobSpec, paths, protocolVersion, specFile, submissionOf } from '../src/core/protocol.ts'
 
 /** Which member this process is, and where its job lies. */
 export interface Place {
@@ -33,7 +33,7 @@ function isCount(text: string | undefined): text is string {
 }
 
 export function readSpec(place: Place): JobSpec {
-  const file = `${place.job}/spec.json`
+  const file = `${place.job}/${specFile(submissionOf(place.attempt))}`
   let spec: JobSpec
   try {
     spec = JSON.parse(readFileSync(file, 'utf8'))

@@ -58,7 +58,7 @@ export function readArguments(
   }
 }
 
-function readExactly(fd: number, position: number, length: number): Uint8Array {
+export function readExactly(fd: number, position: number, length: number): Uint8Array {
   if (length > 2 ** 32) throw new Error(`${length} bytes are asked of it`)
   const bytes = Buffer.allocUnsafe(length)
   for (let at = 0; at < length; ) {

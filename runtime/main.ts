@@ -1,11 +1,15 @@
 /** Runs one member of a job: its items in order, a record for each, then `end`. Started by job.sh. */
+import { writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { BundleModule } from '../src/core/bundle-module.ts'
 import { type JobSpec, type MemberEnd, memberItems, protocolVersion } from '../src/core/protocol.ts'
 import { LaunchError, readPlace, readSpec } from './arguments.ts'
 import { importBundle, readArguments, verifiedBlob } from './bundle.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { keepEarlier } from './earlier.ts'
 import { guard, watchExit } from './exits.ts'
 import { OutputError, openOutput } from './output.ts'
+import { canRequeue, requeueCode, requeueFile } from './requeue.ts'
 import { setTask } from './task.ts'
 import { decodeWith, encodeResult, encodeThrown } from './values.ts'
 
@@ -41,11 +45,27 @@ async function main(): Promise<void> {
   }
   const watch = watchExit(finish)
 
+  /** Ends this attempt in favour of the next one, where there will be one. */
+  const leave = (spec: JobSpec) => (why: string) => {
+    const by = canRequeue(spec, process.env)
+    if (!by) return
+    watch.finished()
+    if (by === 'client')
+      finish({ reason: 'timeout', requeue: true, message: `it asked to be run again: ${why}` })
+    else {
+      output.sync()
+      writeFileSync(`${place.run}/${requeueFile}`, `${why}\n`, { mode: 0o600 })
+    }
+    exit(requeueCode)
+  }
+
   try {
     spec = readSpec(place)
     const { from, to } = memberItems(spec, place.member)
     const path = verifiedBlob(place, spec.bundle)
     const { values, items } = readArguments(place, from, to)
+    const kept = await keepEarlier(place, spec, output)
+    failed = [...kept.values()].includes('error')
 
     let bundle: BundleModule | undefined
     const fail = (index: number, error: unknown) => {
@@ -61,18 +81,22 @@ async function main(): Promise<void> {
     } catch (error) {
       if (error instanceof LaunchError) throw error
       // The user's own top-level code threw: so does each call.
-      for (let index = from; index < to; index++) fail(index, error)
+      for (let index = from; index < to; index++) if (!kept.has(index)) fail(index, error)
     }
     if (bundle) {
+      const checkpoints = new Checkpoints(place, spec, bundle, leave(spec))
       for (const [at, bytes] of items.entries()) {
         const index = from + at
+        if (kept.has(index)) continue
         setTask(place, spec, index)
+        checkpoints.begin(index)
         try {
           await runItem(bundle, bytes, (result) => output.append({ kind: 'value', index, bytes: result }))
         } catch (error) {
           if (error instanceof OutputError) throw error
           fail(index, error)
         }
+        checkpoints.done()
       }
     }
     watch.finished()

@@ -16,6 +16,8 @@ import type { Place } from './arguments.ts'
 export interface Output {
   readonly bytes: number
   append(record: PackRecord | PiecedRecord): void
+  /** What was appended is on the disk. */
+  sync(): void
   /** `end` and the notice. The last word: nothing is appended after it. */
   close(client: string | undefined, end: MemberEnd): void
 }
@@ -47,6 +49,7 @@ export function openOutput(place: Place): Output {
       // A copy: a later item may change the memory that the parts show.
       else small?.push(Buffer.concat(parts))
     },
+    sync: () => fsyncSync(fd),
     close(client, end) {
       fsyncSync(fd)
       closeSync(fd)
@@ -69,9 +72,9 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, Math.min(bytes.length - at, 1 << 30))
 }
 
-function writeWhole(temporary: string, path: string, parts: readonly Buffer[]): void {
+export function writeWhole(temporary: string, path: string, parts: readonly Uint8Array[]): void {
   const fd = openSync(temporary, 'w', 0o600)
-  writeAll(fd, Buffer.concat(parts))
+  for (const part of parts) writeAll(fd, part)
   fsyncSync(fd)
   closeSync(fd)
   try {

@@ -9,6 +9,7 @@ export interface TaskInfo {
   /** The item's number within the map. */
   readonly item: number
   readonly items: number
+  /** From 1; retries and the scheduler's restarts count. */
   readonly attempt: number
   readonly cores: number
   /** Bytes; undefined when nobody set a limit. */
@@ -24,7 +25,7 @@ export function setTask(place: Place, spec: JobSpec, item: number): void {
     index: place.member,
     item,
     items: spec.items,
-    attempt: place.attempt,
+    attempt: (spec.retried ?? 0) + (place.attempt - spec.attempt) + 1,
     cores: spec.resources.cores ?? granted('FARCALL_CORES') ?? 1,
     memory: spec.resources.memoryBytes ?? granted('FARCALL_MEMORY'),
   }

@@ -15,6 +15,11 @@ export function encodeResult(bundle: BundleModule, value: unknown): Uint8Array[]
   return encodeChunks(value, { root: 'result', reference: (object) => referTo(bundle, object) })
 }
 
+/** Like a result. @throws CaptureError naming the path from `state` to what cannot travel */
+export function encodeCheckpoint(bundle: BundleModule, state: unknown): Uint8Array[] {
+  return encodeChunks(state, { root: 'state', reference: (object) => referTo(bundle, object) })
+}
+
 /** What was thrown, as far as it can travel: an error never gets lost because of a socket in its fields. */
 export function encodeThrown(bundle: BundleModule | undefined, thrown: unknown): Uint8Array {
   return encodeError(thrown, {

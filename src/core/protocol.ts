@@ -3,13 +3,15 @@
  *
  *   <workdir>/blobs/<sha256>.<ext>          immutable: runtime, bundles
  *   <workdir>/jobs/<id>/spec.json job.sh args.pack
+ *   <workdir>/jobs/<id>/spec.<n>.json job.<n>.sh   of a retry, n = 1001, 2001 …; args.pack serves them all
  *   <workdir>/jobs/<id>/submit.<n>/native   what attempt n's submission got from the scheduler
- *   <workdir>/jobs/<id>/run.<n>.<k>/        out.pack log.out log.err events end: attempt n of member k
+ *   <workdir>/jobs/<id>/run.<n>.<k>/        out.pack log.out log.err events end checkpoint.<item>: attempt n of member k
  *   <workdir>/inbox/<client>/<id>.<n>.<k>   a notice, for the client that waits
  */
 import type { JobId } from './ids.ts'
 import type { Environment } from './profile.ts'
 import type { ResolvedResources } from './resources.ts'
+import type { RetryPolicy } from './retry-policy.ts'
 import type { JobReason } from './status.ts'
 
 /** Read older ones, refuse newer ones by name. */
@@ -31,7 +33,7 @@ export function blobName(blob: BlobRef): string {
 export interface JobSpec {
   readonly protocol: number
   readonly id: JobId
-  /** Names the submission in submit.<n> and run.<n>.<k>; a retry takes the next. */
+  /** Names the submission in submit.<n> and run.<n>.<k>; see attemptStep. */
   readonly attempt: number
   /** What the scheduler shows. */
   readonly name: string
@@ -53,6 +55,14 @@ export interface JobSpec {
   readonly concurrency?: number
   readonly resources: ResolvedResources
   readonly environment: Environment
+  /** What becomes of members that fail; whoever follows the job applies it. */
+  readonly retry?: RetryPolicy
+  /** Which retry of its members this is; absent in the first attempt. */
+  readonly retried?: number
+  /** The members of this attempt, where it is not all of them. */
+  readonly only?: readonly number[]
+  /** Items whose error in an earlier attempt does not count: they run again. */
+  readonly again?: readonly number[]
   /** ISO 8601, by the client's clock. */
   readonly createdAt: string
   readonly farcall: string
@@ -72,6 +82,8 @@ export interface MemberEnd {
   readonly signal?: number
   /** The stack of the call that ended it: process.exit(). */
   readonly stack?: string
+  /** The function has saved its state and asks to be run again. */
+  readonly requeue?: boolean
   /** Bytes of out.pack when the member ended. */
   readonly bytes: number
   readonly items: number
@@ -83,6 +95,25 @@ export interface MemberEnd {
   /** Peak resident memory of the member, bytes. */
   readonly peakMemory?: number
 }
+
+/**
+ * A scheduler's own restarts of attempt n are n + 1, n + 2 …; the client's next submission is n + attemptStep. So
+ * neither ever takes a number of the other's, nobody has to be asked for a free one, and two clients that retry the
+ * same failure make the same submit.<n>, of which there is one.
+ */
+export const attemptStep = 1_000
+
+/** The submission that a run belongs to: run.1002.k is the first restart of attempt 1001. */
+export function submissionOf(attempt: number): number {
+  return attempt - ((attempt - 1) % attemptStep)
+}
+
+const numbered = (attempt: number) => (attempt === 1 ? '' : `.${attempt}`)
+
+/** Inside the job's folder. A retry leaves the first attempt's as they are: members of it may still start. */
+export const specFile = (attempt: number): string => `spec${numbered(attempt)}.json`
+export const scriptFile = (attempt: number): string => `job${numbered(attempt)}.sh`
+export const checkpointFile = (item: number): string => `checkpoint.${item}`
 
 export const paths = {
   job: (id: JobId) => `jobs/${id}`,
@@ -106,4 +137,10 @@ export function memberItems(
   member: number,
 ): { from: number; to: number } {
   return { from: member * spec.chunk, to: Math.min((member + 1) * spec.chunk, spec.items) }
+}
+
+/** The members that an attempt runs. */
+export function* membersOf(spec: Pick<JobSpec, 'members' | 'only'>): Iterable<number> {
+  if (spec.only) yield* spec.only
+  else for (let member = 0; member < spec.members; member++) yield member
 }

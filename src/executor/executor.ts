@@ -51,15 +51,28 @@ export interface CancelTarget {
   readonly members?: readonly number[]
 }
 
-export interface FoundJob {
+export interface ListedJob {
+  /** Of the first submission. */
   readonly spec: JobSpec
   readonly status: JobStatus
+  /** Of the last submission. */
   readonly nativeId?: string
+}
+
+export interface FoundJob extends ListedJob {
+  /** All submissions that were made, oldest first, and how members of theirs ended. */
+  readonly attempts: readonly FoundAttempt[]
+}
+
+export interface FoundAttempt {
+  readonly spec: JobSpec
+  readonly nativeId: string
+  readonly ends: readonly MemberEnd[]
 }
 
 /** All jobs of a place, from whichever client. */
 export interface ListedJobs {
-  readonly jobs: readonly FoundJob[]
+  readonly jobs: readonly ListedJob[]
   /** Those whose files cannot be read: damaged, or of a newer farcall. */
   readonly unreadable: readonly { readonly id: JobId; readonly error: unknown }[]
 }
@@ -72,6 +85,11 @@ export interface Executor extends AsyncDisposable {
   open(): Promise<void>
   /** Idempotent on spec.id and spec.attempt. Gives the scheduler's id. @throws SubmitError, TransportError */
   submit(job: JobPayload): Promise<{ nativeId: string }>
+  /**
+   * Submits the next attempt of a job that the place has, for the members in `spec.only`. Like submit, but for the
+   * arguments, which lie there; the bundle is asked for only when the place has lost it.
+   */
+  retry(spec: JobSpec, bundle?: Uint8Array): Promise<{ nativeId: string }>
   /** After a restart: what is known of these jobs; they are watched from then on. */
   find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>>
   /**

@@ -1,9 +1,10 @@
-import { FarcallError, SubmitError } from '../core/errors.ts'
+import { ConfigError, FarcallError, SubmitError } from '../core/errors.ts'
 import type { CommandResult } from '../core/shell.ts'
-import type { DirectiveTable, QueueSnapshot, Scheduler } from './scheduler.ts'
+import { parseWarning } from '../core/warning-signal.ts'
+import type { Directives, DirectiveTable, QueueSnapshot, Scheduler } from './scheduler.ts'
 import { SnapshotBuilder } from './snapshot.ts'
 
-/** What is composed, job.sh itself does: ulimit and timeout have no scheduler behind them here. */
+/** What is composed, job.sh itself does: limit, time limit and warning have no scheduler behind them here. */
 const directives: DirectiveTable = {
   name: 'composed',
   cores: 'composed',
@@ -27,7 +28,7 @@ const directives: DirectiveTable = {
   priority: 'unsupported',
   mailType: 'unsupported',
   mailUser: 'unsupported',
-  signal: 'unsupported',
+  signal: 'composed',
   requeue: 'unsupported',
   native: 'unsupported',
 }
@@ -150,6 +151,7 @@ export const direct: Scheduler = {
   // Nothing reads the header.
   prefix: '#',
   directives,
+  compose: requireTimeForWarning,
   restartCount: '0',
   immediate: true,
   detect: () => ({ argv: ['sh', '-c', 'command -v setsid && test -r /proc/self/stat'] }),
@@ -158,6 +160,21 @@ export const direct: Scheduler = {
   query: (ids) => script(queryScript, ids),
   parseQuery,
   cancel: (ids) => script(cancelScript, ids),
+}
+
+/** job.sh keeps the time here: without a limit there is nothing to warn of. */
+function requireTimeForWarning({ signal, timeSeconds }: Directives): readonly string[] {
+  if (signal === undefined) return []
+  const warning = parseWarning(signal)
+  if (!warning || !/^(HUP|INT|USR1|USR2)$/.test(warning.name))
+    throw new ConfigError('OPTION_INVALID', `signal: '${signal}' is no warning that direct can give`, {
+      hint: "write it like 'USR1@90': HUP, INT, USR1 or USR2, and seconds before the time limit",
+    })
+  if (timeSeconds === undefined)
+    throw new ConfigError('OPTION_INVALID', `signal: '${signal}' warns of a time limit, and there is none`, {
+      hint: "say how long it may run: time: '1h'",
+    })
+  return []
 }
 
 function script(text: string, args: readonly string[]) {

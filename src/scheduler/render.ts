@@ -5,6 +5,7 @@ import { Liquid, LiquidError } from 'liquidjs'
 import { ConfigError } from '../core/errors.ts'
 import type { Environment } from '../core/profile.ts'
 import { requirePlainText, shellQuote } from '../core/shell.ts'
+import type { WarningSignal } from '../core/warning-signal.ts'
 
 /** What a job template can name. */
 export interface ScriptContext {
@@ -13,6 +14,10 @@ export interface ScriptContext {
   readonly id: string
   readonly attempt: number
   readonly members: number
+  /** The members that run, where it is not all of them. */
+  readonly only?: readonly number[] | undefined
+  /** The signal that warns of the time limit, and how many seconds before. */
+  readonly warning?: WarningSignal | undefined
   /** Inputs of the map, and how many of them one member runs. */
   readonly items: number
   readonly chunk: number
@@ -100,6 +105,9 @@ function toScope(context: ScriptContext): object {
     memoryBytes: context.memoryBytes ?? null,
     timeSeconds: context.timeSeconds ?? null,
     concurrency: context.concurrency ?? null,
+    only: context.only ?? [],
+    warning: context.warning?.name ?? '',
+    warningSeconds: context.warning?.seconds ?? 0,
     environment: {
       node: environment.node ?? 'auto',
       modules: environment.modules ?? [],

@@ -7,7 +7,8 @@ export interface Directives extends ResolvedResources {
   name?: string
   /** Where the scheduler puts the script's own output, an absolute path; all members share it. */
   log?: string
-  array?: { size: number; concurrency?: number }
+  /** Members 0 to size - 1, or only some of them. */
+  array?: { size: number; concurrency?: number; only?: readonly number[] }
 }
 
 /**

@@ -1,6 +1,9 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decode } from '../codec/codec.ts'
 import { newJobId } from '../core/ids.ts'
+import { attemptStep } from '../core/protocol.ts'
 import { isFinal } from '../core/status.ts'
 import type { Executor, ResultRecord } from '../executor/executor.ts'
 import { EventLog } from './event-log.ts'
@@ -116,6 +119,31 @@ export function executorSuite(
       await log.until(() => log.ends(job.spec.id).length >= 1)
       expect(again.nativeId).toBeTruthy()
       expect(log.ends(job.spec.id)).toHaveLength(1)
+    })
+
+    it('runs members again that are named, keeps what is done, and runs an item again whose error does not count', async () => {
+      const fails = `async (n) => {
+        const { mkdirSync, rmdirSync } = await import('node:fs')
+        if (n !== 1) return [n, 'once']
+        try { mkdirSync(values) } catch { rmdirSync(values); return [n, 'again'] }
+        throw new Error('at first')
+      }`
+      const args = [[0], [1], [2], [3]]
+      const job = payload(fails, { args, chunk: 2, values: join(tmpdir(), `farcall-again-${newJobId()}`) })
+      await run(job)
+      const { id } = job.spec
+      expect(log.ends(id)).toHaveLength(2)
+      await executor.retry({ ...job.spec, attempt: attemptStep + 1, retried: 1, only: [0], again: [1] })
+      await log.until(() => log.ends(id).length === 3)
+      expect(log.ends(id)[2]).toMatchObject({ member: 0, status: { state: 'COMPLETED' } })
+      const records = []
+      for await (const record of executor.fetch(id, [0, 1])) records.push(record)
+      expect(valuesOf(records.sort((a, b) => a.index - b.index))).toEqual([
+        [0, 'once'],
+        [1, 'again'],
+        [2, 'once'],
+        [3, 'once'],
+      ])
     })
 
     it('cancels a job that runs', async () => {

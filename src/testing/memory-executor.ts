@@ -3,7 +3,7 @@ import { decode, encode } from '../codec/codec.ts'
 import { AsyncQueue } from '../core/async-queue.ts'
 import { ResultError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
-import { memberItems } from '../core/protocol.ts'
+import { type JobSpec, memberItems, membersOf } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import type {
   CancelTarget,
@@ -16,7 +16,8 @@ import type {
 } from '../executor/executor.ts'
 
 interface MemoryJob extends JobPayload {
-  readonly records: ResultRecord[]
+  readonly attempts: JobSpec[]
+  records: ResultRecord[]
   readonly cancel: AbortController
   over: boolean
 }
@@ -57,32 +58,47 @@ export class MemoryExecutor implements Executor {
   async submit(payload: JobPayload): Promise<{ nativeId: string }> {
     const { id } = payload.spec
     if (!this.#jobs.has(id)) {
-      const job: MemoryJob = { ...payload, records: [], cancel: new AbortController(), over: false }
+      const job: MemoryJob = {
+        ...payload,
+        attempts: [payload.spec],
+        records: [],
+        cancel: new AbortController(),
+        over: false,
+      }
       this.#jobs.set(id, job)
-      void this.#run(job)
+      void this.#run(job, payload.spec)
     }
     return { nativeId: `memory:${id}` }
   }
 
-  async #run(job: MemoryJob): Promise<void> {
-    const { spec } = job
+  async retry(spec: JobSpec): Promise<{ nativeId: string }> {
+    const job = this.#job(spec.id)
+    job.attempts.push(spec)
+    void this.#run(job, spec)
+    return { nativeId: `memory:${spec.id}` }
+  }
+
+  async #run(job: MemoryJob, spec: JobSpec): Promise<void> {
     this.#events.push({ type: 'state', id: spec.id, status: { state: 'ACTIVE' } })
     const url = `data:text/javascript;base64,${Buffer.from(job.bundle).toString('base64')}#${spec.id}`
     const bundle = (await import(url)) as BundleModule
     bundle.setValues(decode(job.args[0]!, bundle))
-    for (let member = 0; member < spec.members; member++) {
-      const status = await this.#runMember(job, bundle, member)
+    for (const member of membersOf(spec)) {
+      const status = await this.#runMember(job, spec, bundle, member)
       this.#events.push({ type: 'end', id: spec.id, member, status, complete: status.state === 'COMPLETED' })
     }
     job.over = true
   }
 
-  async #runMember(job: MemoryJob, bundle: BundleModule, member: number): Promise<JobStatus> {
+  async #runMember(job: MemoryJob, spec: JobSpec, bundle: BundleModule, member: number): Promise<JobStatus> {
     const { from, to } = memberItems(job.spec, member)
     const canceled = new Promise<'canceled'>((resolve) => {
       job.cancel.signal.addEventListener('abort', () => resolve('canceled'))
     })
     for (let index = from; index < to; index++) {
+      const done = job.records.find((record) => record.index === index)
+      if (done && (done.kind === 'value' || !spec.again?.includes(index))) continue
+      job.records = job.records.filter((record) => record !== done)
       if (job.cancel.signal.aborted) return { state: 'CANCELED', reason: 'by-user' }
       const record = await Promise.race([runItem(job, bundle, index), canceled])
       if (record === 'canceled') return { state: 'CANCELED', reason: 'by-user' }
@@ -98,7 +114,9 @@ export class MemoryExecutor implements Executor {
       ids.map((id) => {
         const job = this.#jobs.get(id)
         const state = job?.over ? 'COMPLETED' : 'ACTIVE'
-        return [id, job && { spec: job.spec, status: { state }, nativeId: `memory:${id}` }]
+        const nativeId = `memory:${id}`
+        const attempts = job?.attempts.map((spec) => ({ spec, nativeId, ends: [] })) ?? []
+        return [id, job && { spec: job.spec, status: { state }, nativeId, attempts }]
       }),
     )
   }

@@ -6,7 +6,8 @@ import { FarcallError, ResultError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import { decodeRecords } from '../../core/pack.ts'
 import type { Profile } from '../../core/profile.ts'
-import { type BlobRef, blobName, type JobSpec, memberItems, paths } from '../../core/protocol.ts'
+import { type BlobRef, blobName, type JobSpec, memberItems, membersOf, paths } from '../../core/protocol.ts'
+import type { JobStatus } from '../../core/status.ts'
 import { parseDuration } from '../../core/units.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
@@ -24,6 +25,7 @@ import { parseFound } from './found.ts'
 import { directivesOf, renderJobScript } from './job-script.ts'
 import { parseList } from './list.ts'
 import { type Place, placeFailed, probePlace } from './place.ts'
+import { runOf } from './runs.ts'
 import { saveRecord } from './save-record.ts'
 import { exits, findScript, listScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
 import { submitJob } from './submission.ts'
@@ -128,27 +130,45 @@ export class BatchExecutor implements Executor {
     return array.parseSizeLimit(await transport.exec(array.sizeLimit())) ?? array.defaultSize
   }
 
-  async submit(job: JobPayload): Promise<{ nativeId: string }> {
+  submit({ spec, args, bundle }: JobPayload): Promise<{ nativeId: string }> {
+    return this.#submit(spec, args, bundle)
+  }
+
+  async retry(spec: JobSpec, bundle?: Uint8Array): Promise<{ nativeId: string }> {
+    await this.open()
+    if (this.#watcher.of(spec.id).length === 0) await this.find([spec.id])
+    this.#tracked(spec.id)
+    return this.#submit(spec, undefined, bundle)
+  }
+
+  async #submit(asked: JobSpec, args: JobPayload['args'] | undefined, bundle: Uint8Array | undefined) {
     await this.open()
     const { scheduler, transport, clock } = this.#options
-    const before = this.#watcher.get(job.spec.id)
-    if (before?.spec.attempt === job.spec.attempt) return { nativeId: before.nativeId }
-    const spec: JobSpec = { ...job.spec, runtime: this.#runtime.ref }
+    const before = this.#watcher.of(asked.id).find((job) => job.spec.attempt === asked.attempt)
+    if (before) return { nativeId: before.nativeId }
+    const spec: JobSpec = { ...asked, runtime: this.#runtime.ref }
     const blobs = [
       { ref: this.#runtime.ref, bytes: this.#runtime.bytes },
-      { ref: spec.bundle, bytes: job.bundle },
+      { ref: spec.bundle, bytes: bundle },
     ]
     const { workdir } = this.#place
     const [script, directives] = [this.#script(spec, workdir), directivesOf(spec, workdir)]
-    const submission = { job: { ...job, spec }, script, directives, blobs }
+    const submission = { spec, args, script, directives, blobs }
     this.#clients.add(spec.client)
     const { nativeId, time } = await submitJob(transport, scheduler, workdir, submission, this.#known, clock)
     const tracked = new TrackedJob(spec, nativeId, time, clock.now())
     this.#watcher.add(tracked)
     const status = { state: scheduler.immediate ? 'ACTIVE' : 'QUEUED', time: clock.now() } as const
     tracked.status = status
-    this.#events.push({ type: 'state', id: spec.id, status })
+    this.#tell(tracked, status)
     return { nativeId }
+  }
+
+  /** Of an attempt that is not for all members, only those are told of. */
+  #tell({ spec }: TrackedJob, status: JobStatus): void {
+    const { id, only } = spec
+    if (!only) this.#events.push({ type: 'state', id, status })
+    else for (const member of only) this.#events.push({ type: 'state', id, member, status })
   }
 
   async find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>> {
@@ -162,12 +182,28 @@ export class BatchExecutor implements Executor {
         `${this.name}: looking for jobs failed: ${result.stderr.trim()}`,
       )
     const found = new Map<JobId, FoundJob | undefined>(ids.map((id) => [id, undefined]))
-    for (const job of parseFound(Buffer.from(result.stdout).toString('utf8'), scheduler)) {
-      const { spec, nativeId } = job
-      this.#clients.add(spec.client)
-      found.set(spec.id, { spec, status: job.status, ...(nativeId === undefined ? {} : { nativeId }) })
-      if (nativeId !== undefined)
-        this.#watcher.adopt(new TrackedJob(spec, nativeId, 0, clock.now(), true), job.ends)
+    for (const { status, attempts } of parseFound(Buffer.from(result.stdout).toString('utf8'), scheduler)) {
+      const [first] = attempts
+      if (!first) continue
+      const submitted = attempts.flatMap(({ spec, nativeId, ends }) =>
+        nativeId === undefined ? [] : [{ spec, nativeId, ends }],
+      )
+      const nativeId = submitted.at(-1)?.nativeId
+      const more = nativeId === undefined ? {} : { nativeId }
+      found.set(first.spec.id, { spec: first.spec, status, attempts: submitted, ...more })
+      const later = new Set<number>()
+      for (const { spec, nativeId, ends } of submitted.toReversed()) {
+        this.#clients.add(spec.client)
+        const job = new TrackedJob(spec, nativeId, 0, clock.now(), true)
+        for (const end of ends) job.runs.set(end.member, end.attempt)
+        job.restarted = true
+        // What became of them is the later attempt's matter.
+        for (const member of membersOf(spec)) {
+          if (later.has(member)) job.ended.add(member)
+          later.add(member)
+        }
+        this.#watcher.adopt(job, ends)
+      }
     }
     return found
   }
@@ -188,20 +224,14 @@ export class BatchExecutor implements Executor {
   }
 
   async *fetch(id: JobId, members: readonly number[]): AsyncIterable<ResultRecord> {
-    const job = this.#tracked(id)
+    const { spec } = this.#tracked(id)
     const { transport } = this.#options
+    const folder = `${this.#place.workdir}/${paths.job(id)}`
     for (let at = 0; at < members.length; at += 500) {
       const some = members.slice(at, at + 500)
-      const folder = `${this.#place.workdir}/${paths.job(id)}`
-      const argv = [
-        'sh',
-        '-c',
-        recordsScript,
-        'farcall',
-        folder,
-        String(job.spec.attempt),
-        ...some.map(String),
-      ]
+      const runs: string[] = []
+      for (const member of some) runs.push(`${await this.#runOf(id, member)}.${member}`)
+      const argv = ['sh', '-c', recordsScript, 'farcall', folder, ...runs]
       const result = await transport.exec({ argv }, { timeoutMs: 3_600_000 })
       const { records, torn } = decodeRecords(result.stdout)
       // A member that was killed leaves a torn last record, and with it the rest of this answer: read one by one.
@@ -211,41 +241,46 @@ export class BatchExecutor implements Executor {
       }
       const wanted = new Set<number>()
       for (const member of some) {
-        const { from, to } = memberItems(job.spec, member)
+        const { from, to } = memberItems(spec, member)
         for (let item = from; item < to; item++) wanted.add(item)
       }
       for (const record of records) if (wanted.has(record.index)) yield record
     }
   }
 
-  save(id: JobId, member: number, item: number, localPath: string) {
-    const { attempt } = this.#tracked(id).spec
-    const pack = `${this.#place.workdir}/${paths.run(id, attempt, member)}/out.pack`
-    return saveRecord(this.#options.transport, pack, item, localPath)
+  async save(id: JobId, member: number, item: number, localPath: string) {
+    const run = paths.run(id, await this.#runOf(id, member), member)
+    return saveRecord(this.#options.transport, `${this.#place.workdir}/${run}/out.pack`, item, localPath)
   }
 
   async logs(id: JobId, member: number, stream: 'stdout' | 'stderr', from: number) {
-    const job = this.#tracked(id)
     // Asked before the file is read: what is written until the end is then in the file.
-    const ended = job.ended.has(member)
-    const run = paths.run(id, job.spec.attempt, member)
+    const ended = this.#tracked(id, member).ended.has(member)
+    const run = paths.run(id, await this.#runOf(id, member), member)
     const file = `${this.#place.workdir}/${run}/${stream === 'stdout' ? 'log.out' : 'log.err'}`
     const bytes = (await this.#options.transport.get(file, { from })) ?? new Uint8Array()
     return { bytes, ended }
+  }
+
+  #runOf(id: JobId, member: number): Promise<number> {
+    const folder = `${this.#place.workdir}/${paths.job(id)}`
+    return runOf(this.#options.transport, folder, this.#tracked(id, member), member)
   }
 
   async cancel(targets: readonly CancelTarget[]): Promise<void> {
     const { scheduler, transport } = this.#options
     const natives: string[] = []
     for (const { id, members } of targets) {
-      const job = this.#tracked(id)
-      const open = [...job.open()].filter((member) => !members || members.includes(member))
-      if (open.length === 0) continue
-      for (const member of open) job.canceled.add(member)
-      const whole = open.length === [...job.open()].length
-      if (whole || job.spec.members === 1) natives.push(job.nativeId)
-      else if (scheduler.array)
-        for (const member of open) natives.push(scheduler.array.taskId(job.nativeId, member))
+      this.#tracked(id)
+      for (const job of this.#watcher.of(id)) {
+        const open = [...job.open()].filter((member) => !members || members.includes(member))
+        if (open.length === 0) continue
+        for (const member of open) job.canceled.add(member)
+        const whole = open.length === [...job.open()].length
+        if (whole || job.spec.members === 1) natives.push(job.nativeId)
+        else if (scheduler.array)
+          for (const member of open) natives.push(scheduler.array.taskId(job.nativeId, member))
+      }
     }
     if (natives.length === 0) return
     const result = await transport.exec(scheduler.cancel(natives))
@@ -271,10 +306,12 @@ export class BatchExecutor implements Executor {
 
   /** What lies in the inbox of the client whose job we took over: it may have ended before we looked there. */
   #noticesOfOthers(id: JobId): string[] {
-    const job = this.#watcher.get(id)
-    if (!job?.adopted) return []
-    const { client, attempt, members } = job.spec
-    return Array.from({ length: members }, (_, k) => `${paths.inbox(client)}/${paths.notice(id, attempt, k)}`)
+    return this.#watcher.of(id).flatMap(({ spec, runs, adopted }) => {
+      if (!adopted) return []
+      const { client, attempt } = spec
+      const notice = (member: number) => paths.notice(id, runs.get(member) ?? attempt, member)
+      return [...membersOf(spec)].map((member) => `${paths.inbox(client)}/${notice(member)}`)
+    })
   }
 
   /** Inboxes that are empty go; a job that ends later makes its own again. */
@@ -308,8 +345,9 @@ export class BatchExecutor implements Executor {
     return renderJobScript(spec, scheduler, profile, { workdir, runtime })
   }
 
-  #tracked(id: JobId): TrackedJob {
-    const job = this.#watcher?.get(id)
+  /** The last submission of the job, or of one of its members. */
+  #tracked(id: JobId, member?: number): TrackedJob {
+    const job = this.#watcher?.of(id).findLast((one) => member === undefined || one.has(member))
     if (job) return job
     throw new ResultError(
       'JOB_UNKNOWN',

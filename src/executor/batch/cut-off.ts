@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import { FarcallError, SubmitError } from '../../core/errors.ts'
-import { type JobSpec, paths } from '../../core/protocol.ts'
+import { type JobSpec, paths, scriptFile } from '../../core/protocol.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { placeFailed } from './place.ts'
@@ -35,7 +35,7 @@ interface Traces {
  */
 export async function findCutOff(at: At, spec: JobSpec): Promise<Submitted | undefined> {
   const { transport, scheduler, workdir, clock } = at
-  const script = `${workdir}/${paths.job(spec.id)}/job.sh`
+  const script = `${workdir}/${paths.job(spec.id)}/${scriptFile(spec.attempt)}`
   const begun = clock.now()
   let quietSince = begun
   for (;;) {
@@ -64,7 +64,7 @@ export async function findCutOff(at: At, spec: JobSpec): Promise<Submitted | und
 
 async function lookForTraces({ transport, scheduler, workdir }: At, spec: JobSpec): Promise<Traces> {
   const result = await transport.exec({
-    argv: ['sh', '-c', cutOffScript, 'farcall', ...placeOf(workdir, spec)],
+    argv: ['sh', '-c', cutOffScript, 'farcall', ...placeOf(workdir, spec), scriptFile(spec.attempt)],
   })
   if (result.exitCode !== 0) throw placeFailed(result, transport.name)
   const traces: Traces = { gone: false, busy: false }

@@ -1,47 +1,58 @@
 import { ResultError } from '../../core/errors.ts'
-import { type JobSpec, type MemberEnd, protocolVersion } from '../../core/protocol.ts'
+import { type JobSpec, type MemberEnd, membersOf, protocolVersion } from '../../core/protocol.ts'
 import type { JobStatus } from '../../core/status.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
-import { parseEnd } from './notices.ts'
+import { latestEnds } from './notices.ts'
 
 interface FoundFiles {
-  spec: JobSpec
-  nativeId?: string
   status: JobStatus
-  /** Of the attempt that the spec names, or a later one. */
-  ends: MemberEnd[]
+  /** The first submission, then its retries. */
+  attempts: { readonly spec: JobSpec; nativeId?: string; ends: MemberEnd[] }[]
 }
 
 /** Reads what findScript printed: jobs as their files tell them, from whichever client. */
 export function parseFound(text: string, scheduler: Scheduler): FoundFiles[] {
   const found: FoundFiles[] = []
-  const ends: MemberEnd[] = []
+  const ends = new Map<FoundFiles, string[]>()
   for (const line of text.split('\n')) {
     const space = line.indexOf(' ')
     const [mark, rest] = [line.slice(0, space), line.slice(space + 1)]
-    if (mark === 'spec') found.push({ spec: parseSpec(rest), status: { state: 'NEW' }, ends: [] })
+    if (mark === 'job') {
+      const job: FoundFiles = { status: { state: 'NEW' }, attempts: [] }
+      found.push(job)
+      ends.set(job, [])
+    }
     const job = found.at(-1)
     if (!job) continue
+    if (mark === 'spec') job.attempts.push({ spec: parseSpec(rest), ends: [] })
     if (mark === 'submitted') {
-      const [attempt, exitCode, ...words] = rest.split(' ')
-      if (Number(attempt) !== job.spec.attempt) continue
+      const [number, exitCode, ...words] = rest.split(' ')
+      const attempt = job.attempts.find(({ spec }) => spec.attempt === Number(number))
+      if (!attempt) continue
       const stdout = Buffer.from(words.join(' '))
-      job.nativeId = scheduler.parseSubmit({ exitCode: Number(exitCode), stdout, stderr: '' })
+      attempt.nativeId = scheduler.parseSubmit({ exitCode: Number(exitCode), stdout, stderr: '' })
       job.status = { state: 'QUEUED' }
     }
     if (mark === 'started') {
-      const [attempt, nativeId] = rest.split(' ')
-      if (Number(attempt) !== job.spec.attempt || !nativeId) continue
-      job.nativeId = nativeId
+      const [number, nativeId] = rest.split(' ')
+      const attempt = job.attempts.find(({ spec }) => spec.attempt === Number(number))
+      if (!attempt || !nativeId) continue
+      attempt.nativeId = nativeId
       job.status = { state: 'QUEUED' }
     }
-    if (mark === 'end') ends.push(parseEnd(rest))
+    if (mark === 'end') ends.get(job)!.push(rest)
   }
   for (const job of found) {
-    job.ends = ends.filter((end) => end.id === job.spec.id && end.attempt >= job.spec.attempt)
-    if (job.ends.length > 0) job.status = { state: 'ACTIVE' }
-    if (new Set(job.ends.map((end) => end.member)).size === job.spec.members)
-      job.status = { state: 'COMPLETED' }
+    job.attempts.sort((a, b) => a.spec.attempt - b.spec.attempt)
+    const ended = new Map<number, boolean>()
+    for (const attempt of job.attempts) {
+      attempt.ends = latestEnds(ends.get(job)!.join('\n'), attempt.spec.attempt)
+      if (attempt.nativeId === undefined) continue
+      for (const member of membersOf(attempt.spec)) ended.set(member, false)
+      for (const end of attempt.ends) ended.set(end.member, true)
+    }
+    const over = [...ended.values()].filter((one) => one).length
+    if (over > 0) job.status = { state: over === ended.size ? 'COMPLETED' : 'ACTIVE' }
   }
   return found
 }

@@ -63,7 +63,7 @@ export class Inbox {
     }
     const notices = parseNotices(result.stdout)
     for (const { end } of notices) {
-      const client = this.#jobs.get(end.id)?.spec.client ?? this.#jobs.client
+      const client = this.#jobs.ofEnd(end)?.spec.client ?? this.#jobs.client
       if (client) this.#recorded.add(pathOf(client, end.id, end.attempt, end.member))
     }
     if (notices.length === 0 && looks === 1) await this.#clock.sleep(step, woken)

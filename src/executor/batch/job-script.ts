@@ -1,5 +1,6 @@
 import type { Profile } from '../../core/profile.ts'
 import { type JobSpec, paths } from '../../core/protocol.ts'
+import { parseWarning } from '../../core/warning-signal.ts'
 import { renderDirectives } from '../../scheduler/directives.ts'
 import { renderScript } from '../../scheduler/render.ts'
 import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
@@ -7,11 +8,12 @@ import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
 /** What the scheduler is asked for a job. */
 export function directivesOf(spec: JobSpec, workdir: string): Directives {
   const concurrency = spec.concurrency === undefined ? {} : { concurrency: spec.concurrency }
+  const only = spec.only === undefined ? {} : { only: spec.only }
   return {
     ...spec.resources,
     name: spec.name,
     log: `${workdir}/${paths.job(spec.id)}/scheduler.log`,
-    ...(spec.members > 1 ? { array: { size: spec.members, ...concurrency } } : {}),
+    ...(spec.members > 1 ? { array: { size: spec.members, ...concurrency, ...only } } : {}),
   }
 }
 
@@ -29,6 +31,8 @@ export function renderJobScript(
     id: spec.id,
     attempt: spec.attempt,
     members: spec.members,
+    only: spec.only,
+    warning: resources.signal === undefined ? undefined : parseWarning(resources.signal),
     items: spec.items,
     chunk: spec.chunk,
     client: spec.client,

@@ -3,7 +3,7 @@ import type { JobId } from '../../core/ids.ts'
 import type { JobSpec, MemberEnd } from '../../core/protocol.ts'
 import type { JobStatus } from '../../core/status.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
-import type { FoundJob, ListedJobs } from '../executor.ts'
+import type { ListedJob, ListedJobs } from '../executor.ts'
 import { parseSpec } from './found.ts'
 import { parseEnd } from './notices.ts'
 import { verdict } from './verdict.ts'
@@ -23,7 +23,7 @@ export function parseList(text: string, scheduler: Scheduler): ListedJobs {
     // Of what the scheduler printed, the first line names the job.
     if (!files.has(name)) files.set(name, content)
   }
-  const jobs: FoundJob[] = []
+  const jobs: ListedJob[] = []
   const unreadable: { id: JobId; error: unknown }[] = []
   for (const [id, files] of byId) {
     // A folder that is just being removed, or never had its spec.
@@ -37,7 +37,7 @@ export function parseList(text: string, scheduler: Scheduler): ListedJobs {
   return { jobs, unreadable }
 }
 
-function readJob(id: JobId, files: JobFiles, scheduler: Scheduler): FoundJob {
+function readJob(id: JobId, files: JobFiles, scheduler: Scheduler): ListedJob {
   const spec = parseSpec(files.get('spec.json')!)
   if (spec.id !== id) throw new ResultError('RESULT_CORRUPT', `the folder of job ${id} holds job ${spec.id}`)
   const exitCode = files.get(`submit.${spec.attempt}/rc`)

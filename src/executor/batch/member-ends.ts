@@ -4,6 +4,7 @@ import { type MemberEnd, paths } from '../../core/protocol.ts'
 import type { JobStatus } from '../../core/status.ts'
 import type { JobEvent } from '../executor.ts'
 import type { WatchedPlace } from './queue.ts'
+import { runOf } from './runs.ts'
 import { tailScript } from './scripts.ts'
 import type { Question, TrackedJob } from './tracked-job.ts'
 import { verdict } from './verdict.ts'
@@ -43,6 +44,7 @@ export class MemberEnds {
     const now = this.#clock.now()
     const question: Question = job.questions.get(member) ?? { since: now }
     if (end) question.end = end
+    if (question.end) job.runs.set(member, question.end.attempt)
     const status = verdict({
       end: question.end,
       accounting,
@@ -83,9 +85,9 @@ export class MemberEnds {
 
   async #tail(job: TrackedJob, member: number): Promise<string> {
     const folder = `${this.#place.workdir}/${paths.job(job.spec.id)}`
-    const attempt = job.spec.attempt
     try {
-      const argv = ['sh', '-c', tailScript, 'farcall', folder, String(attempt), String(member)]
+      const run = await runOf(this.#place.transport, folder, job, member)
+      const argv = ['sh', '-c', tailScript, 'farcall', folder, `${run}.${member}`]
       const result = await this.#place.transport.exec({ argv })
       return Buffer.from(result.stdout).toString('utf8')
     } catch (error) {

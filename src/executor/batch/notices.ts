@@ -1,6 +1,6 @@
 import { ResultError } from '../../core/errors.ts'
 import { decodeRecords, type PackRecord } from '../../core/pack.ts'
-import { type MemberEnd, noticeMagic, protocolVersion } from '../../core/protocol.ts'
+import { type MemberEnd, noticeMagic, protocolVersion, submissionOf } from '../../core/protocol.ts'
 
 export interface Notice {
   readonly end: MemberEnd
@@ -30,6 +30,19 @@ export function parseNotices(bytes: Uint8Array): Notice[] {
     at = stop
   }
   return notices
+}
+
+/** Of lines of ends: for each member the last one of this submission. */
+export function latestEnds(text: string, attempt: number): MemberEnd[] {
+  const latest = new Map<number, MemberEnd>()
+  for (const line of text.split('\n')) {
+    if (line.trim() === '') continue
+    const end = parseEnd(line)
+    const known = latest.get(end.member)
+    if (submissionOf(end.attempt) === attempt && !(known && known.attempt > end.attempt))
+      latest.set(end.member, end)
+  }
+  return [...latest.values()]
 }
 
 /** @throws ResultError RESULT_CORRUPT, PROTOCOL_NEWER */

@@ -2,7 +2,7 @@ import type { AsyncQueue } from '../../core/async-queue.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { JobEvent } from '../executor.ts'
 import type { MemberEnds } from './member-ends.ts'
-import { parseEnd } from './notices.ts'
+import { latestEnds } from './notices.ts'
 import { askAccounting, askQueue, type WatchedPlace } from './queue.ts'
 import { endsScript } from './scripts.ts'
 import { memberStatus, type TrackedJob } from './tracked-job.ts'
@@ -103,15 +103,11 @@ export class QueueWatch {
     for (const job of jobs) {
       const unknown = [...job.questions].filter(([, question]) => !question.end)
       if (unknown.length === 0) continue
-      const attempt = String(job.spec.attempt)
       const result = await this.#place.transport.exec({
-        argv: ['sh', '-c', endsScript, 'farcall', this.#place.workdir, job.spec.id, attempt],
+        argv: ['sh', '-c', endsScript, 'farcall', this.#place.workdir, job.spec.id],
       })
-      for (const line of Buffer.from(result.stdout).toString('utf8').split('\n')) {
-        if (line.trim() === '') continue
-        const end = parseEnd(line)
-        if (!job.ended.has(end.member)) this.#ends.consider(job, end.member, { end })
-      }
+      for (const end of latestEnds(Buffer.from(result.stdout).toString('utf8'), job.spec.attempt))
+        if (job.has(end.member) && !job.ended.has(end.member)) this.#ends.consider(job, end.member, { end })
     }
     const open = jobs.filter((job) => job.questions.size > 0)
     if (open.length === 0) return

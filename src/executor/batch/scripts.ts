@@ -77,7 +77,7 @@ while IFS= read -r line || [ -n "$line" ]; do printf '%s\\n' "$line"; done <"$s/
 exit "$rc"`
 
 /**
- * What is known of a submission that has no exit code yet. $1 workdir, $2 id, $3 attempt. Lines: \`gone\` when there
+ * What is known of a submission that has no exit code yet. $1 workdir, $2 id, $3 attempt, $4 its script. Lines: \`gone\` when there
  * is none (any more), \`rc CODE\` with its answer after it, \`native ID\` that the job itself left, \`out TEXT\`, and
  * \`busy\` when a process on this machine is at it. [f] keeps grep from finding itself.
  */
@@ -86,7 +86,7 @@ s=jobs/$2/submit.$3
 [ -d "$s" ] || { echo gone; exit 0; }
 [ ! -s "$s/native" ] || sed 's/^/native /' "$s/native"
 [ ! -s "$s/out" ] || sed 's/^/out /' "$s/out"
-grep -ls "jobs/[f]\${2#f}/job\\.sh" /proc/[0-9]*/cmdline | sed 's/.*/busy/;q'
+grep -ls "jobs/[f]\${2#f}/$4" /proc/[0-9]*/cmdline | sed 's/.*/busy/;q'
 [ ! -s "$s/rc" ] || sed 's/^/rc /' "$s/rc"
 exit 0`
 
@@ -124,15 +124,15 @@ for p; do read_all "$p"*; done
 exit 0`
 
 /**
- * All that is known of jobs by their files. $1 workdir, then ids. For each: a line \`job ID\`, the spec, what
- * its submissions gave, and the ends of its members, each line with its own mark in front.
+ * All that is known of jobs by their files. $1 workdir, then ids. For each: a line \`job ID\`, the specs of its
+ * attempts, what their submissions gave, and the ends of its members, each line with its own mark in front.
  */
 export const findScript = `cd -- "$1" || exit ${exits.unusable}
 shift
 for id; do
   [ -f "jobs/$id/spec.json" ] || continue
   printf 'job %s\\n' "$id"
-  printf 'spec %s\\n' "$(cat "jobs/$id/spec.json")"
+  for s in "jobs/$id"/spec*.json; do printf 'spec %s\\n' "$(cat "$s")"; done
   for s in "jobs/$id"/submit.*; do
     if [ -f "$s/rc" ]; then printf 'submitted %s %s %s\\n' "\${s##*.}" "$(cat "$s/rc")" "$(head -n 1 "$s/out")"
     elif [ -s "$s/native" ]; then printf 'started %s %s\\n' "\${s##*.}" "$(head -n 1 "$s/native")"
@@ -152,24 +152,34 @@ printf '%s\\n' jobs/f*/spec.jso[n] jobs/f*/submit.*/r[c] jobs/f*/submit.*/ou[t] 
 exit 0`
 
 /**
- * The ends of one attempt's members. $1 workdir, $2 id, $3 attempt. The pattern en[d] makes the shell list the
+ * The ends of a job's members, of all attempts. $1 workdir, $2 id. The pattern en[d] makes the shell list the
  * folder: a name is opened only once a listing shows it (NFS remembers names that were not there).
  */
 export const endsScript = `cd -- "$1/jobs/$2" 2>/dev/null || exit 0
-printf '%s\\n' run."$3".*/en[d] | grep -v '\\[' | xargs cat --
+printf '%s\\n' run.*/en[d] | grep -v '\\[' | xargs cat --
 exit 0`
 
-/** The last lines of what a member, or the scheduler for it, wrote. $1 job folder, $2 attempt, $3 member. */
+/** The last run of a member by its attempt: the scheduler may have restarted it. $1 job folder, $2 attempt, $3 its next, $4 member. */
+export const latestRunScript = `cd -- "$1" || exit ${exits.unusable}
+last=$2
+for r in run.*."$4"; do
+  n=\${r#run.}
+  n=\${n%%.*}
+  case $n in *[!0-9]*) continue ;; esac
+  [ "$n" -le "$last" ] || [ "$n" -ge "$3" ] || last=$n
+done
+printf '%s\\n' "$last"`
+
+/** The last lines of what a member, or the scheduler for it, wrote. $1 job folder, $2 run as attempt.member. */
 export const tailScript = `cd -- "$1" 2>/dev/null || exit 0
-if [ -s "run.$2.$3/log.err" ]; then tail -c 4096 "run.$2.$3/log.err"; fi
+if [ -s "run.$2/log.err" ]; then tail -c 4096 "run.$2/log.err"; fi
 if [ -s "scheduler.log" ]; then tail -c 2048 "scheduler.log"; fi
 exit 0`
 
-/** Records of members, one after the other. $1 job folder, $2 attempt, then members. */
+/** Records of members, one after the other. $1 job folder, then runs as attempt.member. */
 export const recordsScript = `cd -- "$1" || exit ${exits.unusable}
-n=$2
-shift 2
-for k; do printf 'run.%s.%s/out.pack\\n' "$n" "$k"; done | xargs cat --`
+shift
+for r; do printf 'run.%s/out.pack\\n' "$r"; done | xargs cat --`
 
 /**
  * One answer of the scheduler for all of a user's farcall processes. $1 workdir, $2 name of the answer ('': not

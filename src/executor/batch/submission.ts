@@ -2,11 +2,10 @@ import { createTar } from 'nanotar'
 import type { Clock } from '../../core/clock.ts'
 import { SubmitError } from '../../core/errors.ts'
 import { encodeTable } from '../../core/pack.ts'
-import { type BlobRef, blobName } from '../../core/protocol.ts'
+import { type BlobRef, blobName, type JobSpec, scriptFile, specFile } from '../../core/protocol.ts'
 import type { CommandResult } from '../../core/shell.ts'
 import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
-import type { JobPayload } from '../executor.ts'
 import { findCutOff } from './cut-off.ts'
 import { exits, submitScript } from './scripts.ts'
 
@@ -15,11 +14,14 @@ const alongLimit = 256 * 1024
 
 export interface Blob {
   readonly ref: BlobRef
-  readonly bytes: Uint8Array
+  /** Undefined: whoever submits has not got it. */
+  readonly bytes: Uint8Array | undefined
 }
 
 export interface Submission {
-  readonly job: JobPayload
+  readonly spec: JobSpec
+  /** Undefined: they lie there. */
+  readonly args: readonly Uint8Array[] | undefined
   readonly script: string
   readonly directives: Directives
   readonly blobs: readonly Blob[]
@@ -54,7 +56,7 @@ export async function submitJob(
   }
   let result = await sendAll()
   if (result.exitCode === exits.uncertain) {
-    const found = await findCutOff({ transport, scheduler, workdir, clock }, submission.job.spec)
+    const found = await findCutOff({ transport, scheduler, workdir, clock }, submission.spec)
     if (found) return found
     result = await sendAll()
   }
@@ -67,24 +69,24 @@ async function send(
   transport: Transport,
   scheduler: Scheduler,
   workdir: string,
-  { job, script, directives, blobs }: Submission,
+  { spec, args, script, directives, blobs }: Submission,
   missing: readonly Blob[],
 ): Promise<CommandResult> {
-  const along = missing.filter((blob) => blob.bytes.byteLength <= alongLimit)
-  const before = missing.filter((blob) => blob.bytes.byteLength > alongLimit)
+  const withBytes = missing.flatMap(({ ref, bytes }) => (bytes ? [{ ref, bytes }] : []))
+  const along = withBytes.filter((blob) => blob.bytes.byteLength <= alongLimit)
+  const before = withBytes.filter((blob) => blob.bytes.byteLength > alongLimit)
   if (before.length > 0)
     await transport.put(
       before.map((blob) => ({ path: `${workdir}/blobs/${blobName(blob.ref)}`, content: blob.bytes })),
     )
-  const { spec } = job
   const file = { attrs: { mode: '600' } }
   const tar = createTar([
-    { name: 'spec.json', data: JSON.stringify(spec), ...file },
-    { name: 'job.sh', data: script, ...file },
-    { name: 'args.pack', data: encodeTable(job.args), ...file },
+    { name: specFile(spec.attempt), data: JSON.stringify(spec), ...file },
+    { name: scriptFile(spec.attempt), data: script, ...file },
+    ...(args ? [{ name: 'args.pack', data: encodeTable(args), ...file }] : []),
     ...along.map((blob) => ({ name: `blobs/${blobName(blob.ref)}`, data: blob.bytes, ...file })),
   ])
-  const submit = scheduler.submit(`${workdir}/jobs/${spec.id}/job.sh`, directives)
+  const submit = scheduler.submit(`${workdir}/jobs/${spec.id}/${scriptFile(spec.attempt)}`, directives)
   return transport.exec(
     {
       argv: [
@@ -110,21 +112,27 @@ function readSubmission(
   result: CommandResult,
   scheduler: Scheduler,
   place: string,
-  { job }: Submission,
+  { spec }: Submission,
 ): Submitted {
   if (result.exitCode === exits.uncertain)
     throw new SubmitError(
       'SUBMIT_REFUSED',
-      `job ${job.spec.id} on ${place}: another client is submitting it just now`,
+      `job ${spec.id} on ${place}: another client is submitting it just now`,
       {
-        hint: `attach('${job.spec.id}') follows it`,
+        hint: `attach('${spec.id}') follows it`,
       },
     )
   if (result.exitCode === exits.unusable)
     throw new SubmitError(
       'WORKDIR_UNUSABLE',
-      `job ${job.spec.id} on ${place}: its folder could not be written: ${bestLine(result.stderr)}`,
+      `job ${spec.id} on ${place}: its folder could not be written: ${bestLine(result.stderr)}`,
       { hint: 'free some space if the disk is full or your quota used up; or name another workdir' },
+    )
+  if (result.exitCode === exits.missingBlob)
+    throw new SubmitError(
+      'SUBMIT_REFUSED',
+      `job ${spec.id} on ${place}: its bundle is no longer there, and this process has not got it`,
+      { hint: 'files of the work folder were purged; call the function again' },
     )
   const text = Buffer.from(result.stdout).toString('utf8')
   const newline = text.indexOf('\n')

@@ -1,4 +1,4 @@
-import type { JobSpec, MemberEnd } from '../../core/protocol.ts'
+import { type JobSpec, type MemberEnd, membersOf } from '../../core/protocol.ts'
 import { isFinal, type JobStatus, mayFollow } from '../../core/status.ts'
 import type { QueueEntry } from '../../scheduler/scheduler.ts'
 
@@ -8,13 +8,18 @@ export interface Question {
   end?: MemberEnd
 }
 
-/** What the executor remembers of a job while it is not over. */
+/** What the executor remembers of one submission of a job while it is not over. */
 export class TrackedJob {
   readonly ended = new Set<number>()
   readonly canceled = new Set<number>()
   readonly questions = new Map<number, Question>()
+  /** The run that a member's end is of, where the scheduler has restarted it. */
+  readonly runs = new Map<number, number>()
+  /** The scheduler has started some of it again: what the runs are called is not known. */
+  restarted = false
   status: JobStatus = { state: 'QUEUED' }
   readonly #members = new Map<number, JobStatus>()
+  readonly #only: ReadonlySet<number> | undefined
   readonly spec: JobSpec
   readonly nativeId: string
   /** Seconds since the epoch by the server's clock: an older answer of the queue says nothing about it. */
@@ -27,6 +32,7 @@ export class TrackedJob {
 
   constructor(spec: JobSpec, nativeId: string, submittedAt: number, born: number, adopted = false) {
     this.adopted = adopted
+    this.#only = spec.only && new Set(spec.only)
     this.spec = spec
     this.nativeId = nativeId
     this.submittedAt = submittedAt
@@ -34,11 +40,15 @@ export class TrackedJob {
   }
 
   get over(): boolean {
-    return this.ended.size === this.spec.members
+    return this.ended.size === (this.spec.only?.length ?? this.spec.members)
   }
 
   *open(): Iterable<number> {
-    for (let member = 0; member < this.spec.members; member++) if (!this.ended.has(member)) yield member
+    for (const member of membersOf(this.spec)) if (!this.ended.has(member)) yield member
+  }
+
+  has(member: number): boolean {
+    return this.#only ? this.#only.has(member) : member < this.spec.members
   }
 
   /** Takes in what the queue says. Gives the changes, and which open members it no longer shows. */
@@ -54,6 +64,7 @@ export class TrackedJob {
         continue
       }
       this.questions.delete(member)
+      if (status.reason === 'requeued') this.restarted = true
       // An entry for the job as a whole says nothing of its members.
       if (this.spec.members > 1 && !entry?.members && !entry?.rest) continue
       if (this.#advance(member, status) && this.spec.members > 1) changes.push([member, status])

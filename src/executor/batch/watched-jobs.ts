@@ -1,15 +1,23 @@
 import type { JobId } from '../../core/ids.ts'
+import { type MemberEnd, submissionOf } from '../../core/protocol.ts'
 import type { TrackedJob } from './tracked-job.ts'
 
 /** The jobs that are followed, and which of them are not over. What is asked at every look is kept, not counted. */
 export class WatchedJobs {
-  readonly #all = new Map<JobId, TrackedJob>()
+  /** The submissions of each job: the first one, then its retries. */
+  readonly #all = new Map<JobId, readonly TrackedJob[]>()
   readonly #active = new Set<TrackedJob>()
   /** Who we are: the inbox of jobs that are not adopted. */
   client: string | undefined
 
-  get(id: JobId): TrackedJob | undefined {
-    return this.#all.get(id)
+  of(id: JobId): readonly TrackedJob[] {
+    return this.#all.get(id) ?? []
+  }
+
+  /** The submission that an end is of. */
+  ofEnd(end: MemberEnd): TrackedJob | undefined {
+    const attempt = submissionOf(end.attempt)
+    return this.of(end.id).find((job) => job.spec.attempt === attempt && job.has(end.member))
   }
 
   get active(): ReadonlySet<TrackedJob> {
@@ -24,9 +32,14 @@ export class WatchedJobs {
   }
 
   add(job: TrackedJob): void {
-    const before = this.#all.get(job.spec.id)
+    const { id, attempt } = job.spec
+    const before = this.of(id).find(({ spec }) => spec.attempt === attempt)
     if (before) this.#active.delete(before)
-    this.#all.set(job.spec.id, job)
+    const others = this.of(id).filter((one) => one !== before)
+    this.#all.set(
+      id,
+      [...others, job].sort((a, b) => a.spec.attempt - b.spec.attempt),
+    )
     if (!job.over) this.#active.add(job)
     if (!job.adopted) this.client = job.spec.client
   }
@@ -37,8 +50,7 @@ export class WatchedJobs {
   }
 
   forget(id: JobId): void {
-    const job = this.#all.get(id)
-    if (job) this.#active.delete(job)
+    for (const job of this.of(id)) this.#active.delete(job)
     this.#all.delete(id)
   }
 }

@@ -61,8 +61,9 @@ export class Watcher {
     this.#queries = new WatchLoop({ ...loop, step: () => this.#query() })
   }
 
-  get(id: JobId): TrackedJob | undefined {
-    return this.#jobs.get(id)
+  /** The submissions of a job, the latest last. */
+  of(id: JobId): readonly TrackedJob[] {
+    return this.#jobs.of(id)
   }
 
   add(job: TrackedJob): void {
@@ -111,8 +112,8 @@ export class Watcher {
   }
 
   #record({ end, records }: Notice): void {
-    const job = this.#jobs.get(end.id)
-    if (!job || job.spec.attempt > end.attempt || job.ended.has(end.member)) return
+    const job = this.#jobs.ofEnd(end)
+    if (!job || job.ended.has(end.member)) return
     for (const record of records ?? []) this.#events.push({ type: 'item', id: end.id, record })
     this.#consider(job, end.member, { end, complete: records !== undefined })
   }
@@ -125,7 +126,7 @@ export class Watcher {
 
   readonly #onEnd = (job: TrackedJob, member: number): void => {
     this.#jobs.ended(job)
-    this.#inbox.recorded(job, member, job.spec.attempt)
+    this.#inbox.recorded(job, member, job.runs.get(member) ?? job.spec.attempt)
     this.#rest()
     this.#tellStarted(job)
   }

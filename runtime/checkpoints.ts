@@ -1,0 +1,136 @@
+import { closeSync, existsSync, fstatSync, openSync, rmSync } from 'node:fs'
+import type { BundleModule } from '../src/core/bundle-module.ts'
+import { decodeRecords, encodeRecord } from '../src/core/pack.ts'
+import { checkpointFile, type JobSpec } from '../src/core/protocol.ts'
+import { parseWarning } from '../src/core/warning-signal.ts'
+import type { Place } from './arguments.ts'
+import { readExactly } from './bundle.ts'
+import { earlierRuns } from './earlier.ts'
+import { writeWhole } from './output.ts'
+import { decodeWith, encodeCheckpoint } from './values.ts'
+
+type Save = () => unknown
+
+const key = Symbol.for('farcall.checkpoints')
+
+/**
+ * What `checkpoint`, `lastCheckpoint`, `onWarning` and `warned` of a bundle's 'farcall' are. `leave` ends this attempt in
+ * favour of the next one; it returns where there will be none.
+ */
+export class Checkpoints {
+  readonly #place: Place
+  readonly #bundle: BundleModule
+  readonly #leave: (why: string) => void
+  #item = 0
+  #saves: Save[] = []
+  #warned = false
+  /** Files that nobody needs once the item has its record. */
+  #files = new Set<string>()
+
+  constructor(place: Place, spec: JobSpec, bundle: BundleModule, leave: (why: string) => void) {
+    this.#place = place
+    this.#bundle = bundle
+    this.#leave = leave
+    Reflect.set(globalThis, key, {
+      checkpoint: (state: unknown) => this.#checkpoint(state),
+      lastCheckpoint: () => this.#last(),
+      onWarning: (save: Save) => this.#onWarning(save),
+      warned: () => this.#isWarned(),
+    })
+    const warning = spec.resources.signal === undefined ? undefined : parseWarning(spec.resources.signal)
+    if (warning && /^(USR1|USR2|HUP|INT)$/.test(warning.name))
+      process.on(`SIG${warning.name}`, () => this.#warn())
+  }
+
+  begin(item: number): void {
+    this.#item = item
+    this.#saves = []
+    this.#files = new Set()
+  }
+
+  /** The item has its record. */
+  done(): void {
+    this.#saves = []
+    for (const file of this.#files) rmSync(file, { force: true })
+  }
+
+  #checkpoint(state: unknown): void {
+    this.#save(this.#item, state)
+    if (this.#isWarned()) this.#leave('it saved its state after the warning')
+  }
+
+  #save(item: number, state: unknown): void {
+    const name = checkpointFile(item)
+    const { run } = this.#place
+    const record = { kind: 'value', index: item, bytes: encodeCheckpoint(this.#bundle, state) } as const
+    try {
+      writeWhole(`${run}/.${name}`, `${run}/${name}`, encodeRecord(record))
+    } catch (error) {
+      // A disk that is full then has room for the result.
+      rmSync(`${run}/.${name}`, { force: true })
+      throw error
+    }
+    this.#files.add(`${run}/${name}`)
+  }
+
+  #last(): unknown {
+    const runs = [this.#place.run, ...earlierRuns(this.#place).map(({ folder }) => folder)]
+    for (const run of runs) {
+      const file = `${run}/${checkpointFile(this.#item)}`
+      const bytes = readCheckpoint(file)
+      if (!bytes) continue
+      this.#files.add(file)
+      return decodeWith(this.#bundle, bytes)
+    }
+    return undefined
+  }
+
+  #onWarning(save: Save): void {
+    if (typeof save !== 'function') throw new TypeError('onWarning: expected a function')
+    if (this.#saves.length === 0) process.on('SIGTERM', this.#onTerm)
+    this.#saves.push(save)
+    if (this.#isWarned()) void this.#saveAll().then(() => this.#leave('the warning had come'))
+  }
+
+  /** job.sh leaves a file as well: a loop that never lets the event loop turn hears of no signal. */
+  #isWarned(): boolean {
+    this.#warned ||= existsSync(`${this.#place.run}/warned`)
+    return this.#warned
+  }
+
+  #warn(): void {
+    this.#warned = true
+    // A function that is not waiting for it goes on; its next checkpoint() is the moment to leave.
+    if (this.#saves.length > 0)
+      void this.#saveAll().then(() => this.#leave('it saved its state at the warning'))
+  }
+
+  /** Preemption, or a cancel: whoever sent it decides whether there is a next attempt. */
+  readonly #onTerm = (): void => {
+    void this.#saveAll().then(() => {
+      process.removeListener('SIGTERM', this.#onTerm)
+      process.kill(process.pid, 'SIGTERM')
+    })
+  }
+
+  /** What a `save` throws is thrown where nobody catches it: it becomes the item's error. */
+  async #saveAll(): Promise<void> {
+    const item = this.#item
+    for (const save of this.#saves.splice(0)) {
+      const state = await save()
+      if (state !== undefined) this.#save(item, state)
+    }
+  }
+}
+
+/** Undefined where there is none, or none that is whole. */
+function readCheckpoint(path: string): Uint8Array | undefined {
+  if (!existsSync(path)) return undefined
+  const file = openSync(path, 'r')
+  try {
+    const { records } = decodeRecords(readExactly(file, 0, fstatSync(file).size))
+    return records[0]?.bytes
+  } finally {
+    closeSync(file)
+  }
+}
