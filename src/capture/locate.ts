@@ -10,7 +10,7 @@ import {
 } from '@jridgewell/trace-mapping'
 import { CaptureError } from '../core/errors.ts'
 import type { FunctionNode } from './analysis.ts'
-import { analyze } from './analyze.ts'
+import { analyze } from './analyze/analyze.ts'
 import { inspectFunction, scriptOf } from './inspect.ts'
 import { callAt, inOrder, methodAt, nearest, type Spot } from './match.ts'
 import { isOwnFile } from './own.ts'

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSyn
 import { basename, dirname, extname, join } from 'node:path'
 import { CaptureError } from '../core/errors.ts'
 import type { FileAnalysis } from './analysis.ts'
-import { analyze } from './analyze.ts'
+import { analyze } from './analyze/analyze.ts'
 import { changedSinceStart, runningText } from './edited.ts'
 import { isOwnFile, isOwnSpecifier, ownRoot } from './own.ts'
 

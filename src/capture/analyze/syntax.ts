@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { ts as TypeScript } from 'ts-morph'
-import type { Range } from './analysis.ts'
+import type { Range } from '../analysis.ts'
 
 type TS = typeof TypeScript
 let loaded: TS | undefined
