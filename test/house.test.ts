@@ -70,6 +70,17 @@ describe('the house', () => {
     expect(shown(wrong)).toEqual([])
   })
 
+  test('who calls or explains comes to capture by its doors', () => {
+    const doors = ['snapshot', 'types', 'stack', 'cache', 'survey/survey', 'survey/types']
+    const wrong = inside.filter(
+      ({ from, to }) =>
+        roomOf(from) !== 'capture' &&
+        roomOf(to) === 'capture' &&
+        !doors.some((door) => to === `src/capture/${door}.ts`),
+    )
+    expect(shown(wrong)).toEqual([])
+  })
+
   test('neighbours on the row of five never import each other', () => {
     const wrong = inside.filter(({ from, to }) => {
       const [here, there] = [roomOf(from)!, roomOf(to)!]

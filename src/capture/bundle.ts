@@ -7,17 +7,11 @@ import { type Kept, keepBundle, keptBundle, unchanged } from './cache.ts'
 import { homeMap } from './home-map.ts'
 import { refuseFolderReader } from './packages.ts'
 import { plugin } from './plugin.ts'
+import type { Emitted } from './slice.ts'
 import { headerLines } from './slice.ts'
 import { cacheVersion, sha256 } from './sources.ts'
 import { assets, stub, support } from './stub.ts'
 import type { Bundle } from './types.ts'
-
-/** A module that capture wrote. `file` is where its text comes from. */
-export interface Emitted {
-  id: string
-  text: string
-  file?: string
-}
 
 export interface Emission {
   /** The first one is the entry. */

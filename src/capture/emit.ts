@@ -1,9 +1,9 @@
 import { dirname, relative, resolve } from 'node:path'
 import type { ImportBinding } from './analysis.ts'
-import type { Emitted } from './bundle.ts'
-import { type Graph, quote } from './graph.ts'
+import type { Graph } from './graph.ts'
 import { lateDeclarations } from './late.ts'
-import { assetName, sliceClosure, sliceModule } from './slice.ts'
+import type { Emitted } from './slice.ts'
+import { assetName, quote, sliceClosure, sliceModule } from './slice.ts'
 import type { UserFile } from './sources.ts'
 
 /** `import` lines for these names of a file, for a module that holds a piece of it. */

@@ -1,7 +1,7 @@
 import { effectId, orderEffects } from './emit.ts'
-import { type Graph, quote } from './graph.ts'
+import type { Graph } from './graph.ts'
 import { lateDeclarations } from './late.ts'
-import { initName } from './slice.ts'
+import { initName, quote } from './slice.ts'
 
 /** The module that esbuild starts from: it exports what BundleModule says. `main` declares $main, and $env. */
 export function entryText(graph: Graph, main: string): string {

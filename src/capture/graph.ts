@@ -1,41 +1,17 @@
 import { dirname } from 'node:path'
 import { types } from 'node:util'
 import { CaptureError } from '../core/errors.ts'
-import type { Declaration, FunctionNode, ImportBinding } from './analysis.ts'
+import type { Declaration, ImportBinding } from './analysis.ts'
+import { type Contents, readStatics, valuesOf } from './decide.ts'
 import { assetPath, metaOf } from './homes.ts'
 import { inspectFunction, type Scope } from './inspect.ts'
 import type { Place } from './locate.ts'
 import { Modules } from './modules.ts'
-import { staticPrivates } from './privates.ts'
-import { isBundled, runningName } from './renamed.ts'
-import type { Decision } from './slice.ts'
+import { currentValue, importedValue, newPart, type Part } from './part.ts'
+import { isBundled } from './renamed.ts'
 import { openFile, placeName, type UserFile } from './sources.ts'
 import { travelsPlainly } from './values.ts'
 import { refuseChangingCommonJs, Wholes } from './wholes.ts'
-
-/** What one file gives to the bundle. */
-export interface Part {
-  file: UserFile
-  decisions: Map<Declaration, Decision>
-  /** Values of module-level variables, as they are now. */
-  values: Record<string, unknown>
-  /** Global names that are not the language's or Node's. */
-  globals: Set<string>
-  /** Static fields of its classes, by class. */
-  statics: Record<string, Record<string, unknown>>
-  /** Their static #private fields. */
-  staticPrivates: Record<string, Record<string, unknown>>
-  /** Module scopes of functions of this file, where current values are read. */
-  scopes: Scope[]
-  /** A function of this file, which says where the file runs. */
-  reader?: Function
-  /** Values of exports as another file imported them. */
-  known: Record<string, unknown>
-  /** Names that the rest of the bundle needs and that this file imports. */
-  imports: Set<string>
-  /** All its exports are needed, for `import * as`. */
-  namespace: boolean
-}
 
 /** The files and functions that a snapshot takes along. Grows while values are walked. */
 export class Graph {
@@ -52,13 +28,13 @@ export class Graph {
   private readonly visited = new Set<string>()
   /** The functions and variables that led here, for refusals. */
   private readonly trail: string[] = []
-  private readonly contents: (value: object) => readonly unknown[] | undefined
+  private readonly contents: Contents
 
   constructor(
     places: WeakMap<Function, Place>,
     root: string,
     cacheDir: string | undefined,
-    contents: (value: object) => readonly unknown[] | undefined,
+    contents: Contents,
   ) {
     this.places = places
     this.contents = contents
@@ -70,18 +46,7 @@ export class Graph {
   part(file: UserFile): Part {
     let part = this.parts.get(file.path)
     if (!part) {
-      part = {
-        file,
-        decisions: new Map(),
-        values: {},
-        statics: {},
-        staticPrivates: {},
-        globals: new Set(),
-        scopes: [],
-        known: {},
-        imports: new Set(),
-        namespace: false,
-      }
+      part = newPart(file)
       this.parts.set(file.path, part)
       this.addEffects(file)
     }
@@ -224,7 +189,7 @@ export class Graph {
   private addGlobal(part: Part, name: string): void {
     const scopes = part.scopes.filter((s) => s.description !== 'import').reverse()
     const found =
-      this.lookup(part, name) ??
+      currentValue(part, name) ??
       (scopes.length === 0 ? [{ object: globalThis as Record<string, unknown> }] : scopes)
         .filter(({ object }) => name in object)
         .map(({ object }) => ({ value: object[name] }))[0]
@@ -237,58 +202,15 @@ export class Graph {
     if (part.decisions.has(declaration)) return
     const { file } = part
     if (declaration.fn !== undefined && !declaration.reassigned) {
-      const value = this.lookup(part, declaration.names[0]!)?.value
+      const value = currentValue(part, declaration.names[0]!)?.value
       if (typeof value === 'function') this.places.set(value, { file, fn: declaration.fn })
     }
-    const values = this.valuesOf(part, declaration)
+    const isNeeded = (name: string) => this.visited.has(`${file.path}\0${name}`)
+    const values = valuesOf(part, declaration, isNeeded, this.contents)
     part.decisions.set(declaration, values ? 'value' : 'source')
     if (values) Object.assign(part.values, values)
     else this.within(declaration.names.join(), () => this.need(file, declaration.uses))
-    if (declaration.fn !== undefined && !values) this.addStatics(part, declaration.names[0]!)
-  }
-
-  /**
-   * Static fields of a class, and what was put on a function, as they are now. Static fields that cannot
-   * travel begin on the node as in the source.
-   */
-  private addStatics(part: Part, name: string): void {
-    const type = this.lookup(part, name)?.value
-    if (typeof type !== 'function') return
-    const isClass = /^class\b/.test(Function.prototype.toString.call(type))
-    const statics: Record<string, unknown> = {}
-    for (const [key, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(type))) {
-      if (!descriptor.enumerable || !('value' in descriptor)) continue
-      // functions of a class are in its source; a function's own were put there later
-      const held = (value: object) =>
-        isClass && typeof value === 'function' ? undefined : this.contents(value)
-      if (!isClass || travelsPlainly(descriptor.value, held)) statics[key] = descriptor.value
-    }
-    if (Object.keys(statics).length > 0) part.statics[name] = statics
-    const node = part.file.analysis.functions.find((f) => f.declared === name)
-    const privates: Record<string, unknown> = {}
-    for (const [key, value] of Object.entries(node ? staticPrivates(type, node, part.file) : {}))
-      if (travelsPlainly(value, (held) => (typeof held === 'function' ? undefined : this.contents(held))))
-        privates[key] = value
-    if (Object.keys(privates).length > 0) part.staticPrivates[name] = privates
-  }
-
-  /** The variables' current values, when they go along as data; undefined: the source says what they are. */
-  private valuesOf(part: Part, declaration: Declaration): Record<string, unknown> | undefined {
-    const { kind, fn, literal, still, reassigned, mutated, names } = declaration
-    if (kind !== 'variable' || ((fn !== undefined || literal) && !reassigned)) return undefined
-    const values: Record<string, unknown> = {}
-    for (const name of names) {
-      // a name of a pattern that no function uses is optimised away
-      const found = this.lookup(part, name)
-      if (!found && this.visited.has(`${part.file.path}\0${name}`)) return undefined
-      if (!found) continue
-      // an object of functions: its source is the cheaper way, unless something was put in later
-      const held = (value: object) =>
-        typeof value !== 'function' || mutated || !still ? this.contents(value) : undefined
-      if (!reassigned && !travelsPlainly(found.value, held)) return undefined
-      values[name] = found.value
-    }
-    return Object.keys(values).length > 0 ? values : undefined
+    if (declaration.fn !== undefined && !values) readStatics(part, declaration.names[0]!, this.contents)
   }
 
   private addImport(part: Part, binding: ImportBinding): void {
@@ -301,7 +223,7 @@ export class Graph {
     }
     if (binding.name === '*') {
       this.part(target).namespace = true
-      const all = this.lookup(part, binding.local, true)?.value
+      const all = currentValue(part, binding.local, true)?.value
       for (const name of this.modules.exportNames(target)) {
         const found = this.modules.exported(target, name)
         if (!found) continue
@@ -313,7 +235,7 @@ export class Graph {
     }
     const found = this.modules.exported(target, binding.name)
     if (!found) return
-    this.know(part, found, this.lookupImport(part, binding))
+    this.know(part, found, importedValue(part, binding))
     this.needOne(found.file, found.name)
   }
 
@@ -344,7 +266,7 @@ export class Graph {
   private addOther(part: Part, binding: ImportBinding): void {
     const { from, local, type } = binding
     if (type !== undefined || /^\.{1,2}\/.*\.(?!([mc]?[jt]sx?|node|wasm)$)\w+$/.test(from)) {
-      const value = this.lookupImport(part, binding)
+      const value = importedValue(part, binding)
       if (value === undefined || !travelsPlainly(value, () => undefined)) return
       part.globals.add(local)
       part.values[local] = value
@@ -355,51 +277,4 @@ export class Graph {
     refuseChangingCommonJs(openFile(path, this.modules.cacheDir))
     this.wholes.add(path)
   }
-
-  private lookupImport(part: Part, binding: ImportBinding): unknown {
-    const direct = this.lookup(part, binding.local, true)
-    if (direct) return direct.value
-    // compiled imports: __vi_import_0__.x, import_x.x, x_1.x
-    const found = new Set<unknown>()
-    for (const { object } of part.scopes)
-      for (const [name, holder] of Object.entries(object))
-        if (
-          /^__vi_import_\d+__$|^import_|_\d+$/.test(name) &&
-          typeof holder === 'object' &&
-          holder !== null
-        ) {
-          try {
-            if (Object.hasOwn(holder, binding.name)) found.add(Reflect.get(holder, binding.name))
-          } catch {
-            // not initialised yet: an import cycle; it has no value then
-          }
-        }
-    return found.size === 1 ? [...found][0] : undefined
-  }
-
-  /** The current value of a module-level variable; undefined: it cannot be read. */
-  lookup(part: Part, declared: string, imported = false): { value: unknown } | undefined {
-    const now = this.lookupScopes(part, declared, imported)
-    if (now) return now
-    return Object.hasOwn(part.known, declared) ? { value: part.known[declared] } : undefined
-  }
-
-  private lookupScopes(part: Part, declared: string, imported: boolean): { value: unknown } | undefined {
-    const isImported = part.scopes.every((s) => s.description === 'import')
-    const name = isImported
-      ? declared
-      : runningName(part.file, declared, part.file.analysis.positions[declared] ?? [], imported)
-    if (name === undefined) return undefined
-    const outermostFirst = [...part.scopes].reverse().filter((s) => s.description !== 'Global')
-    const ordered = [
-      ...outermostFirst.filter((s) => s.description !== 'Script'),
-      ...outermostFirst.filter((s) => s.description === 'Script'),
-    ]
-    for (const { object } of ordered) if (Object.hasOwn(object, name)) return { value: object[name] }
-    return undefined
-  }
 }
-
-export const quote = (text: string): string => JSON.stringify(text)
-
-export const nodeOf = (place: Place): FunctionNode => place.file.analysis.functions[place.fn]!

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { decodedMappings, encodedMappings, TraceMap } from '@jridgewell/trace-mapping'
-import type { Emitted } from './bundle.ts'
+import type { Emitted } from './slice.ts'
 import { headerLines } from './slice.ts'
 
 /** Sources as absolute paths, lines as in the user's file. */

@@ -1,5 +1,8 @@
+import { CaptureError } from '../core/errors.ts'
 import type { Declaration } from './analysis.ts'
-import type { Graph, Part } from './graph.ts'
+import type { Graph } from './graph.ts'
+import type { Part } from './part.ts'
+import { placeName } from './sources.ts'
 
 /**
  * Declarations whose initialiser needs, while it runs, a value that comes with the call: they run after the
@@ -67,4 +70,32 @@ function declared(graph: Graph, part: Part, name: string): [Declaration, Part][]
   const other = found && graph.parts.get(found.file.path)
   if (!found || !other) return []
   return found.file.analysis.declarations.filter((d) => d.names.includes(found.name)).map((d) => [d, other])
+}
+
+/**
+ * Values are decoded before late classes exist: an instance of one would have no class.
+ *
+ * @param inValues ids of the classes and functions that stand in captured values
+ */
+export function refuseLate(graph: Graph, inValues: ReadonlySet<string>): void {
+  const late = lateDeclarations(graph)
+  if (late.size === 0) return
+  const ids = new Map([...late].map(([d, part]) => [`${part.file.id}:${d.names[0]}`, [d, part] as const]))
+  for (const reference of inValues) {
+    const found = ids.get(reference)
+    if (!found) continue
+    const [{ names, start }, { file }] = found
+    throw new CaptureError(
+      'CAPTURE_REFUSED',
+      `${placeName(file, start)} '${names[0]}' is captured by value, and needs other captured data while it is defined`,
+      { hint: 'give it as an argument, or use literal constants in its static fields and initialiser' },
+    )
+  }
+  for (const [declaration, part] of late)
+    if (declaration.kind === 'enum' || declaration.kind === 'namespace')
+      throw new CaptureError(
+        'CAPTURE_REFUSED',
+        `${placeName(part.file, declaration.start)} the ${declaration.kind} '${declaration.names[0]}' needs a value that is known only when the program runs`,
+        { hint: 'use literal constants in it' },
+      )
 }

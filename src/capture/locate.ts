@@ -14,9 +14,10 @@ import { analyze } from './analyze/analyze.ts'
 import { inspectFunction, scriptOf } from './inspect.ts'
 import { callAt, inOrder, methodAt, nearest, type Spot } from './match.ts'
 import { isOwnFile } from './own.ts'
+import { offsetOf } from './positions.ts'
 import { registerBundle } from './renamed.ts'
 import { type Position, runnerPosition } from './runner-map.ts'
-import { offsetOf, openFile, type UserFile } from './sources.ts'
+import { openFile, type UserFile } from './sources.ts'
 import type { CallSite } from './types.ts'
 
 /** A function or class in the user's source. */
@@ -24,6 +25,8 @@ export interface Place {
   file: UserFile
   fn: number
 }
+
+export const nodeOf = (place: Place): FunctionNode => place.file.analysis.functions[place.fn]!
 
 export interface LocateOptions {
   cacheDir?: string | undefined

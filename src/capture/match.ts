@@ -1,6 +1,7 @@
 import type { FunctionNode } from './analysis.ts'
+import { positionOf } from './positions.ts'
 import { isBundled } from './renamed.ts'
-import { positionOf, type UserFile } from './sources.ts'
+import type { UserFile } from './sources.ts'
 
 /** Where the call site points in the user's file, if it is one that we can read. */
 export interface Spot {

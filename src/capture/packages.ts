@@ -47,10 +47,17 @@ export function refuseFolderReader(path: string): void {
   if (why) throw external(name, `${why} (${path.slice(folder.length + 1)})`, '')
 }
 
+/** '@scope/name/deep/file.js' -> '@scope/name' */
+export function packageName(path: string): string {
+  return path
+    .split('/')
+    .slice(0, path.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
 function packageOf(path: string): { folder: string; name: string } {
   const at = path.lastIndexOf('/node_modules/') + '/node_modules/'.length
-  const parts = path.slice(at).split('/')
-  const name = parts.slice(0, parts[0]?.startsWith('@') ? 2 : 1).join('/')
+  const name = packageName(path.slice(at))
   return { folder: path.slice(0, at) + name, name }
 }
 

@@ -2,9 +2,8 @@ import { types } from 'node:util'
 import { CaptureError } from '../core/errors.ts'
 import type { FunctionNode } from './analysis.ts'
 import { isNative } from './builtins.ts'
-import { nodeOf } from './graph.ts'
 import { inspectFunction, privatesOf } from './inspect.ts'
-import type { Place } from './locate.ts'
+import { nodeOf, type Place } from './locate.ts'
 import { placeName, type UserFile } from './sources.ts'
 
 /**

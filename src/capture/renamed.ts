@@ -4,7 +4,13 @@ import {
   sourceContentFor,
   type TraceMap,
 } from '@jridgewell/trace-mapping'
-import { positionOf, type UserFile } from './sources.ts'
+import { positionOf } from './positions.ts'
+
+/** A file of the user's, as far as it is asked for here. */
+interface SourceText {
+  readonly path: string
+  readonly text: string
+}
 
 /** A script that a bundler made of several files: names that collided have other names in it. */
 interface Generated {
@@ -35,7 +41,7 @@ export function bundledText(path: string): string | undefined {
 }
 
 /** Whether names that run may differ from those in the file. */
-export const isBundled = (file: UserFile): boolean => generated.has(file.path)
+export const isBundled = (file: SourceText): boolean => generated.has(file.path)
 
 /**
  * The name that a variable of the user's file has in the script that runs; undefined: it is not to be found
@@ -44,7 +50,7 @@ export const isBundled = (file: UserFile): boolean => generated.has(file.path)
  * @param imported the name is an import's, and may be wholly another one where it is declared
  */
 export function runningName(
-  file: UserFile,
+  file: SourceText,
   name: string,
   offsets: readonly number[],
   imported = false,

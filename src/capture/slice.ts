@@ -4,6 +4,15 @@ import type { UserFile } from './sources.ts'
 /** How a needed module-level declaration gets on the node. */
 export type Decision = 'source' | 'value'
 
+/** A module that capture wrote. `file` is where its text comes from. */
+export interface Emitted {
+  id: string
+  text: string
+  file?: string
+}
+
+export const quote = (text: string): string => JSON.stringify(text)
+
 /** Lines before the user's text in an emitted module; the source map is moved back by them. */
 export const headerLines = 1
 

@@ -6,6 +6,7 @@ import type { FileAnalysis } from './analysis.ts'
 import { analyze } from './analyze/analyze.ts'
 import { changedSinceStart, runningText } from './edited.ts'
 import { isOwnFile, isOwnSpecifier, ownRoot } from './own.ts'
+import { positionOf } from './positions.ts'
 
 /** Changes when what lies in the cache changes its shape or meaning. */
 export const cacheVersion = '5'
@@ -131,27 +132,6 @@ export function resolveFile(base: string): string | undefined {
   const found = candidates.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
   if (found === undefined || !/\.[mc]?[jt]sx?$/.test(found)) return undefined
   return found.includes('/node_modules/') || isOwnFile(found) ? undefined : found
-}
-
-/** 1-based line and column. */
-export function positionOf(text: string, offset: number): { line: number; column: number } {
-  let line = 1
-  let start = 0
-  for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) {
-    line++
-    start = at + 1
-  }
-  return { line, column: offset - start + 1 }
-}
-
-export function offsetOf(text: string, line: number, column: number): number {
-  let start = 0
-  for (let l = 1; l < line; l++) {
-    const next = text.indexOf('\n', start)
-    if (next < 0) break
-    start = next + 1
-  }
-  return start + column - 1
 }
 
 /** `study.ts:26:17`, as refusals begin. */

@@ -1,4 +1,5 @@
 import { decodedMappings, TraceMap } from '@jridgewell/trace-mapping'
+import { packageName } from '../../capture/survey/survey.ts'
 import type { Bundle } from '../../capture/types.ts'
 import type { Content } from './types.ts'
 
@@ -36,12 +37,4 @@ function nameOf(source: string | null | undefined): string {
   if (source === null || source === undefined || /^farcall-\w+:/.test(source)) return 'farcall'
   const at = source.lastIndexOf('/node_modules/')
   return at < 0 ? source : `package:${packageName(source.slice(at + '/node_modules/'.length))}`
-}
-
-/** '@scope/name/deep/file.js' -> '@scope/name' */
-export function packageName(path: string): string {
-  return path
-    .split('/')
-    .slice(0, path.startsWith('@') ? 2 : 1)
-    .join('/')
 }

@@ -1,49 +1,6 @@
-/** Where something stands in the user's source; line and column are 1-based. */
-export interface Position {
-  readonly file: string
-  readonly line: number
-  readonly column: number
-}
+import type { Position, Survey } from '../../capture/survey/types.ts'
 
-/** Why a function cannot travel, and the way out: what the call itself would say. */
-export interface Refusal {
-  readonly at?: Position
-  readonly code: string
-  readonly message: string
-  readonly hint?: string
-}
-
-/**
- * How something of the program gets on the node. 'source': its text. 'value': as it is at the call.
- * 'value or initialiser': as it is at the call when it is data, else its initialiser runs again there.
- */
-export type Travel = 'source' | 'value' | 'value or initialiser'
-
-export interface Captured {
-  readonly name: string
-  readonly at: Position
-  readonly how: Travel
-}
-
-export interface Named {
-  readonly name: string
-  readonly kind: string
-  readonly how: Travel
-  readonly at: Position
-}
-
-/** One of the user's files that gives something to the bundle. */
-export interface FilePart {
-  readonly file: string
-  readonly names: readonly Named[]
-}
-
-export interface Package {
-  readonly name: string
-  readonly version?: string
-  /** What is imported of it; '*' is all of it. */
-  readonly imports: readonly string[]
-}
+export type { Position }
 
 /** A package that stays an import: it has to be installed on the cluster. */
 export interface External {
@@ -63,16 +20,7 @@ export interface Content {
 }
 
 /** What one marked function takes along. */
-export interface Explanation {
-  readonly name: string
-  readonly form: 'decorator' | 'wrapper'
-  readonly at: Position
-  readonly refusals: readonly Refusal[]
-  readonly captured: readonly Captured[]
-  readonly files: readonly FilePart[]
-  readonly packages: readonly Package[]
-  /** Modules of Node itself. */
-  readonly builtins: readonly string[]
+export interface Explanation extends Omit<Survey, 'texts' | 'bundle'> {
   readonly externals: readonly External[]
   readonly warnings: readonly Warning[]
   readonly bundle?: { readonly bytes: number; readonly content: readonly Content[] }

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import type { ts as TypeScript } from 'ts-morph'
-import type { CallNode, FunctionNode } from '../../capture/analysis.ts'
-import { positionOf, type UserFile } from '../../capture/sources.ts'
+import type { CallNode, FunctionNode } from '../analysis.ts'
+import { positionOf } from '../positions.ts'
+import type { UserFile } from '../sources.ts'
 import type { Position } from './types.ts'
 
 /** A function that the text of a file marks with cluster. */
@@ -28,7 +29,7 @@ export function findMarks(file: UserFile, isCluster: (local: string, member?: st
           {
             form: 'decorator',
             name: `${functions[node.owner!]!.name}.${node.name}`,
-            at: at(file, node.start),
+            at: placeIn(file, node.start),
             fn,
           },
         ]
@@ -39,7 +40,7 @@ export function findMarks(file: UserFile, isCluster: (local: string, member?: st
     .map((call): Mark => {
       const fn = call.functions.at(-1)!
       const name = functions[fn]!.name || assignedTo(file, call) || '(anonymous)'
-      return { form: 'wrapper', name, at: at(file, call.start), fn }
+      return { form: 'wrapper', name, at: placeIn(file, call.start), fn }
     })
   const named = callsOfNames(file)
     .filter(
@@ -49,7 +50,7 @@ export function findMarks(file: UserFile, isCluster: (local: string, member?: st
       ({ start, given }): Mark => ({
         form: 'wrapper',
         name: given,
-        at: at(file, start),
+        at: placeIn(file, start),
         fn: undefined,
         given,
       }),
@@ -59,7 +60,7 @@ export function findMarks(file: UserFile, isCluster: (local: string, member?: st
   )
 }
 
-const at = (file: UserFile, offset: number): Position => ({
+export const placeIn = (file: UserFile, offset: number): Position => ({
   file: file.path,
   ...positionOf(file.text, offset),
 })

@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join } from 'node:path'
-import type { Declaration, ImportBinding } from '../../capture/analysis.ts'
-import type { Graph } from '../../capture/graph.ts'
-import { positionOf, type UserFile } from '../../capture/sources.ts'
-import { packageName } from './content.ts'
+import type { Declaration, ImportBinding } from '../analysis.ts'
+import type { Graph } from '../graph.ts'
+import { packageName } from '../packages.ts'
+import type { UserFile } from '../sources.ts'
+import { placeIn } from './marks.ts'
 import type { FilePart, Package, Travel } from './types.ts'
 
 /** What each of the user's files gives. */
@@ -20,7 +21,7 @@ export function filesOf(graph: Graph): FilePart[] {
             name,
             kind: kindOf(d, file),
             how: howTravels(d),
-            at: { file: file.path, ...positionOf(file.text, d.start) },
+            at: placeIn(file, d.start),
           })),
         ),
     }))

@@ -1,0 +1,66 @@
+import { CaptureError } from '../core/errors.ts'
+import { nodeOf, type Place } from './locate.ts'
+import { placeName } from './sources.ts'
+
+/** Why a function cannot travel, and the way out. The name of the function goes before `why`. */
+export interface Objection {
+  /** Offset in the text of its file. */
+  readonly at: number
+  readonly why: string
+  readonly hint: string
+}
+
+/** @throws CaptureError CAPTURE_REFUSED, always */
+export function refuse(place: Place, objection: Objection): never {
+  throw new CaptureError('CAPTURE_REFUSED', wordsOf(place, objection), { hint: objection.hint })
+}
+
+/** 'study.ts:26:17 simulate uses …' */
+export function wordsOf(place: Place, { at, why }: Objection): string {
+  const { name, label } = nodeOf(place)
+  return `${placeName(place.file, at)} ${name || label || 'the function'} ${why}`
+}
+
+/** What the text alone says against the function that is to run there. */
+export function objectionsTo(place: Place): Objection[] {
+  const node = nodeOf(place)
+  const assigned = node.captures.flatMap(({ name, writes }) =>
+    writes === undefined
+      ? []
+      : [
+          {
+            at: writes,
+            why: `assigns to '${name}' outside of it: the change would stay on the node`,
+            hint: 'return the value, and assign it here',
+          },
+        ],
+  )
+  return [...assigned, ...(node.owner === undefined ? lexicalObjections(place) : methodObjections(place))]
+}
+
+/** What is around an arrow and no variable: a copy of it elsewhere cannot have that. */
+export function lexicalObjections(place: Place): Objection[] {
+  const { lexical } = nodeOf(place)
+  if (!lexical) return []
+  const hint =
+    lexical.what === 'this'
+      ? 'keep what it needs in a constant: const self = this'
+      : 'give what it needs as an argument'
+  return [{ at: lexical.at, why: `uses '${lexical.what}' of what is around it, which cannot travel`, hint }]
+}
+
+function methodObjections(place: Place): Objection[] {
+  const { kind, owner, isPrivate, name, start: at } = nodeOf(place)
+  const found: Objection[] = []
+  if (kind !== 'method')
+    found.push({ at, why: `is a ${kind}`, hint: 'put @cluster on a method, or use cluster(options, fn)' })
+  if (isPrivate || name === '')
+    found.push({ at, why: 'has no name that finds it from outside', hint: 'give the method a plain name' })
+  if (place.file.analysis.functions[owner!]!.declared === undefined)
+    found.push({
+      at,
+      why: 'belongs to a class inside a function',
+      hint: 'declare the class at the top level of the file',
+    })
+  return found
+}
