@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { Database, sqliteCode } from './database.ts'
@@ -6,7 +6,8 @@ import { unwritable } from './failures.ts'
 import { type Journal, journalOf } from './journal.ts'
 import { migrate } from './schema.ts'
 
-const corrupt = new Set([11, 26])
+const corruptCode = 11
+const corrupt = new Set([corruptCode, 26])
 const busy = 5
 /** A process that was stopped half way through a transaction is waited for so long. */
 const patienceMs = 60_000
@@ -130,6 +131,7 @@ export class Connection {
     for (;;) {
       const inode = this.#inode()
       this.#tried = inode
+      this.#refuseEmptied()
       const database = new Database(this.#file)
       try {
         prepare(database, journalOf(this.#home))
@@ -145,6 +147,12 @@ export class Connection {
       }
       database.close()
     }
+  }
+
+  /** To SQLite an empty file is a new database; one that has a journal was cut off, and others may hold locks on it. */
+  #refuseEmptied(): void {
+    const isEmptied = statSync(this.#file).size === 0 && existsSync(`${this.#file}-wal`)
+    if (isEmptied) throw Object.assign(new Error('file is empty'), { rawCode: corruptCode })
   }
 
   #inode(): number | undefined {

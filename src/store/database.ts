@@ -91,6 +91,7 @@ export class Database {
     return statement
   }
 
+  /** libsql lets go of the file once its statements are collected as garbage. */
   close(): void {
     this.#statements.clear()
     this.#connection.close()

@@ -36,6 +36,8 @@ function reasonOf(error: unknown): string | undefined {
     EACCES: `permission denied (${message})`,
     EPERM: `permission denied (${message})`,
     ENOTDIR: `a part of the path is no folder (${message})`,
+    // Node says so too when a parent folder is read-only.
+    ENOENT: `it cannot be made (${message})`,
     EIO: `the disk fails (${message})`,
   }
   return code === undefined ? undefined : words[code]
