@@ -44,6 +44,8 @@ interface View {
 }
 
 export interface BinaryCollector {
+  /** Views added so far. */
+  readonly count: number
   add(kind: string, value: ArrayBuffer | ArrayBufferView): BinaryNode
   /** Completes the nodes and gives the frames in their order. */
   frames(): Uint8Array[]
@@ -51,7 +53,11 @@ export interface BinaryCollector {
 
 export function collectBinary(): BinaryCollector {
   const buffers = new Map<ArrayBuffer, View[]>()
+  let count = 0
   return {
+    get count() {
+      return count
+    },
     add(kind, value) {
       const buffer = (ArrayBuffer.isView(value) ? value.buffer : value) as ArrayBuffer
       const start = ArrayBuffer.isView(value) ? value.byteOffset : 0
@@ -60,6 +66,7 @@ export function collectBinary(): BinaryCollector {
       const view = { node, start, end: start + value.byteLength }
       if (views) views.push(view)
       else buffers.set(buffer, [view])
+      count++
       return node
     },
     frames() {

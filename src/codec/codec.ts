@@ -9,7 +9,7 @@ import { CaptureError } from '../core/errors.ts'
 import { decodeTree, named } from './decode.ts'
 import { type Encoded, encodeTree } from './encode.ts'
 import { standIn } from './error-node.ts'
-import { safeStringify } from './stringify.ts'
+import { stringifySlots } from './parts.ts'
 import type { DecodeOptions, EncodeOptions } from './types.ts'
 import { join, type ReadBytes, readWire, readWireFrom, writeWireChunks } from './wire.ts'
 
@@ -49,8 +49,11 @@ export function encodeError(error: unknown, options: EncodeOptions): Uint8Array 
     // Too large, most likely: what it says still arrives.
     why = failure instanceof Error ? failure.message : String(failure)
   }
-  const head = [{ $E: standIn(error, why) }]
-  return whole(write({ head, plain: false, frames: [], omitted: [] }, options.root), options.root)
+  const root = { $E: standIn(error, why) }
+  return whole(
+    write({ root, head: [root], plain: false, parted: false, frames: [], omitted: [] }, options.root),
+    options.root,
+  )
 }
 
 /**
@@ -90,24 +93,20 @@ function whole(chunks: readonly Uint8Array[], root: string): Uint8Array {
   }
 }
 
-function write({ head, plain, frames }: Encoded, root: string): Uint8Array[] {
-  let text: string
-  try {
-    text = safeStringify(head)
-  } catch (error) {
-    throw new CaptureError('VALUE_REFUSED', `${root}: it is over 512 MB of text`, {
-      hint: 'send texts as Buffers and numbers as typed arrays, which have no such limit, or write a file',
-      cause: error,
-    })
-  }
-  return writeWireChunks({ text, plain }, frames)
+function write({ head, plain, parted, frames }: Encoded, root: string): Uint8Array[] {
+  return writeWireChunks({ text: stringifySlots(head, root), plain, parted }, frames)
 }
 
-function rootError({ head }: Encoded): object | undefined {
-  return Array.isArray(head) ? head[0]?.$E?.[0] : undefined
+function rootError({ root }: Encoded): object | undefined {
+  return contentOf(root, '$E')?.[0]
 }
 
 /** Whether the root itself was left out. */
-function isNothing({ head }: Encoded): boolean {
-  return Array.isArray(head) && (head[0]?.$O === 0 || head[0]?.$ === 'undefined')
+function isNothing({ root }: Encoded): boolean {
+  return contentOf(root, '$O') === 0 || contentOf(root, '$') === 'undefined'
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what the encoder itself has just written
+function contentOf(slot: any, tag: string): any {
+  return slot?.[tag]
 }

@@ -48,10 +48,10 @@ export function list(value: unknown): unknown[] {
   return value
 }
 
-export function record(value: unknown): object {
+export function record(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw corrupt('an object in its head')
-  return value
+  return value as Record<string, unknown>
 }
 
 export function text(value: unknown): string {

@@ -2,6 +2,7 @@
 import { FarcallError } from '../core/errors.ts'
 import { emptyArray, isCount, list, own, readBigint, record, tagOf, text, view } from './decode-parts.ts'
 import { errorShell, fillError } from './error-node.ts'
+import { partReader } from './parts.ts'
 import type { DecodeOptions } from './types.ts'
 import { corrupt, type Frames, maxDepth, specialWords } from './wire.ts'
 
@@ -12,8 +13,8 @@ interface Instance {
 }
 
 export function decodeTree(head: string, frames: Frames, options: DecodeOptions): unknown {
-  const roots: unknown = JSON.parse(head)
-  if (!Array.isArray(roots) || roots.length === 0) throw corrupt('its head is no list')
+  const parts = partReader(frames)
+  const heads = parts.head(JSON.parse(head))
   /** The objects met, in the order that the writer numbered them. */
   const met: unknown[] = []
   const deferred: unknown[] = []
@@ -33,6 +34,7 @@ export function decodeTree(head: string, frames: Frames, options: DecodeOptions)
     }
     const content = tag && (slot as Record<string, unknown>)[tag]
     if (tag === '$n') return readBigint(content)
+    if (tag === '$L') return parts.text(content)
     if (tag === '$d') {
       if (!isCount(content) || content === 0 || content > deferred.length)
         throw corrupt('a reference to an object that is not there')
@@ -58,10 +60,15 @@ export function decodeTree(head: string, frames: Frames, options: DecodeOptions)
     switch (tag) {
       case undefined:
         return slot
+      case '$A':
+        return parts.list(content)
       case '$o':
-        return record(content)
-      case '$S':
-        return emptyArray(list(content)[0], list(list(content)[1]).length / 2)
+        return parts.record(content)
+      case '$S': {
+        const sparse = list(content)
+        sparse[1] = parts.list(sparse[1])
+        return emptyArray(sparse[0], list(sparse[1]).length / 2)
+      }
       case '$N':
         return Object.create(null)
       case '$D':
@@ -75,7 +82,7 @@ export function decodeTree(head: string, frames: Frames, options: DecodeOptions)
         return new RegExp(text(list(content)[0]), text(list(content)[1]))
       case '$P': {
         const primitive =
-          typeof content !== 'object' || ['$', '$n'].includes(tagOf(content ?? []) ?? '')
+          typeof content !== 'object' || ['$', '$n', '$L'].includes(tagOf(content ?? []) ?? '')
             ? read(content)
             : null
         if (primitive === null || primitive === undefined || typeof primitive === 'object')
@@ -111,6 +118,7 @@ export function decodeTree(head: string, frames: Frames, options: DecodeOptions)
   const complete = (tag: string | undefined, content: unknown, value: unknown): void => {
     switch (tag) {
       case undefined:
+      case '$A':
       case '$o':
         if (Array.isArray(value)) {
           for (let index = 0; index < value.length; index++) {
@@ -130,11 +138,11 @@ export function decodeTree(head: string, frames: Frames, options: DecodeOptions)
         fillSparse(value as unknown[], list(list(content)[1]), list(content)[2])
         return
       case '$N':
-        for (const [key, slot] of Object.entries(record(content)))
+        for (const [key, slot] of Object.entries(parts.record(content)))
           (value as Record<string, unknown>)[key] = read(slot)
         return
       case '$M': {
-        const slots = list(content)
+        const slots = parts.list(content)
         if (slots.length % 2) throw corrupt('a Map')
         for (let index = 0; index < slots.length; index += 2) {
           const key = read(slots[index])
@@ -143,7 +151,7 @@ export function decodeTree(head: string, frames: Frames, options: DecodeOptions)
         return
       }
       case '$T':
-        for (const slot of list(content)) (value as Set<unknown>).add(read(slot))
+        for (const slot of parts.list(content)) (value as Set<unknown>).add(read(slot))
         return
       case '$R':
         ;(value as RegExp).lastIndex = read(list(content)[2]) as number
@@ -179,12 +187,12 @@ export function decodeTree(head: string, frames: Frames, options: DecodeOptions)
 
   const readAll = (properties: unknown): Record<string, unknown> => {
     const all: Record<string, unknown> = {}
-    for (const [key, slot] of Object.entries(record(properties)))
+    for (const [key, slot] of Object.entries(parts.record(properties)))
       Object.defineProperty(all, key, own(read(slot)))
     return all
   }
 
-  const later = roots.slice(1).map((slot: unknown) => {
+  const later = heads.deferred.map((slot: unknown) => {
     if (typeof slot !== 'object' || slot === null) throw corrupt('a deferred object')
     const tag = tagOf(slot)
     const content = tag && (slot as Record<string, unknown>)[tag]
@@ -192,7 +200,7 @@ export function decodeTree(head: string, frames: Frames, options: DecodeOptions)
     deferred.push(value)
     return { tag, content, value }
   })
-  const root = read(roots[0])
+  const root = read(heads.root)
   for (const { tag, content, value } of later) complete(tag, content, value)
   // What was made first holds what came later: the innermost are filled first.
   for (const { fill, fields, privates } of [...instances.values()].reverse()) fill(fields, privates)

@@ -49,7 +49,7 @@ export function encodeBuiltin(value: object, walk: Walk, binary: BinaryCollector
   }
   if (types.isMap(value)) {
     requireNoExtras(value, walk)
-    const slots: Slot[] = []
+    const slots = walk.list()
     let index = 0
     Map.prototype.forEach.call(value, (item, key) => {
       slots.push(walk.slot(key, { call: 'keys', index }))
@@ -57,18 +57,20 @@ export function encodeBuiltin(value: object, walk: Walk, binary: BinaryCollector
       slots.push(walk.slot(item, isObject ? { call: 'values', index } : { call: 'get', key }))
       index++
     })
-    return walk.tag('$M', slots)
+    return walk.tag('$M', slots.end())
   }
   if (types.isSet(value)) {
     requireNoExtras(value, walk)
-    const slots: Slot[] = []
+    const slots = walk.list()
+    let index = 0
     Set.prototype.forEach.call(value, (item) => {
-      slots.push(walk.slot(item, { call: 'values', index: slots.length }))
+      slots.push(walk.slot(item, { call: 'values', index: index++ }))
     })
-    return walk.tag('$T', slots)
+    return walk.tag('$T', slots.end())
   }
   if (types.isRegExp(value)) {
     requireNoExtras(value, walk, 1)
+    walk.weigh(value.source.length)
     return walk.tag('$R', [value.source, value.flags, walk.slot(value.lastIndex, 'lastIndex')])
   }
   if (types.isBoxedPrimitive(value)) {

@@ -6,6 +6,8 @@ import { collectBinary } from './binary.ts'
 import { hasOwn, hasReviveHook, isArrayPrototype, isObjectPrototype } from './builtin.ts'
 import { encodeBuiltin, hidesData } from './encode-builtin.ts'
 import { encodeErrorNode } from './error-node.ts'
+import { ObjectNumbers } from './object-numbers.ts'
+import { headOf, type LongRecord, limits, pick, TextParts } from './parts.ts'
 import { formatPath, type Step } from './path.ts'
 import { cannotEverTravel, explainRefusal } from './refusal.ts'
 import type { EncodeOptions } from './types.ts'
@@ -19,19 +21,24 @@ interface Deferred {
 }
 
 export interface Encoded {
+  /** The slot of the value itself. */
+  readonly root: Slot
   /** The value when `plain`, otherwise [value, ...deferred]. */
   readonly head: unknown
   readonly plain: boolean
+  /** Whether frames hold text, as no version before the second has it. */
+  readonly parted: boolean
   readonly frames: Uint8Array[]
   readonly omitted: string[]
 }
 
 export function encodeTree(root: unknown, options: EncodeOptions, lenient: boolean): Encoded {
   /** The objects met: their number in order, or -k for the k-th deferred. */
-  const met = new Map<object, number>()
+  const met = new ObjectNumbers()
   const order: object[] = []
   const deferred: Deferred[] = []
   const binary = collectBinary()
+  const texts = new TextParts(options.root, binary)
   const omitted: string[] = []
   const plainPrototypes = new Map<object | null, boolean>()
   const trail: Step[] = []
@@ -42,6 +49,7 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
 
   const tag = (name: string, content: unknown): Slot => {
     plain = false
+    if (typeof content === 'string') texts.pending += content.length
     return { [name]: content }
   }
 
@@ -64,8 +72,12 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
   }
 
   const slot = (value: unknown, step: Step): Slot => {
+    texts.pending += 24
     switch (typeof value) {
       case 'string':
+        if (value.length > limits.text) return tag('$L', texts.text(value))
+        texts.pending += value.length
+        return value
       case 'boolean':
         return value
       case 'number':
@@ -103,20 +115,35 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
   }
 
   /** A copy of the own enumerable properties, with slots for values. Getters are read, once. */
-  const properties = (source: object): Properties => {
+  const properties = (source: object): Properties | LongRecord => {
     // Spread keeps an own `__proto__` as a property.
     const copy: Properties = { ...source }
-    const names = Object.keys(copy)
+    return fill(copy, Object.keys(copy))
+  }
+
+  /** Puts slots in the place of values. */
+  const fill = (copy: Properties, names: readonly string[]): Properties | LongRecord => {
+    let start = texts.start()
+    let parts: number[] | undefined
+    let from = 0
     for (let index = 0; index < names.length; index++) {
       const name = names[index]!
       const value = copy[name]
+      texts.pending += name.length
       // Most values are texts and numbers that stay as they are.
-      if (typeof value === 'string' || (typeof value === 'number' && value - value === 0 && value !== 0))
-        continue
-      const written = slot(value, name)
-      if (written !== value) copy[name] = written
+      if (typeof value === 'string' && value.length <= limits.text) texts.pending += value.length + 8
+      else if (typeof value === 'number' && value - value === 0 && value !== 0) texts.pending += 24
+      else {
+        const written = slot(value, name)
+        if (written !== value) copy[name] = written
+      }
+      if (!texts.isFull(start)) continue
+      parts ??= []
+      parts.push(texts.spill(pick(copy, names, from, index + 1), start))
+      from = index + 1
+      start = texts.start()
     }
-    return copy
+    return parts ? [parts, pick(copy, names, from, names.length)] : copy
   }
 
   const requireNoSymbols = (value: object): void => {
@@ -131,6 +158,10 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
   const walk: Walk = {
     slot,
     tag,
+    list: () => texts.list(),
+    weigh(characters) {
+      texts.pending += characters
+    },
     instance: (value) => instance(value),
     refuseText,
     requireNoSymbols,
@@ -143,7 +174,7 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
 
   const plainObject = (value: object, proto: object | null): Slot => {
     requireNoSymbols(value)
-    const copy = properties(value)
+    const copy: Properties = { ...value }
     const names = Object.keys(copy)
     if (Object.getOwnPropertyNames(value).length !== names.length) {
       const hidden = Object.getOwnPropertyNames(value).find((name) => !hasOwn.call(copy, name))
@@ -152,8 +183,10 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
         'make it enumerable, or send a copy without it: { ...value }',
       )
     }
-    if (proto === null) return tag('$N', copy)
-    return names.length === 1 && names[0]!.startsWith('$') ? tag('$o', copy) : copy
+    const written = fill(copy, names)
+    if (proto === null) return tag('$N', written)
+    const isTagLike = written !== copy || (names.length === 1 && names[0]!.startsWith('$'))
+    return isTagLike ? tag('$o', written) : written
   }
 
   const array = (value: unknown[]): Slot => {
@@ -161,14 +194,15 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
     for (let index = 0; index < value.length; index++)
       if (value[index] === undefined && !hasOwn.call(value, index)) return sparseArray(value)
     if (hasExtraProperties(value)) return sparseArray(value)
-    const slots: Slot[] = []
+    const slots = texts.list()
     for (let index = 0; index < value.length; index++) slots.push(slot(value[index], index))
-    return slots
+    const written = slots.end()
+    return Array.isArray(written) ? written : tag('$A', written)
   }
 
   const sparseArray = (value: unknown[]): Slot => {
     requireNoSymbols(value)
-    const entries: Slot[] = []
+    const entries = texts.list()
     const extras: Properties = {}
     for (const name of Object.getOwnPropertyNames(value)) {
       if (name === 'length') continue
@@ -178,15 +212,16 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
           'send a copy without it: [...array]',
         )
       const index = Number(name)
-      if (String(index) === name && Number.isInteger(index) && index >= 0 && index < 2 ** 32 - 1)
-        entries.push(index, slot(value[index], index))
-      else
+      if (String(index) === name && Number.isInteger(index) && index >= 0 && index < 2 ** 32 - 1) {
+        entries.push(index)
+        entries.push(slot(value[index], index))
+      } else
         Object.defineProperty(extras, name, {
           value: slot(Reflect.get(value, name), name),
           enumerable: true,
         })
     }
-    return tag('$S', [value.length, entries, extras])
+    return tag('$S', [value.length, entries.end(), extras])
   }
 
   /** What `reference` says of an object of a user's class, or a refusal. */
@@ -237,6 +272,8 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
 
   const visitLeniently = (value: object): Slot => {
     const before = { depth, count, met: order.length, deferred: deferred.length }
+    const parts = texts.count
+    const { pending } = texts
     try {
       return visit(value)
     } catch (error) {
@@ -246,21 +283,22 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
       deferred.length = before.deferred
       depth = before.depth
       count = before.count
+      texts.rewind(parts, pending)
       return tag('$O', 0)
     }
   }
 
   try {
     const value = slot(root, '')
-    if (deferred.length === 0)
-      return { head: plain ? value : [value], plain, frames: binary.frames(), omitted }
-    const head = [value]
+    const rest = texts.list()
     for (let index = 0; index < deferred.length; index++) {
       from = deferred[index]!
       depth = 0
-      head.push(lenient ? visitLeniently(from.value) : visit(from.value))
+      rest.push(lenient ? visitLeniently(from.value) : visit(from.value))
     }
-    return { head, plain, frames: binary.frames(), omitted }
+    const frames = binary.frames().concat(texts.frames())
+    const head = plain ? value : headOf(value, rest.end())
+    return { root: value, head, plain, parted: texts.count > 0, frames, omitted }
   } catch (error) {
     throw asRefusal(error)
   }

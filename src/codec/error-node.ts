@@ -44,7 +44,9 @@ export function encodeErrorNode(error: Error, walk: Walk): ErrorNode {
   if (reference?.kind === 'instance') facts.id = reference.id
   for (const key of ['name', 'message', 'stack'] as const) {
     const text = read(error, key)
-    if (typeof text === 'string') facts[key] = text
+    if (typeof text !== 'string') continue
+    facts[key] = text
+    walk.weigh(text.length)
   }
   const brand = read(error, farcallBrand)
   if (typeof brand === 'string') facts.brand = brand

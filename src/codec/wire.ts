@@ -6,10 +6,11 @@
  * Little endian. With the flag `plain` the head is the value. Otherwise it is [value, ...deferred], where an object
  * with one key that starts with $ is a tag: {"$":3} the fourth object met so far, {"$d":1} the first deferred one,
  * {"$":"nan"}, {"$D":0} a Date … Objects more than `maxDepth` deep are deferred, so that depth never matters.
+ * In version 2 the last frames hold text that would be too much for one head (parts.ts); what has none is version 1.
  */
 import { ResultError } from '../core/errors.ts'
 
-export const wireVersion = 1
+export const wireVersion = 2
 const fixedHeader = 12
 const plainFlag = 1
 
@@ -28,6 +29,8 @@ export const specialWords: ReadonlyMap<unknown, unknown> = new Map<unknown, unkn
 export interface Head {
   readonly text: string
   readonly plain: boolean
+  /** Whether frames hold parts of the text. */
+  readonly parted?: boolean
 }
 
 export function corrupt(what: string, cause?: unknown): ResultError {
@@ -43,7 +46,7 @@ export function writeWireChunks(head: Head, frames: readonly Uint8Array[]): Uint
   const headStart = fixedHeader + 8 * frames.length
   const out = Buffer.allocUnsafeSlow(headStart + headLength)
   out.write('FC', 0, 'latin1')
-  out[2] = wireVersion
+  out[2] = head.parted ? wireVersion : 1
   out[3] = head.plain ? plainFlag : 0
   out.writeUInt32LE(headLength, 4)
   out.writeUInt32LE(frames.length, 8)
@@ -104,7 +107,7 @@ export function readWireFrom(source: ReadBytes, size: number): { head: Head; fra
       `the encoded value has wire version ${version}, this farcall reads up to ${wireVersion}`,
       { hint: 'use the farcall that wrote it, or a newer one' },
     )
-  if (version !== wireVersion) throw corrupt(`wire version ${version}`)
+  if (version === 0) throw corrupt(`wire version ${version}`)
   if (fixed.length < fixedHeader) throw corrupt('its header is cut off')
   const flags = fixed[3]!
   const headLength = fixed.readUInt32LE(4)

@@ -112,7 +112,7 @@ describe('bytes that encode did not write', () => {
 
   it('are refused when they are of a newer farcall, by name', () => {
     const bytes = Uint8Array.from(sample)
-    bytes[2] = 2
+    bytes[2] = 3
     expect(failure(() => decode(bytes))).toMatchObject({ name: 'ResultError', code: 'PROTOCOL_NEWER' })
   })
 

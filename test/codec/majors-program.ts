@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { decode, encode, encodeError } from '../../src/codec/codec.ts'
+import { limits } from '../../src/codec/parts.ts'
 import { decodeRecords, encodeRecord } from '../../src/core/pack.ts'
 
 class Sample {
@@ -72,8 +73,18 @@ const fixtures: Record<string, unknown> = {
   error: Object.assign(fixed(new RangeError('far')), { code: 'EFAR', when: new Date(0) }),
   causes: caused(new Error('a'), caused(new TypeError('b'), 0)),
   circular: circular(),
+  parted: [
+    nested(),
+    views(),
+    'é\ud800'.repeat(30),
+    'ascii'.repeat(30),
+    { a: [cycle(), new Set(['x'.repeat(50)])] },
+  ],
   aggregate: fixed(new AggregateError([fixed(new TypeError('one')), 'two', undefined], 'all')),
 }
+
+// Small enough that the larger fixtures are written in parts.
+Object.assign(limits, { part: 400, text: 40 })
 
 /** Node's own comparison runs without end around causes, and the older ones' finds no invalid date equal. */
 const incomparable = new Set(['circular', 'dates'])
