@@ -37,5 +37,5 @@ function referTo(bundle: BundleModule, object: object): Reference | undefined {
   const fields: Record<PropertyKey, unknown> = {}
   for (const key of Reflect.ownKeys(object)) fields[key] = Reflect.get(object, key)
   const privates = privatesOf(object)
-  return { kind: 'instance', id, fields, ...(privates ? { privates } : {}) }
+  return { kind: 'instance', id, name: type.name, fields, ...(privates ? { privates } : {}) }
 }

@@ -1,9 +1,11 @@
+import { basename, resolve } from 'node:path'
 import { AsyncQueue } from '../core/async-queue.ts'
 import { JobCanceledError } from '../core/errors.ts'
 import { isFinal } from '../core/status.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { cancelItems, ignoreRejection, Job, letGo } from './job.ts'
+import { localPathOf, type ResultsOptions } from './result-file.ts'
 import type { Submission } from './submission.ts'
 
 /** How far a map is. */
@@ -79,6 +81,23 @@ export class JobArray<R>
     return (await Promise.allSettled(items.map((item) => item.settled.promise))) as PromiseSettledResult<R>[]
   }
 
+  /**
+   * Each item's result as a local file: gives the paths, in the order of the inputs. As `job.result`, it is best asked
+   * right after the call.
+   * @throws (by rejecting) AggregateError of the items that failed; the files of the others are written
+   * @example const paths = await simulate.map(seeds).result({ as: 'file', folder: 'fields' })
+   */
+  async result(options: ResultsOptions): Promise<string[]> {
+    this.catch(ignoreRejection)
+    const submission = await this.#ready
+    const paths = submission.items.map((item) => {
+      const job = new Job<R>(this.#handle, item)
+      const name = localPathOf({ path: undefined }, `${submission.id}[${item.index}]`)
+      return job.result({ as: 'file', path: resolve(options.folder ?? '.', basename(name)) })
+    })
+    return gather(submission, paths)
+  }
+
   /** The item's own job: its log, its status. */
   async job(index: number): Promise<{ job: Job<R> }> {
     const { items } = await this.#ready
@@ -129,8 +148,15 @@ export class JobArray<R>
 
 /** Waits for all, then tells of all that failed: no item's work is thrown away because of another's. @internal */
 export async function allResults<R>(submission: Submission): Promise<R[]> {
+  return gather(
+    submission,
+    submission.items.map((item) => item.settled.promise as Promise<R>),
+  )
+}
+
+async function gather<R>(submission: Submission, promises: readonly Promise<R>[]): Promise<R[]> {
   const { items, id } = submission
-  const results = await Promise.allSettled(items.map((item) => item.settled.promise))
+  const results = await Promise.allSettled(promises)
   const failed = results.flatMap((result, index) =>
     result.status === 'rejected' ? [{ reason: result.reason, index }] : [],
   )

@@ -2,6 +2,7 @@ import { JobCanceledError } from '../core/errors.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
+import { writeLate } from './late-result.ts'
 import { readLog } from './log.ts'
 import type { LogOptions } from './options.ts'
 import { type ResultOptions, resultFile } from './result-file.ts'
@@ -90,16 +91,22 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
   }
 
   /**
-   * The result as a local file, of any size, without holding it in memory: gives the path. Ask right after the call,
-   * for a result that is here already is in memory. The promise that the job is then rejects: `openResult(path)`
-   * gives the value.
+   * The result as a local file, of any size: gives the path. Asked before the job has ended, the value is never held
+   * in memory, and the promise that the job is then rejects: `openResult(path)` gives the value. Asked afterwards, it
+   * is written from the job's files while they are kept, else from the value here.
    * @throws (by rejecting) what the function threw, JobFailedError, ResultError RESULT_MISSING
    * @example const path = await simulate(42).result({ as: 'file', path: 'field.result' })
    */
   result(options: ResultOptions): Promise<string> {
     this.catch(ignoreRejection)
-    this.#item.file ??= resultFile(options.path, this.#item.settled.promise)
-    return this.#item.file.done.promise
+    const [item, handle] = [this.#item, this.#handle]
+    if (!item.file) {
+      const late = async (value: unknown) => writeLate(handle, item, options.path, value)
+      item.file = resultFile(options.path, item.settled.promise, late)
+      // Another path may do.
+      item.file.done.promise.catch(() => delete item.file)
+    }
+    return item.file.done.promise
   }
 
   /** Ends the job; the promise then rejects with JobCanceledError. Resolves when the cluster has been told. */

@@ -26,7 +26,7 @@ export function readOutcome(record: PackRecord, decoder: Decoder): Outcome {
 /** How the values of this program's classes are made again. */
 export function decodeOptions(decoder: Pick<Decoder, 'classes'>): DecodeOptions {
   return {
-    instantiate: (id) => instantiate(decoder.classes.get(id), id),
+    instantiate: (id) => instanceOf(decoder.classes.get(id), id),
     errorClass: ({ id }) => (id === undefined ? undefined : decoder.classes.get(id)),
   }
 }
@@ -37,8 +37,13 @@ export function outcomeOf(kind: RecordKind, value: unknown, decoder: Decoder): O
   return { ok: false, thrown: value }
 }
 
-function instantiate(type: Function | undefined, id: string) {
+function instanceOf(type: Function | undefined, id: string) {
   if (!type) throw new Error(`this program has not captured the class ${id}`)
+  return blank(type)
+}
+
+/** An instance whose constructor was not run. */
+export function blank(type: Function) {
   const object = Object.create(type.prototype as object) as object
   return {
     object,

@@ -32,26 +32,29 @@ export interface ResultOptions {
   path?: string
 }
 
+/** Options of `jobs.result`, of a map. */
+export interface ResultsOptions {
+  as: 'file'
+  /** Where to write them, as `<job id>.<index>.result`; default: the working directory. */
+  folder?: string
+}
+
 /** Members that left this many bytes or more are read by way of a file, frame by frame; tests lower it. @internal */
 export const limits = { largeResult: 256 * 2 ** 20 }
 
-/** @internal */
-export function resultFile(path: string | undefined, settled: Promise<unknown>): ResultFile {
+/** `late` writes the file of a job that was not told in time, and ended well. @internal */
+export function resultFile(
+  path: string | undefined,
+  settled: Promise<unknown>,
+  late: (value: unknown) => Promise<string>,
+): ResultFile {
   const done = deferred<string>()
   // When it was written, `done` is resolved before; a job that failed says so, to both.
-  settled.then(
-    () =>
-      done.reject(
-        new ResultError('RESULT_MISSING', 'the result is in memory already, and its files may be gone', {
-          hint: "ask for the file right after the call of one function: const path = await f(x).result({ as: 'file' })",
-        }),
-      ),
-    done.reject,
-  )
+  settled.then(late).then(done.resolve, done.reject)
   return { path, done }
 }
 
-export function localPathOf(file: ResultFile, jobId: string): string {
+export function localPathOf(file: Pick<ResultFile, 'path'>, jobId: string): string {
   return resolve(file.path ?? `${jobId.replace(/\[(\d+)\]$/, '.$1')}.result`)
 }
 
@@ -67,22 +70,6 @@ export function writeResult(path: string, bytes: Uint8Array): void {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(`${path}.partial`, bytes, { mode: 0o600 })
   renameSync(`${path}.partial`, path)
-}
-
-/**
- * The value of a file that `job.result({ as: 'file' })` wrote. Binary data is read straight into the arrays of the
- * value. Instances of your own classes are refused: `await job` itself gives those.
- * @throws ResultError RESULT_CORRUPT, PROTOCOL_NEWER
- * @example
- * import { cluster, openResult } from 'farcall'
- *
- * const simulate = cluster((n: number) => new Float64Array(n))
- * const path = await simulate(1_000_000).result({ as: 'file' })
- * const field = openResult<Float64Array>(path)
- * console.log(field.length)
- */
-export function openResult<R = unknown>(path: string): R {
-  return readResult(path, {}) as R
 }
 
 /** @internal */

@@ -71,7 +71,12 @@ export class Submission {
 
   /** What was asked of this item, or of what `attach` gave for it. */
   fileOf(item: Item): ResultFile | undefined {
-    return item.file ?? this.#views.find((view) => this.itemsBehind(view.item)[0] === item)?.item.file
+    if (item.file) return item.file
+    const alone = this.#views.find(({ item: view }) => {
+      const behind = this.itemsBehind(view)
+      return behind.length === 1 && behind[0] === item
+    })
+    return alone?.item.file
   }
 
   /** Items of a member whose outcome is not known yet. */

@@ -106,7 +106,8 @@ export function decodeTree(head: string, frames: Frames, options: DecodeOptions)
         return options.resolve(text(content))
       case '$I': {
         if (!options.instantiate) throw corrupt('it holds an instance of a class, which is not known here')
-        const { object, fill } = options.instantiate(text(list(content)[0]))
+        const [id, , , name] = list(content)
+        const { object, fill } = options.instantiate(text(id), name === undefined ? name : text(name))
         instances.set(object, { fill, fields: {}, privates: {} })
         return object
       }

@@ -237,7 +237,9 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
     if (reference.kind === 'function') return tag('$F', reference.id)
     requireNoSymbols(reference.fields)
     const fields = properties(reference.fields)
-    return tag('$I', [reference.id, fields, reference.privates ? properties(reference.privates) : {}])
+    const privates = reference.privates ? properties(reference.privates) : {}
+    const name = reference.name === undefined ? [] : [reference.name]
+    return tag('$I', [reference.id, fields, privates, ...name])
   }
 
   const visit = (value: object): Slot => {

@@ -4,6 +4,8 @@ export type Reference =
   | {
       readonly kind: 'instance'
       readonly id: string
+      /** What its class is called, for who reads it without the bundle. */
+      readonly name?: string
       /** Own properties, encoded like any value. */
       readonly fields: Record<PropertyKey, unknown>
       readonly privates?: Record<string, unknown>
@@ -25,7 +27,10 @@ export interface DecodeOptions {
   /** The function with this id. */
   resolve?(id: string): Function
   /** A blank instance of the class with this id, and how to fill it once its fields are decoded. */
-  instantiate?(id: string): {
+  instantiate?(
+    id: string,
+    name: string | undefined,
+  ): {
     object: object
     fill(fields: Record<PropertyKey, unknown>, privates: Record<string, unknown>): void
   }

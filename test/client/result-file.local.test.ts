@@ -86,10 +86,86 @@ describe('a result as a file', () => {
     expect(job.status().state).toBe('COMPLETED')
   })
 
-  it('is refused when it is in memory already', async () => {
+  it('is written afterwards from the files of the job, or else from the value', async () => {
+    const job = make(3)
+    const value = await job
+    value.values[0] = 7
+    const path = await job.result({ as: 'file', path: join(folder, 'late.result') })
+    expect(openResult(path)).toEqual({ values: ramp(3), made: new Date(0) })
+
+    const study = cluster((length: number) => [new Field(ramp(length)), { of: 'study' }] as const)
+    const gone = study(4)
+    await gone
+    rmSync(join(folder, 'work/jobs', gone.id), { recursive: true })
+    const again = await gone.result({ as: 'file', path: join(folder, 'value.result') })
+    expect(openResult(again, { classes: [Field] })).toEqual([new Field(ramp(4)), { of: 'study' }])
+  })
+
+  it('may be tried again with another path', async () => {
     const job = make(3)
     await job
-    await expect(job.result({ as: 'file' })).rejects.toMatchObject({ code: 'RESULT_MISSING' })
+    const bad = job.result({ as: 'file', path: join(folder, 'small.result/inside') })
+    await expect(bad).rejects.toMatchObject({ code: 'RESULT_MISSING', message: /cannot be written/ })
+    const path = await job.result({ as: 'file', path: join(folder, 'other.result') })
+    expect(openResult(path)).toEqual({ values: ramp(3), made: new Date(0) })
+  })
+
+  it('that was not asked for in time says why it cannot be had of a job that failed', async () => {
+    const job = cluster(() => {
+      throw new RangeError('bad')
+    })()
+    await expect(job).rejects.toThrow(RangeError)
+    await expect(job.result({ as: 'file' })).rejects.toThrow(RangeError)
+  })
+
+  it('holds instances of classes, which are named when it is opened', async () => {
+    const study = cluster((length: number) => new Map([['field', new Field(ramp(length))]]))
+    const path = await study(5).result({ as: 'file', path: join(folder, 'study.result') })
+    const back = openResult<Map<string, Field>>(path, { classes: [Field] })
+    expect(back.get('field')).toBeInstanceOf(Field)
+    expect(back).toEqual(new Map([['field', new Field(ramp(5))]]))
+    expect(() => openResult(path)).toThrow(
+      expect.objectContaining({
+        code: 'OPTION_INVALID',
+        message: expect.stringContaining('an instance of Field'),
+        hint: 'openResult(path, { classes: [Field] })',
+      }),
+    )
+    expect(() => openResult(path, { classes: [Field, Field] })).toThrow(/two of the classes/)
+  })
+
+  it('is one for each item of a map, in their order, written at once or afterwards', async () => {
+    const below = join(folder, 'each')
+    const jobs = make.map([4, 60_000, 2], { chunk: 2 })
+    const paths = await jobs.result({ as: 'file', folder: below })
+    expect(paths).toEqual([0, 1, 2].map((index) => join(below, `${jobs.id}.${index}.result`)))
+    expect(paths.map((path) => openResult<{ values: Float64Array }>(path).values.length)).toEqual([
+      4, 60_000, 2,
+    ])
+    expect(await jobs.result({ as: 'file', folder: below })).toEqual(paths)
+
+    const late = make.map([1, 2])
+    await late
+    const others = await late.result({ as: 'file', folder: below })
+    expect(others.map((path) => openResult(path))).toEqual(await late)
+    const all = attach(late.id)
+    await expect(all.result({ as: 'file' })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      hint: expect.stringContaining(`attach('${late.id}[0]')`),
+    })
+  })
+
+  it('of items that failed is none, and the others have theirs', async () => {
+    const half = cluster((n: number) => {
+      if (n % 2) throw new RangeError(`odd ${n}`)
+      return n
+    })
+    const below = join(folder, 'half')
+    const jobs = half.map([0, 1, 2])
+    await expect(jobs.result({ as: 'file', folder: below })).rejects.toMatchObject({
+      errors: [expect.objectContaining({ message: 'odd 1', index: 1 })],
+    })
+    expect(readdirSync(below).sort()).toEqual([0, 2].map((index) => `${jobs.id}.${index}.result`))
   })
 
   it('says so when the file cannot be written', async () => {
