@@ -22,7 +22,8 @@ export interface AttachOptions {
 /**
  * A job again, in another process or on another day: its result, its log, its end. For a map, the value is the
  * array of all results; `id[k]` is one call or item of several.
- * Instances of your own classes in the result are refused: this process has not captured them.
+ * Instances of your own classes in the result are refused: this process has not captured them; `openResult` takes
+ * the classes, when the result is asked for as a file.
  *
  * @throws (by rejecting) ConfigError OPTION_INVALID for what is no id, FarcallError JOB_UNKNOWN
  * @example

@@ -1,6 +1,6 @@
 import { createTar } from 'nanotar'
 import type { Clock } from '../../core/clock.ts'
-import { SubmitError } from '../../core/errors.ts'
+import { CaptureError, SubmitError } from '../../core/errors.ts'
 import { encodeTable } from '../../core/pack.ts'
 import { type BlobRef, blobName, type JobSpec, scriptFile, specFile } from '../../core/protocol.ts'
 import type { CommandResult } from '../../core/shell.ts'
@@ -11,6 +11,9 @@ import { exits, submitScript } from './scripts.ts'
 
 /** Blobs up to this size travel with the submission; larger ones go before it, by file transfer. */
 const alongLimit = 256 * 1024
+
+/** What a pack with a table may hold: the oldest Node that runs jobs reads no more at once. */
+const argumentLimit = 4 * 2 ** 30
 
 export interface Blob {
   readonly ref: BlobRef
@@ -47,6 +50,7 @@ export async function submitJob(
   known: Set<string>,
   clock: Clock,
 ): Promise<Submitted> {
+  requireSendable(submission)
   const unknown = () => submission.blobs.filter((blob) => !known.has(blobName(blob.ref)))
   const sendAll = async () => {
     const result = await send(transport, scheduler, workdir, submission, unknown())
@@ -104,7 +108,20 @@ async function send(
       ],
       stdin: tar,
     },
-    { timeoutMs: 120_000 },
+    // A megabyte a second, where there is much to send.
+    { timeoutMs: 120_000 + tar.byteLength / 1000 },
+  )
+}
+
+function requireSendable({ spec, args = [] }: Submission): void {
+  // A little is left for the table and the headers of records.
+  const bytes = args.reduce((sum, { byteLength }) => sum + byteLength + 64, 0) + 2 ** 20
+  if (bytes <= argumentLimit) return
+  const gigabytes = (bytes / 2 ** 30).toFixed(1)
+  throw new CaptureError(
+    'VALUE_REFUSED',
+    `job ${spec.id}: captured values and arguments are ${gigabytes} GB, and at most 4 GB travel with one job`,
+    { hint: 'call it for fewer items at a time, or put large data into files that the function reads' },
   )
 }
 
