@@ -13,6 +13,16 @@ import { openFile, placeName, type UserFile } from './sources.ts'
 import { travelsPlainly } from './values.ts'
 import { refuseChangingCommonJs, Wholes } from './wholes.ts'
 
+function wayAround(what: string): string {
+  if (what === 'eval') return 'write the code out: what it needs cannot be seen in a text'
+  if (what === 'with') return 'take what it needs out of the object: const { x } = object'
+  return "import.meta.url, .filename and .dirname travel, and new URL('./data.csv', import.meta.url)"
+}
+
+/** './query.sql', './data.csv?raw': what a bundler or loader makes of it is a value. */
+const isData = (specifier: string): boolean =>
+  /^\.{1,2}\/.*(\?(raw|inline|url)|\.(?!([mc]?[jt]sx?|node|wasm)$)\w+)$/.test(specifier)
+
 /** The files and functions that a snapshot takes along. Grows while values are walked. */
 export class Graph {
   readonly parts = new Map<string, Part>()
@@ -132,11 +142,7 @@ export class Graph {
       if (asset.worker) this.wholes.check(path)
     } else if (kind === 'refuse') {
       const what = rest.slice(1).join(':')
-      const hint =
-        what === 'eval'
-          ? 'write the code out: what it needs cannot be seen in a text'
-          : "import.meta.url, .filename and .dirname travel, and new URL('./data.csv', import.meta.url)"
-      this.refuse(file, Number(rest[0]), `uses ${what}, which cannot travel`, hint)
+      this.refuse(file, Number(rest[0]), `uses ${what}, which cannot travel`, wayAround(what))
     } else {
       const path = this.modules.resolve(text, dirname(file.path))
       if (path !== undefined) this.wholes.add(path)
@@ -265,7 +271,7 @@ export class Graph {
   /** An import of data, or of a CommonJS file of the user's. */
   private addOther(part: Part, binding: ImportBinding): void {
     const { from, local, type } = binding
-    if (type !== undefined || /^\.{1,2}\/.*\.(?!([mc]?[jt]sx?|node|wasm)$)\w+$/.test(from)) {
+    if (type !== undefined || isData(from)) {
       const value = importedValue(part, binding)
       if (value === undefined || !travelsPlainly(value, () => undefined)) return
       part.globals.add(local)

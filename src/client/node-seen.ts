@@ -76,21 +76,40 @@ export function noteNode(place: NodePlace, version: string, here: Here): void {
   if (major === undefined) return
   const folder = folderOf(place, here)
   const path = join(folder, String(major))
-  const last = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+  const last = lastSeen(path)
   if (last !== undefined && here.now - last < noteAgainMs) return
-  mkdirSync(folder, { recursive: true })
-  // a file for each version: processes that note different ones at once lose none
-  writeFileSync(path, '')
-  utimesSync(path, here.now / 1000, here.now / 1000)
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    // a file for each version: processes that note different ones at once lose none
+    writeFileSync(path, '')
+    utimesSync(path, here.now / 1000, here.now / 1000)
+  } catch {
+    // a cache that cannot be written costs time, not the call: the next bundle is for the oldest Node again
+  }
 }
 
 function seen(place: NodePlace, here: Here): number[] {
   const folder = folderOf(place, here)
-  if (!statSync(folder, { throwIfNoEntry: false })) return []
-  return readdirSync(folder)
+  return namesIn(folder)
     .filter((name) => /^\d+$/.test(name))
-    .filter((name) => here.now - statSync(join(folder, name)).mtimeMs < rememberedMs)
+    .filter((name) => here.now - (lastSeen(join(folder, name)) ?? 0) < rememberedMs)
     .map(Number)
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return [] // nothing is known yet
+  }
+}
+
+function lastSeen(path: string): number | undefined {
+  try {
+    return statSync(path).mtimeMs
+  } catch {
+    return undefined
+  }
 }
 
 /** Only a hash of it is kept: an environment may hold secrets. */

@@ -1,7 +1,9 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { buildSync } from 'esbuild'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readMap } from '../../src/capture/cache.ts'
+import { survey } from '../../src/capture/survey/survey.ts'
 import { buildLibrary, runProject, writeProject } from './project.ts'
 import { folder } from './run.ts'
 
@@ -71,6 +73,41 @@ export const f = cluster(() => new Promise((resolve, reject) => {
       },
       'f',
     )
+  })
+
+  it('takes workers along whose URL is kept in a variable first', () => {
+    same(
+      {
+        'w.ts': `import { parentPort, workerData } from 'node:worker_threads'
+const half: number = 2
+parentPort!.postMessage(workerData * half)\n`,
+        'main.ts': `${head}import { Worker } from 'node:worker_threads'
+export const f = cluster(() => new Promise((resolve, reject) => {
+  const url = new URL('./w.js', import.meta.url)
+  const worker = new Worker(url, { workerData: 21 })
+  worker.once('message', resolve)
+  worker.once('error', reject)
+}))`,
+      },
+      'f',
+    )
+  })
+
+  it('compiles a TypeScript worker that a variable names, and leaves TypeScript that is read as it is', async () => {
+    const root = writeProject({
+      'w.ts': 'const n: number = 1\nexport default n\n',
+      'main.ts': `${head}export const f = cluster(() => { const url = new URL('./w.ts', import.meta.url); return new Worker(url) })
+export const g = cluster(() => { const url = new URL('./w.ts', import.meta.url); return String(url) })`,
+    })
+    const explained = await Promise.all(
+      survey(join(root, 'main.ts')).map((s) => s.bundle!({ node: 20, external: [] })),
+    )
+    const shipped = explained.map(({ code }) => {
+      const [, data] = /asset\("[^"]*",\s*"([^"]*)"\)/.exec(Buffer.from(code).toString())!
+      return Buffer.from(data!, 'base64').toString()
+    })
+    expect(shipped[0]).not.toContain(': number')
+    expect(shipped[1]).toContain('const n: number = 1')
   })
 
   it('is refused where it says what no bundle has, with the way to it', () => {
@@ -162,6 +199,47 @@ export const f = cluster(() => [a.n, a.list, n, list, a.list === list, all.n, co
       'f',
     )
     expect(result.slice(0, 4)).toEqual([2, [2], 2, [2]])
+  })
+
+  it('of text is its text: as a bundler made it, and with ?raw', () => {
+    const root = writeProject({
+      'query.txt': 'select 1',
+      'query.sql': 'select 2',
+      'main.ts': `${head}import text from './query.txt'
+import sql from './query.sql'
+import raw from './query.sql?raw'
+export const f = cluster(() => [text, sql, raw])`,
+    })
+    buildSync({
+      entryPoints: [join(root, 'main.ts')],
+      bundle: true,
+      sourcemap: true,
+      format: 'esm',
+      packages: 'external',
+      loader: { '.sql': 'text' },
+      outfile: join(root, 'built.js'),
+    })
+    // the stack must say that it is a bundle, since the program is the driver
+    const { f } = runProject(root, library, 'built.js', undefined, [])
+    expect(f?.refused).toBeUndefined()
+    expect(f?.answer?.json).toBe('["select 1","select 2","select 2"]')
+  })
+
+  it('of text is its text by `with`, where the program cannot be asked', async () => {
+    const root = writeProject({
+      'query.txt': 'select 1',
+      'query.sql': 'select 2',
+      'data.json': '{"k":1}',
+      'main.ts': `${head}import text from './query.txt'
+import sql from './query.sql' with { type: 'text' }
+import data from './data.json' with { type: 'json' }
+export const f = cluster(() => [text, sql, data.k])`,
+    })
+    const [found] = survey(join(root, 'main.ts'))
+    const { code } = await found!.bundle!({ node: 20, external: [] })
+    const built = Buffer.from(code).toString()
+    expect(built).toContain('"select 1"')
+    expect(built).toContain('"select 2"')
   })
 
   it('of CommonJS files that change is refused, of others it is theirs', () => {
@@ -336,5 +414,42 @@ describe('two checkouts of one project, with one cache', () => {
     for (const root of roots)
       expect(sources(readMap(hash, cache, join(root, 'src'))!)).toContain(join(root, 'main.ts'))
     expect(sources(readMap(hash, cache, `${roots[0]}0`)!)).toContain(join(roots[1], 'main.ts'))
+  })
+})
+
+describe('a script in the loose mode of CommonJS', () => {
+  const script = (body: string) => {
+    const root = writeProject({
+      'package.json': '{"name":"project"}',
+      'main.cjs': `const { cluster } = require('farcall')\n${body}`,
+    })
+    return runProject(root, library, 'main.cjs')['f']!
+  }
+
+  it('is refused inside `with`, whose names are known only when it runs', () => {
+    const { refused } = script(
+      'const x = 1\nfunction make(o) {\n  with (o) {\n    return cluster(() => x)\n  }\n}\nexports.f = make({ x: 2 })\n',
+    )
+    expect(refused).toContain('main.cjs:4:3 uses with, which cannot travel')
+    expect(refused).toContain('hint: take what it needs out of the object')
+  })
+
+  it('is refused with a `with` of its own', () => {
+    const { refused } = script('exports.f = cluster((o) => {\n  with (o) {\n    return x\n  }\n})\n')
+    expect(refused).toContain('main.cjs:3:3 uses with, which cannot travel')
+  })
+
+  it('is refused beside an eval, which may have declared what it uses', () => {
+    const { refused } = script(
+      "const x = 1\nfunction make() {\n  eval('var x = 2')\n  return cluster(() => x)\n}\nexports.f = make()\n",
+    )
+    expect(refused).toContain('main.cjs:4:3 uses eval, which cannot travel')
+  })
+
+  it('that eval does not touch runs there as here', () => {
+    const { refused, answer, local } = script(
+      'const x = 1\nfunction other(t) {\n  return eval(t)\n}\nexports.f = cluster(() => x)\nexports.other = other\n',
+    )
+    expect([refused, answer?.json]).toEqual([undefined, local])
   })
 })

@@ -99,11 +99,12 @@ export function runProject(
   library: string,
   main = 'main.js',
   cache = join(root, 'out/cache'),
+  flags: readonly string[] = ['--enable-source-maps'],
 ): Record<string, Outcome> {
   const out = join(root, 'out')
   mkdirSync(out, { recursive: true })
   writeFileSync(join(root, 'driver.mjs'), driver)
-  const args = ['--enable-source-maps', join(root, 'driver.mjs'), library, out, join(root, main), cache]
+  const args = [...flags, join(root, 'driver.mjs'), library, out, join(root, main), cache]
   const done = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' })
   if (done.status !== 0) throw new Error(`${done.stdout}\n${done.stderr}`)
   const results = JSON.parse(readFileSync(join(out, 'cases.json'), 'utf8')) as Record<

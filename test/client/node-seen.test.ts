@@ -80,3 +80,9 @@ test('a version that makes no sense is passed over', () => {
   noteNode(far, 'unknown', here)
   expect(nodeAt(far, here)).toBe(16)
 })
+
+test('a cache that cannot be written is no failure', () => {
+  writeFileSync(here.cacheDir, 'a file, not a folder')
+  noteNode(far, 'v24.1.0', here)
+  expect(nodeAt(far, here)).toBe(16)
+})

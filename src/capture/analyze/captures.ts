@@ -23,7 +23,17 @@ export function settleUses(reading: Reading): void {
   for (const use of uses)
     if (use.local !== undefined || !globals.has(use.name) || !isStandardGlobal(use.name))
       noteUse(reading, use)
+  settleEvals(reading)
   settleCalls(reading)
+}
+
+/** In a script, not in a module, eval may declare variables for the functions beside it: which ones cannot be seen. */
+function settleEvals({ functions, evals, imports, exports }: Reading): void {
+  if (imports.length + exports.length > 0) return
+  const around = (fn: number): number[] => (fn < 0 ? [] : [fn, ...around(functions[fn]!.parent)])
+  for (const [index, { uses }] of functions.entries())
+    for (const { fn, at } of evals)
+      if (around(index).includes(fn) && !uses.includes(`refuse:${at}:eval`)) uses.push(`refuse:${at}:eval`)
 }
 
 /** Each function around a use needs what is used, up to the one that declares it. */

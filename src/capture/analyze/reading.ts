@@ -63,6 +63,8 @@ export interface Reading {
   readonly assets: AssetNode[]
   /** Modules that the file names, in whatever way. */
   readonly reached: Set<string>
+  /** Calls of eval, each with the function around it. */
+  readonly evals: { fn: number; at: number }[]
   commonjs: boolean
 }
 
@@ -108,6 +110,7 @@ export function openReading(file: string, text: string, isOwn: Reading['isOwn'])
     metas: [],
     assets: [],
     reached: new Set(),
+    evals: [],
     commonjs: false,
   }
 }

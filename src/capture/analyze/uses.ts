@@ -8,14 +8,28 @@ import { usageOf } from './usage.ts'
 /** Walks the text: notes each name that is used, by which function, and how. */
 export function usesOf(reading: Reading) {
   const ts = typescript()
-  const { source, text, calls, pendingCalls, uses, assigned, globals, metas, assets, reached, localUses } =
-    reading
+  const {
+    source,
+    text,
+    calls,
+    pendingCalls,
+    uses,
+    assigned,
+    globals,
+    metas,
+    assets,
+    reached,
+    localUses,
+    evals,
+  } = reading
   const { startOf, has, unwrap, isFunctionNode } = reading.syntax
   const { symbolOf, isTopLevel, importOf, isOwnExpression } = symbolsOf(reading)
   const { addFunction, markLexical } = functionsOf(reading)
   const { isWrite, isMutation, isReference } = usageOf(source)
   /** What is visited runs while the class or statement around it is evaluated. */
   let early = false
+  /** Where the `with` around what is visited begins. */
+  let within: number | undefined
 
   const visitIdentifier = (node: TypeScript.Identifier, fn: number) => {
     if (!isReference(node)) return
@@ -86,14 +100,26 @@ export function usesOf(reading: Reading) {
       addNeed('$importMeta', node, fn)
       return
     }
-    const around = made.parent
-    const worker =
-      ts.isNewExpression(around) &&
-      around.arguments?.[0] === made &&
-      /(^|\.)Worker$/.test(around.expression.getText(source)) &&
-      /\.[mc]?[jt]s$/.test(from.text)
+    const worker = /\.[mc]?[jt]sx?$/.test(from.text) && isGivenToWorker(made)
     addNeed(`asset:${assets.length}`, node, fn)
     assets.push({ at: startOf(node), from: from.text, literal: [startOf(from), from.end], worker })
+  }
+
+  const isWorker = (node: TypeScript.Node): node is TypeScript.NewExpression =>
+    ts.isNewExpression(node) && /(^|\.)Worker$/.test(node.expression.getText(source))
+
+  /** Directly, or by the variable that it is kept in. */
+  const isGivenToWorker = (url: TypeScript.Node): boolean => {
+    const { parent } = url
+    if (isWorker(parent)) return parent.arguments?.[0] === url
+    if (!ts.isVariableDeclaration(parent) || !ts.isIdentifier(parent.name)) return false
+    const kept = symbolOf(parent.name)
+    const search = (node: TypeScript.Node): boolean => {
+      const given = isWorker(node) ? node.arguments?.[0] : undefined
+      if (given && ts.isIdentifier(given) && symbolOf(given) === kept) return true
+      return ts.forEachChild(node, (child) => search(child) || undefined) ?? false
+    }
+    return search(source)
   }
 
   const visitModuleCall = (node: TypeScript.CallExpression, fn: number) => {
@@ -104,8 +130,10 @@ export function usesOf(reading: Reading) {
     if (name !== 'import' && name !== 'require' && name !== 'eval') return
     if (!isImport && symbolOf(callee as TypeScript.Identifier) !== undefined) return
     const [first] = node.arguments
-    if (name === 'eval') addNeed(`refuse:${startOf(node)}:eval`, node, fn)
-    else if (first && ts.isStringLiteralLike(first)) {
+    if (name === 'eval') {
+      addNeed(`refuse:${startOf(node)}:eval`, node, fn)
+      evals.push({ fn, at: startOf(node) })
+    } else if (first && ts.isStringLiteralLike(first)) {
       reached.add(first.text)
       addNeed(`import:${first.text}`, node, fn)
     }
@@ -118,6 +146,15 @@ export function usesOf(reading: Reading) {
     if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return
     if (has(node, ts.SyntaxKind.DeclareKeyword)) return
     if (ts.isTypeParameterDeclaration(node)) return
+    if (ts.isWithStatement(node)) {
+      // which names are the object's is known only when it runs, and a bundle has no `with`
+      const wasWithin = within
+      within = startOf(node)
+      addNeed(`refuse:${within}:with`, node, fn)
+      ts.forEachChild(node, (child) => visit(child, fn))
+      within = wasWithin
+      return
+    }
     if (ts.isDecorator(node) && isOwnExpression(node.expression)) {
       // not shipped: what it needs is not needed; but it is where a method is found
       return
@@ -154,6 +191,7 @@ export function usesOf(reading: Reading) {
       const bodiless = !ts.isClassLike(node) && (node as TypeScript.FunctionDeclaration).body === undefined
       if (bodiless) return
       const index = addFunction(node, fn)
+      if (within !== undefined) addNeed(`refuse:${within}:with`, node, index)
       const wasEarly = early
       // a decorator and a computed name run in the scope around
       early = ts.isClassLike(node)
