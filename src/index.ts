@@ -1,4 +1,5 @@
 export { type AttachOptions, attach } from './client/attach.ts'
+export { type CleanOptions, clean } from './client/clean.ts'
 export { type ClusterDecorator, cluster, type RemoteOf } from './client/cluster.ts'
 export { Job } from './client/job.ts'
 export { JobArray, type Progress } from './client/job-array.ts'
@@ -24,3 +25,4 @@ export {
 export type { Environment, Profile } from './core/profile.ts'
 export type { Duration, Memory, Resources } from './core/resources.ts'
 export type { JobReason, JobState, JobStatus } from './core/status.ts'
+export type { Cleaned } from './executor/executor.ts'

@@ -71,7 +71,7 @@ describe('the house', () => {
   })
 
   test('who calls or explains comes to capture by its doors', () => {
-    const doors = ['snapshot', 'types', 'stack', 'cache', 'survey/survey', 'survey/types']
+    const doors = ['snapshot', 'types', 'stack', 'cache', 'trim', 'survey/survey', 'survey/types']
     const wrong = inside.filter(
       ({ from, to }) =>
         roomOf(from) !== 'capture' &&

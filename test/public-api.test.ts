@@ -19,6 +19,7 @@ test('farcall exports these values', () => {
       "SubmitError",
       "TransportError",
       "attach",
+      "clean",
       "close",
       "cluster",
       "configure",

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { readJson, sha256, writeAtomic } from './sources.ts'
 import type { Bundle } from './types.ts'
@@ -41,7 +41,8 @@ function keptMap(path: string): { root: string; map: string } | undefined {
 }
 
 export function keptBundle(cacheDir: string, key: string) {
-  const kept = readJson<Kept>(join(cacheDir, 'bundles', `${key}.json`))
+  const entry = join(cacheDir, 'bundles', `${key}.json`)
+  const kept = readJson<Kept>(entry)
   if (typeof kept?.hash !== 'string' || !Array.isArray(kept.inputs) || !unchanged(kept.inputs))
     return undefined
   const path = join(cacheDir, 'code', `${kept.hash}.mjs`)
@@ -49,7 +50,18 @@ export function keptBundle(cacheDir: string, key: string) {
   if (map === undefined || !existsSync(path)) return undefined
   const code = readFileSync(path)
   if (sha256(code) !== kept.hash) return undefined
+  touch(entry)
   return { bundle: { hash: kept.hash, code: new Uint8Array(code), map }, inputs: kept.inputs }
+}
+
+/** What is used stays: trimming goes by this time. */
+function touch(path: string): void {
+  const now = new Date()
+  try {
+    utimesSync(path, now, now)
+  } catch {
+    // A cache that cannot be written to is read all the same.
+  }
 }
 
 export function unchanged(inputs: Kept['inputs']): boolean {

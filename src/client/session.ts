@@ -1,3 +1,6 @@
+import { homedir } from 'node:os'
+import { trimDaily } from '../capture/trim.ts'
+import { cacheFolder } from '../config/cache-folder.ts'
 import { systemClock } from '../core/clock.ts'
 import { FarcallError, TransportError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
@@ -166,10 +169,19 @@ export class Session {
     await this.close()
   }
 
+  async #cleanDaily(): Promise<void> {
+    try {
+      await this.executor.clean?.({ when: 'daily' })
+    } catch (error) {
+      process.emitWarning(`farcall: ${String(error)}`)
+    }
+  }
+
   /** Cleans up what is done, then closes the connection. */
   async close(): Promise<void> {
     await Promise.all(this.#working)
     await this.#release(this.#done.splice(0))
+    if (!this.#ending) await this.#cleanDaily()
     this.#stop.abort()
     await this.executor[Symbol.asyncDispose]()
   }
@@ -203,6 +215,7 @@ export async function closeSessions(): Promise<void> {
   process.off('beforeExit', closeSessions)
   const open = [...sessions.values()]
   sessions.clear()
+  if (open.length > 0) trimDaily(cacheFolder(process.env, homedir()))
   // Each is closed, whatever becomes of the others.
   const closed = await Promise.allSettled(open.map((session) => session.closeNow()))
   for (const result of closed) if (result.status === 'rejected') throw result.reason

@@ -42,6 +42,8 @@ export function resolveProfile(
     // A dead process of the same machine leaves no file behind later; elsewhere files may lag behind.
     grace: scheduler === 'direct' ? '2s' : '270s',
     keep: 'failed',
+    keepFor: '7d',
+    keepBlobs: '30d',
     interrupt: 'cancel',
     ...written,
     scheduler,

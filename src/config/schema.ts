@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Profile } from '../core/profile.ts'
 import type { Resources } from '../core/resources.ts'
-import { parseDuration, parseMemory } from '../core/units.ts'
+import { parseDuration, parseFree, parseMemory } from '../core/units.ts'
 import type { Config } from './types.ts'
 
 // A leaf's description is both the "expected …" of an error and the text an editor shows.
@@ -23,6 +23,10 @@ const memory = z
   .union([z.string(), z.number()])
   .refine((value) => reads(() => parseMemory(value)))
   .describe("a memory size like '512MB' or '16GB', or a number of bytes")
+const free = z
+  .union([z.string(), z.number()])
+  .refine((value) => reads(() => parseFree(value)))
+  .describe("a share of a disk like '2%', a size like '10GB', or 0 for no limit")
 const list = z.array(text).readonly().describe('a list of texts')
 const textOrList = z.union([text, z.array(text).readonly()]).describe('text, or a list of texts')
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
@@ -123,6 +127,9 @@ const profileShape = {
   filePoll: duration.exactOptional(),
   grace: duration.exactOptional(),
   keep: oneOf(['failed', 'all', 'none']).exactOptional(),
+  keepFor: duration.exactOptional(),
+  keepBlobs: duration.exactOptional(),
+  minFree: free.exactOptional(),
   interrupt: oneOf(['cancel', 'detach']).exactOptional(),
   concurrency: wholeNumber.exactOptional(),
 } satisfies Record<keyof Profile, z.ZodType>

@@ -55,5 +55,7 @@ export interface ResolvedProfile extends Profile {
   filePoll: Duration
   grace: Duration
   keep: 'failed' | 'all' | 'none'
+  keepFor: Duration
+  keepBlobs: Duration
   interrupt: 'cancel' | 'detach'
 }

@@ -40,6 +40,7 @@ export const errorCodes = [
   // submitting and running
   'SCHEDULER_MISSING',
   'SUBMIT_REFUSED',
+  'DISK_LOW',
   'JOB_FAILED',
   'JOB_CANCELED',
   'JOB_UNKNOWN',

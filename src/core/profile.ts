@@ -1,4 +1,4 @@
-import type { Duration, Resources } from './resources.ts'
+import type { Duration, Memory, Resources } from './resources.ts'
 
 /** What is set up on the node before the function runs. */
 export interface Environment {
@@ -40,6 +40,12 @@ export interface Profile {
   grace?: Duration
   /** Which job folders stay on the cluster once the result is here. */
   keep?: 'failed' | 'all' | 'none'
+  /** How long the folders of failed jobs stay, once their results are here. */
+  keepFor?: Duration
+  /** How long bundles and other shared files stay that no job uses, from their last use; at least a day. */
+  keepBlobs?: Duration
+  /** With less than that free for the work folder, '2%' or '10GB', nothing is submitted; 0: no limit. */
+  minFree?: Memory
   /** What Ctrl-C does to jobs that are awaited. */
   interrupt?: 'cancel' | 'detach'
   /** Array members that may run at once on `direct`; elsewhere the scheduler's own throttle. */

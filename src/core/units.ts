@@ -25,6 +25,28 @@ export function parseMemory(value: Memory, where = 'memory'): number {
 }
 
 /**
+ * How much of a disk must be free: a share of it, or bytes. 0 is both: no limit.
+ * @throws ConfigError UNIT_INVALID
+ * @example parseFree('2%') // { percent: 2 }
+ */
+export function parseFree(
+  value: Memory,
+  where = 'minFree',
+): { readonly percent?: number; readonly bytes?: number } {
+  if (value === 0 || value === '0') return { bytes: 0 }
+  const match = typeof value === 'string' && /^\s*(\d+(?:\.\d+)?)\s*%\s*$/.exec(value)
+  if (match && Number(match[1]) < 100) return { percent: Number(match[1]) }
+  try {
+    return { bytes: parseMemory(value, where) }
+  } catch (cause) {
+    throw new ConfigError('UNIT_INVALID', `${where}: ${JSON.stringify(value)} is no amount of disk space`, {
+      hint: "write it like '2%' or '10GB'; 0 is no limit",
+      cause,
+    })
+  }
+}
+
+/**
  * Seconds of a duration: '90s', '2h', '1d12h', 'HH:MM:SS', 'MM:SS', 'D-HH:MM:SS', or a number of seconds.
  * @throws ConfigError UNIT_INVALID
  * @example parseDuration('1-12:00:00') // 129600

@@ -77,6 +77,26 @@ export interface ListedJobs {
   readonly unreadable: readonly { readonly id: JobId; readonly error: unknown }[]
 }
 
+export interface CleanRequest {
+  /** 'daily': at most once a day, and for seconds only; 'scarce': what is done with goes early; default: now, and whole. */
+  readonly when?: 'daily' | 'scarce'
+  /** Nothing is removed; the answer says what would be. */
+  readonly dryRun?: boolean
+  /** Seconds since a job was collected, also for those that `keep` keeps; default: what the profile says of the others. */
+  readonly olderThan?: number
+  /** Also jobs that nobody has collected, when they cannot run any more and nothing has happened for `olderThan`. */
+  readonly uncollected?: boolean
+}
+
+/** What was removed. */
+export interface Cleaned {
+  readonly jobs: readonly JobId[]
+  /** Names of blobs. */
+  readonly blobs: readonly string[]
+  /** As `du` counts them there. */
+  readonly bytes: number
+}
+
 /** Runs jobs. The client knows this and nothing below it. */
 export interface Executor extends AsyncDisposable {
   readonly name: string
@@ -120,6 +140,8 @@ export interface Executor extends AsyncDisposable {
    * says, folders may go. 'detached': all stays, for whoever attaches.
    */
   release(ids: readonly JobId[], outcome: 'completed' | 'failed' | 'detached'): Promise<void>
+  /** Removes what is done with, of all clients. An executor without it leaves nothing behind. */
+  clean?(request: CleanRequest): Promise<Cleaned>
   /** The script that would be submitted; nothing is sent. */
   script(spec: JobSpec): Promise<string>
 }

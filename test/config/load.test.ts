@@ -55,6 +55,8 @@ test('layers are merged by key, lists are replaced whole, and each value keeps i
     filePoll: '2s',
     grace: '270s',
     keep: 'failed',
+    keepFor: '7d',
+    keepBlobs: '30d',
     interrupt: 'cancel',
     resources: { account: 'abc', time: 3600 },
     environment: { node: 'auto', modules: ['c'] },

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { AsyncQueue } from '../../core/async-queue.ts'
 import { blobOf } from '../../core/blob.ts'
 import type { Clock } from '../../core/clock.ts'
-import { FarcallError, ResultError } from '../../core/errors.ts'
+import { FarcallError, ResultError, SubmitError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import { decodeRecords } from '../../core/pack.ts'
 import type { Profile } from '../../core/profile.ts'
@@ -13,6 +13,8 @@ import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type {
   CancelTarget,
+  Cleaned,
+  CleanRequest,
   Executor,
   ExecutorTraits,
   FoundJob,
@@ -21,10 +23,12 @@ import type {
   ListedJobs,
   ResultRecord,
 } from '../executor.ts'
+import { agesOf, cleanPlace, isDue } from './clean.ts'
 import { parseFound } from './found.ts'
 import { directivesOf, renderJobScript } from './job-script.ts'
 import { parseList } from './list.ts'
 import { type Place, placeFailed, probePlace } from './place.ts'
+import { roomOf } from './room.ts'
 import { runOf } from './runs.ts'
 import { saveRecord } from './save-record.ts'
 import { exits, findScript, listScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
@@ -62,6 +66,8 @@ export class BatchExecutor implements Executor {
   #runtime!: { ref: BlobRef; bytes: Uint8Array }
   #watcher!: Watcher
   #maxMembers: number | undefined
+  #openedAt = 0
+  #makingRoom: Promise<unknown> | undefined
 
   constructor(options: BatchOptions) {
     this.#options = options
@@ -103,6 +109,7 @@ export class BatchExecutor implements Executor {
       this.#askSizeLimit(),
     ])
     this.#place = place
+    this.#openedAt = clock.now()
     this.#maxMembers = maxMembers
     if (this.#place.blobs.get(runtimeName) === this.#runtime.ref.size) this.#known.add(runtimeName)
     const workersOf = ({ concurrency, resources }: JobSpec) =>
@@ -153,9 +160,15 @@ export class BatchExecutor implements Executor {
     ]
     const { workdir } = this.#place
     const [script, directives] = [this.#script(spec, workdir), directivesOf(spec, workdir)]
-    const submission = { spec, args, script, directives, blobs }
+    const room = roomOf(this.#options.profile)
+    const submission = { spec, args, script, directives, blobs, room }
     this.#clients.add(spec.client)
-    const { nativeId, time } = await submitJob(transport, scheduler, workdir, submission, this.#known, clock)
+    const submit = () => submitJob(transport, scheduler, workdir, submission, this.#known, clock)
+    const { nativeId, time } = await submit().catch(async (error: unknown) => {
+      if (!(error instanceof SubmitError && error.code === 'DISK_LOW')) throw error
+      await this.#makeRoom()
+      return submit()
+    })
     const tracked = new TrackedJob(spec, nativeId, time, clock.now())
     this.#watcher.add(tracked)
     const status = { state: scheduler.immediate ? 'ACTIVE' : 'QUEUED', time: clock.now() } as const
@@ -301,7 +314,33 @@ export class BatchExecutor implements Executor {
     if (!this.#watcher) return
     const notices = outcome === 'detached' ? [] : ids.flatMap((id) => this.#noticesOfOthers(id))
     for (const id of ids) this.#watcher.forget(id)
-    await this.#remove([...(stays ? [] : ids.map(paths.job)), ...this.#watcher.takeRecorded(), ...notices])
+    const mark = keep === 'all' ? 'kept' : 'collected'
+    const marked = outcome === 'detached' ? [] : ids.map((id) => `${mark} ${id}`)
+    await this.#remove([
+      ...(stays ? marked : ids.map(paths.job)),
+      ...this.#watcher.takeRecorded(),
+      ...notices,
+    ])
+  }
+
+  async clean(request: CleanRequest): Promise<Cleaned> {
+    const { profile, transport, scheduler, clock } = this.#options
+    if (
+      request.when === 'daily' &&
+      !(this.#place && isDue(this.#place.cleanedAgo, clock.now() - this.#openedAt))
+    )
+      return { jobs: [], blobs: [], bytes: 0 }
+    await this.open()
+    const place = { transport, scheduler, workdir: this.#place.workdir }
+    return cleanPlace(place, agesOf(profile, request), request)
+  }
+
+  /** Calls that were refused together are helped together. */
+  #makeRoom(): Promise<unknown> {
+    this.#makingRoom ??= this.clean({ when: 'scarce' }).finally(() => {
+      this.#makingRoom = undefined
+    })
+    return this.#makingRoom
   }
 
   /** What lies in the inbox of the client whose job we took over: it may have ended before we looked there. */

@@ -8,6 +8,8 @@ export interface Place {
   /** Absolute path on the cluster. */
   readonly workdir: string
   readonly cores: number
+  /** Seconds since this place was cleaned; undefined: never. */
+  readonly cleanedAgo: number | undefined
   /** Blobs that are there, of those asked for: name -> size. */
   readonly blobs: ReadonlyMap<string, number>
 }
@@ -87,7 +89,9 @@ function readProbe(text: string, name: string): Place {
         hint: `chmod go-w ${shellQuote(workdir)}`,
       },
     )
-  return { workdir, cores: Math.max(1, Number(facts.get('cores')) || 1), blobs }
+  const cleaned = facts.get('cleaned')
+  const cleanedAgo = cleaned === undefined ? undefined : Number(facts.get('time')) - Number(cleaned)
+  return { workdir, cores: Math.max(1, Number(facts.get('cores')) || 1), cleanedAgo, blobs }
 }
 
 /** One of our commands failed there: the folder is gone, or something else that may pass. */

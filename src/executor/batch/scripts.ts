@@ -4,7 +4,7 @@
  */
 
 /** Exit codes of our scripts, apart from what the commands in them use. */
-export const exits = { unusable: 71, missingBlob: 75, uncertain: 76 } as const
+export const exits = { unusable: 71, missingBlob: 75, uncertain: 76, diskLow: 77 } as const
 
 /**
  * Makes the work folder and says what this machine is. $1: the names of blobs that we may need, the rest: none.
@@ -20,19 +20,32 @@ printf 'folder %s\\n' "$(ls -ldn .)"
 printf 'uid %s\\n' "$(id -u)"
 printf 'cores %s\\n' "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
 printf 'time %s\\n' "$(date +%s)"
+[ ! -f clean/stamp ] || printf 'cleaned %s\\n' "$(date -r clean/stamp +%s)"
 for b; do [ -f "blobs/$b" ] && printf 'blob %s %s\\n' "$b" "$(wc -c <"blobs/$b")"; done
 exit 0`
 
 /**
- * Puts a job in its place and submits it. $1 workdir, $2 id, $3 attempt, $4 client, $5 number of blobs, then
- * the blobs as name:size, then the submit command. stdin: a tar of the job's files and, in blobs/, of blobs.
+ * Puts a job in its place and submits it. $1 workdir, $2 id, $3 attempt, $4 client, $5 KiB and $6 hundredths of a
+ * percent: with less than both free it is refused, $7 number of blobs, then the blobs as name:size, then the submit
+ * command. stdin: a tar of the job's files and, in blobs/, of blobs.
  * The folder submit.<n> is made by mkdir before submitting: whoever finds it knows that this attempt was made.
  * Every process costs a millisecond or more, so builtins do what they can.
  */
 export const submitScript = `umask 077
 cd -- "$1" || exit ${exits.unusable}
-id=$2 n=$3 client=$4 count=$5
-shift 5
+id=$2 n=$3 client=$4 least=$5 share=$6 count=$7
+shift 7
+# The end of df's last line, up to the % sign: size, used, free and the share that is used. What it does not tell is no limit.
+low() {
+  while [ $# -gt 4 ]; do shift; done
+  case $1$3 in '' | *[!0-9]*) return 1 ;; esac
+  [ "$1" -gt 0 ] && [ "$3" -lt "$least" ] && [ "$(($3 * 10000))" -lt "$(($1 * share))" ] || return 1
+  printf '%s %s\\n' "$3" "$1"
+}
+df=$(df -Pk . 2>/dev/null)
+df=\${df##*'
+'}
+! low \${df%%%*} || exit ${exits.diskLow}
 d=jobs/$id
 s=$d/submit.$n
 t=jobs/.in.$id.$n.$$
@@ -52,6 +65,15 @@ while [ "$count" -gt 0 ]; do
 done
 # Wordwise: names of blobs are hexadecimal. Touched, so that a purge by age passes them over.
 touch -c -- $names
+# A cleaner may be taking away what it saw before that: see cleanScript. The pattern makes the shell list the folder.
+for l in clean/loc[k]; do
+  tries=50
+  while [ -d "$l" ] && [ "$tries" -gt 0 ]; do
+    sleep 0.1 2>/dev/null || sleep 1
+    tries=$((tries - 1))
+  done
+  [ "$tries" -gt 0 ] || rmdir "$l" 2>/dev/null
+done
 have=" $(wc -c -- $names 2>/dev/null)"
 missing=
 for b in $expected; do
@@ -61,6 +83,7 @@ done
 fresh=
 mkdir "$d" 2>/dev/null && fresh=1
 mv -f "$t"/* "$d/" && rmdir "$t" || { rm -rf "$t"; exit ${exits.unusable}; }
+for f in "$d/collected" "$d/kept"; do [ ! -e "$f" ] || rm -f "$f"; done
 if mkdir "$s" 2>/dev/null; then
   farcall_native=$PWD/$s/native "$@" >"$s/out" 2>"$s/err"
   rc=$?
@@ -205,12 +228,20 @@ exit "$rc"`
 
 /**
  * Removes jobs and notices. $1 workdir; stdin: paths, a line each. Jobs are first moved away as a whole: a script that
- * is just leaving would take a missing end for its own to write.
+ * is just leaving would take a missing end for its own to write. A line \`collected ID\` or \`kept ID\` marks a job that
+ * stays, for cleanScript; an empty file, which a full disk takes too.
  */
 export const removeScript = `cd -- "$1" || exit ${exits.unusable}
 out=jobs/.out.$$ jobs= rest=
 while IFS= read -r path; do
-  case $path in jobs/*) jobs="$jobs $path" ;; *) rest="$rest $path" ;; esac
+  case $path in
+    collected\\ * | kept\\ *)
+      d=jobs/\${path#* } mark=\${path%% *}
+      [ ! -d "$d" ] || [ -L "$d" ] || [ -L "$d/$mark" ] || true >"$d/$mark"
+      ;;
+    jobs/*) jobs="$jobs $path" ;;
+    *) rest="$rest $path" ;;
+  esac
 done
 [ -z "$jobs" ] || { mkdir -p "$out" && mv -- $jobs "$out" 2>/dev/null; }
 printf '%s\\n' $rest "$out" | xargs rm -rf --`

@@ -7,6 +7,7 @@ import type { CommandResult } from '../../core/shell.ts'
 import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { findCutOff } from './cut-off.ts'
+import { diskLow, type Room } from './room.ts'
 import { exits, submitScript } from './scripts.ts'
 
 /** Blobs up to this size travel with the submission; larger ones go before it, by file transfer. */
@@ -28,6 +29,7 @@ export interface Submission {
   readonly script: string
   readonly directives: Directives
   readonly blobs: readonly Blob[]
+  readonly room: Room
 }
 
 export interface Submitted {
@@ -73,7 +75,7 @@ async function send(
   transport: Transport,
   scheduler: Scheduler,
   workdir: string,
-  { spec, args, script, directives, blobs }: Submission,
+  { spec, args, script, directives, blobs, room }: Submission,
   missing: readonly Blob[],
 ): Promise<CommandResult> {
   const withBytes = missing.flatMap(({ ref, bytes }) => (bytes ? [{ ref, bytes }] : []))
@@ -102,6 +104,8 @@ async function send(
         spec.id,
         String(spec.attempt),
         spec.client,
+        String(room.kib),
+        String(room.hundredths),
         String(blobs.length),
         ...blobs.map((blob) => `${blobName(blob.ref)}:${blob.ref.size}`),
         ...submit.argv,
@@ -129,8 +133,9 @@ function readSubmission(
   result: CommandResult,
   scheduler: Scheduler,
   place: string,
-  { spec }: Submission,
+  { spec, room }: Submission,
 ): Submitted {
+  if (result.exitCode === exits.diskLow) throw diskLow(result, spec.id, place, room)
   if (result.exitCode === exits.uncertain)
     throw new SubmitError(
       'SUBMIT_REFUSED',
