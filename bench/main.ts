@@ -8,8 +8,9 @@ import { local } from './local.ts'
 import type { Row } from './measure.ts'
 import { slurm } from './slurm.ts'
 import { ssh } from './ssh.ts'
+import { store } from './store.ts'
 
-const suites: Record<string, () => Promise<Row[]>> = { local, ssh, slurm, codec, capture }
+const suites: Record<string, () => Promise<Row[]>> = { local, ssh, slurm, codec, capture, store }
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !(name in suites))
 if (unknown.length > 0) {

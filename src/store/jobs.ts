@@ -140,7 +140,7 @@ function insertAttempt(db: Database, seq: number, spec: JobSpec, now: number): v
 }
 
 /** An attempt that is recorded is not recorded again. */
-export function retryJob(db: Database, spec: JobSpec, args: PackedArgs, now: number): void {
+export function retryJob(db: Database, spec: JobSpec, args: PackedArgs | undefined, now: number): void {
   const job = db.get('SELECT seq, attempt FROM jobs WHERE id = ?', spec.id)
   if (!job || (job['attempt'] as number) >= spec.attempt) return
   const [seq, before] = [job['seq'] as number, job['attempt'] as number]

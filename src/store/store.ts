@@ -78,8 +78,8 @@ export class Store implements JobStore {
     this.#connection.write((db) => addJob(db, job, args, this.#clock.now()))
   }
 
-  retry(spec: JobSpec, payload: StoredPayload): void {
-    const args = this.#keepArgs(spec, payload)
+  retry(spec: JobSpec, payload?: StoredPayload): void {
+    const args = payload && this.#keepArgs(spec, payload)
     this.#connection.write((db) => retryJob(db, spec, args, this.#clock.now()))
   }
 

@@ -220,8 +220,11 @@ export interface JobStore {
 
   /** Records a job with its payload. Call it before anything is submitted. Recording the same id again does nothing. */
   add(job: NewJob): void
-  /** Records another attempt (spec.attempt) of a job that is known, before it is submitted; its state is NEW again. */
-  retry(spec: JobSpec, payload: StoredPayload): void
+  /**
+   * Records another attempt (spec.attempt) of a job that is known, before it is submitted; its state is NEW again. The
+   * payload may be left out when the place still has it.
+   */
+  retry(spec: JobSpec, payload?: StoredPayload): void
   /** The place has it: the arguments of this attempt are dropped. */
   submitted(id: JobId, attempt: number, nativeId: string, folder?: string): void
   /** In one transaction. What does not follow from the state before (`mayFollow`) is passed over. */

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decode } from '../codec/codec.ts'
-import { newJobId } from '../core/ids.ts'
+import { type JobId, newJobId } from '../core/ids.ts'
 import { attemptStep } from '../core/protocol.ts'
 import { isFinal } from '../core/status.ts'
 import type { Executor, ResultRecord } from '../executor/executor.ts'
@@ -176,6 +176,23 @@ export function executorSuite(
       await run(job)
       await executor.release([job.spec.id], 'completed')
       await expect(executor.release([job.spec.id], 'completed')).resolves.toBeUndefined()
+    })
+
+    it('lists the jobs that lie there, each as far as it is', async ({ skip }) => {
+      if (!executor.list) return skip('it has no list of jobs')
+      const [returned, left] = [payload('() => 1'), payload('() => process.exit(7)')]
+      await run(returned)
+      await executor.submit(left)
+      await log.until(() => log.ends(left.spec.id).length === 1)
+      const { jobs, unreadable } = await executor.list()
+      expect(unreadable).toEqual([])
+      const listed = (id: JobId) => jobs.find(({ spec }) => spec.id === id)
+      const native = expect.stringMatching(/./)
+      expect(listed(returned.spec.id)).toMatchObject({ status: { state: 'COMPLETED' }, nativeId: native })
+      expect(listed(left.spec.id)).toMatchObject({
+        spec: { items: 1, bundle: left.spec.bundle },
+        status: { state: 'FAILED', reason: 'exit-code', exitCode: 7 },
+      })
     })
 
     const { reopen } = options

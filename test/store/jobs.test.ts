@@ -136,6 +136,9 @@ test('another attempt makes the job new again, and the history shows both', () =
     { attempt: 2, nativeId: '78', spec: second },
   ])
   expect(store.find('77').map((row) => row.id)).toEqual([id])
+  // The place has its arguments.
+  store.retry({ ...job.spec, attempt: 3 })
+  expect(store.get(id)).toMatchObject({ attempt: 3, status: { state: 'NEW' }, hasPayload: false })
 })
 
 test('lists are newest first, and every filter filters', () => {

@@ -1,11 +1,10 @@
 import { ResultError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
-import type { JobSpec, MemberEnd } from '../../core/protocol.ts'
+import type { MemberEnd } from '../../core/protocol.ts'
 import type { JobStatus } from '../../core/status.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { ListedJob, ListedJobs } from '../executor.ts'
-import { parseSpec } from './found.ts'
-import { parseEnd } from './notices.ts'
+import { parseFound } from './found.ts'
 import { verdict } from './verdict.ts'
 
 /** A job's files, each by its name in the job's folder. */
@@ -38,31 +37,36 @@ export function parseList(text: string, scheduler: Scheduler): ListedJobs {
 }
 
 function readJob(id: JobId, files: JobFiles, scheduler: Scheduler): ListedJob {
-  const spec = parseSpec(files.get('spec.json')!)
-  if (spec.id !== id) throw new ResultError('RESULT_CORRUPT', `the folder of job ${id} holds job ${spec.id}`)
-  const exitCode = files.get(`submit.${spec.attempt}/rc`)
-  if (exitCode === undefined) return { spec, status: { state: 'NEW' } }
-  const stdout = Buffer.from(`${files.get(`submit.${spec.attempt}/out`) ?? ''}\n`)
-  const nativeId = scheduler.parseSubmit({ exitCode: Number(exitCode), stdout, stderr: '' })
-  return { spec, nativeId, status: statusOf(spec, endsOf(spec, files)) }
+  const { status, attempts } = parseFound(asFound(id, files), scheduler)[0]!
+  const [first] = attempts
+  if (first?.spec.id !== id)
+    throw new ResultError('RESULT_CORRUPT', `the folder of job ${id} holds job ${first?.spec.id}`)
+  const nativeId = attempts.findLast((attempt) => attempt.nativeId !== undefined)?.nativeId
+  // Of a member that was tried again, the last end.
+  const ends = new Map(attempts.flatMap((attempt) => attempt.ends.map((end) => [end.member, end])))
+  return {
+    spec: first.spec,
+    status: status.state === 'COMPLETED' ? endedWith([...ends.values()]) : status,
+    ...(nativeId === undefined ? {} : { nativeId }),
+  }
 }
 
-/** The last end of each member. */
-function endsOf(spec: JobSpec, files: JobFiles): readonly MemberEnd[] {
-  const ends = new Map<number, MemberEnd>()
+/** The lines that findScript would print of it. */
+function asFound(id: JobId, files: JobFiles): string {
+  const lines = [`job ${id}`]
+  for (const [name, content] of files) if (/^spec[^/]*$/.test(name)) lines.push(`spec ${content}`)
   for (const [name, content] of files) {
-    if (!/^run\..*\/end$/.test(name)) continue
-    const end = parseEnd(content)
-    const before = ends.get(end.member)
-    if (end.attempt >= (before?.attempt ?? spec.attempt)) ends.set(end.member, end)
+    const [folder, file] = name.split('/') as [string, string?]
+    const attempt = folder.slice(folder.indexOf('.') + 1)
+    if (file === 'rc') lines.push(`submitted ${attempt} ${content} ${files.get(`${folder}/out`) ?? ''}`)
+    if (file === 'native' && !files.has(`${folder}/rc`)) lines.push(`started ${attempt} ${content}`)
+    if (file === 'end') lines.push(`end ${content}`)
   }
-  return [...ends.values()]
+  return lines.join('\n')
 }
 
 /** As far as files tell: the queue is not asked, and an end by a signal may have been asked for. */
-function statusOf(spec: JobSpec, ends: readonly MemberEnd[]): JobStatus {
-  if (ends.length === 0) return { state: 'QUEUED' }
-  if (ends.length < spec.members) return { state: 'ACTIVE' }
+function endedWith(ends: readonly MemberEnd[]): JobStatus {
   const evidence = { canceledByUs: false, waitedMs: 0, graceMs: 0, hasAccounting: false }
   const statuses = ends.map((end) => verdict({ ...evidence, end })!)
   const failed = statuses.find(({ state }) => state !== 'COMPLETED')

@@ -170,7 +170,8 @@ exit 0`
  * thousand files; /dev/null has it name them when there is only one. A file that goes meanwhile is passed over.
  */
 export const listScript = `cd -- "$1" || exit ${exits.unusable}
-printf '%s\\n' jobs/f*/spec.jso[n] jobs/f*/submit.*/r[c] jobs/f*/submit.*/ou[t] jobs/f*/run.*/en[d] |
+printf '%s\\n' jobs/f*/spec*.jso[n] jobs/f*/submit.*/r[c] jobs/f*/submit.*/ou[t] jobs/f*/submit.*/nativ[e] \\
+  jobs/f*/run.*/en[d] |
   grep -v '\\[' | LC_ALL=C xargs grep -s '' /dev/null
 exit 0`
 
