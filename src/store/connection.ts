@@ -15,9 +15,6 @@ const patienceMs = 60_000
 /** Between two looks whether our file is still the one that others see. */
 const lookIntervalMs = 1000
 
-/** 16 MB. Each checkpoint waits for the disk; SQLite's own 1000 would be one in every hundred jobs. */
-const checkpointPages = 4000
-
 /** In the name of what was set aside, between 'index' and the time. */
 export const damagedMark = '.damaged-'
 
@@ -179,5 +176,4 @@ function prepare(database: Database, journal: Journal): void {
   database.get(`PRAGMA journal_mode = ${journal}`)
   // With WAL a power cut may take the last records with it, and nothing else; they are on the cluster as well.
   database.exec('PRAGMA synchronous = NORMAL')
-  database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`)
 }
