@@ -40,7 +40,7 @@ export function resolveProfile(
     queryInterval: '10s',
     filePoll: '2s',
     // A dead process of the same machine leaves no file behind later; elsewhere files may lag behind.
-    grace: scheduler === 'direct' ? '2s' : '270s',
+    grace: scheduler === 'direct' ? '2s' : '120s',
     keep: 'failed',
     keepFor: '7d',
     keepBlobs: '30d',

@@ -42,7 +42,10 @@ export interface Connection {
 /** The server gives no further session on this connection (MaxSessions). */
 export class ChannelRefused extends Error {}
 
-/** Connects, checks the host key, logs in. @throws TransportError */
+/** The server closed the connection before anybody had said who he is (MaxStartups). */
+export class TurnedAway extends Error {}
+
+/** Connects, checks the host key, logs in. @throws TransportError, TurnedAway */
 export async function connect(options: ConnectionOptions): Promise<Connection> {
   const { name, host, port, hostKey, attempts } = options
   const socket = new Socket()
@@ -85,7 +88,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
       fail(hostKey.failure ?? connectFailure(error, options))
     })
     client.on('close', () => {
-      fail(hostKey.failure ?? unreachable(name, 'the server closed the connection', reason))
+      fail(hostKey.failure ?? new TurnedAway('the server closed the connection', { cause: reason }))
       lose(connectionLost(name, reason))
     })
     client.on('ready', () => {
@@ -215,7 +218,7 @@ function unreachable(name: string, why: string, cause?: unknown): TransportError
 function connectFailure(
   error: Error & { level?: string; code?: string; errors?: Error[] },
   options: ConnectionOptions,
-): TransportError {
+): Error {
   const { name, host, port, attempts } = options
   if (error.level === 'client-authentication') return attempts.refused(name, error)
   const words: Record<string, string> = {
@@ -225,8 +228,9 @@ function connectFailure(
     EHOSTUNREACH: 'there is no route to it',
     ENETUNREACH: 'there is no route to it',
     ETIMEDOUT: 'no answer',
-    ECONNRESET: 'the server closed the connection',
   }
+  if (error.code === 'ECONNRESET' || /lost before handshake/.test(error.message))
+    return new TurnedAway(error.message, { cause: error })
   const text = words[error.code ?? ''] ?? (error.message || error.errors?.[0]?.message || 'cannot connect')
   return unreachable(name, text, error)
 }

@@ -47,6 +47,8 @@ export interface SshdOptions {
   maxSessions?: number
   /** Lines of sshd_config; they come before the defaults, and sshd keeps the first value. */
   extra?: readonly string[]
+  /** Lines after all others: sshd takes the last MaxStartups. */
+  last?: readonly string[]
   /** An account that exists (or is made) instead of a new one. */
   user?: string
   /** An account of a cluster that is up already; whoever made it takes it away. */
@@ -181,6 +183,7 @@ function configuration(folder: string, port: number, options: SshdOptions): stri
     'LoginGraceTime 30',
     'Subsystem sftp internal-sftp',
     'LogLevel VERBOSE',
+    ...(options.last ?? []),
     '',
   ].join('\n')
 }

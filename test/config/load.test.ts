@@ -53,7 +53,7 @@ test('layers are merged by key, lists are replaced whole, and each value keeps i
     workdir: '$HOME/.farcall',
     queryInterval: '10s',
     filePoll: '2s',
-    grace: '270s',
+    grace: '120s',
     keep: 'failed',
     keepFor: '7d',
     keepBlobs: '30d',

@@ -27,6 +27,7 @@ import { agesOf, cleanPlace, isDue } from './clean.ts'
 import { parseFound } from './found.ts'
 import { directivesOf, renderJobScript } from './job-script.ts'
 import { parseList } from './list.ts'
+import { persist } from './persist.ts'
 import { type Place, placeFailed, probePlace } from './place.ts'
 import { roomOf } from './room.ts'
 import { runOf } from './runs.ts'
@@ -59,6 +60,7 @@ export class BatchExecutor implements Executor {
   readonly #options: BatchOptions
   readonly #events = new AsyncQueue<JobEvent>()
   readonly #known = new Set<string>()
+  readonly #closing = new AbortController()
   /** Whose inboxes we have made or read. */
   readonly #clients = new Set<string>()
   #opened: Promise<void> | undefined
@@ -118,7 +120,7 @@ export class BatchExecutor implements Executor {
       ...(scheduler.immediate ? { workersOf } : {}),
       queryIntervalMs: 1000 * parseDuration(profile.queryInterval ?? '10s', 'queryInterval'),
       filePollMs: 1000 * parseDuration(profile.filePoll ?? '2s', 'filePoll'),
-      graceMs: 1000 * parseDuration(profile.grace ?? (scheduler.immediate ? '2s' : '270s'), 'grace'),
+      graceMs: 1000 * parseDuration(profile.grace ?? (scheduler.immediate ? '2s' : '120s'), 'grace'),
     }
     this.#watcher = new Watcher(
       { transport, scheduler, workdir: this.#place.workdir },
@@ -163,7 +165,8 @@ export class BatchExecutor implements Executor {
     const room = roomOf(this.#options.profile)
     const submission = { spec, args, script, directives, blobs, room }
     this.#clients.add(spec.client)
-    const submit = () => submitJob(transport, scheduler, workdir, submission, this.#known, clock)
+    const submit = () =>
+      this.#persist(() => submitJob(transport, scheduler, workdir, submission, this.#known, clock))
     const { nativeId, time } = await submit().catch(async (error: unknown) => {
       if (!(error instanceof SubmitError && error.code === 'DISK_LOW')) throw error
       await this.#makeRoom()
@@ -188,7 +191,7 @@ export class BatchExecutor implements Executor {
     await this.open()
     const { transport, scheduler, clock } = this.#options
     const argv = ['sh', '-c', findScript, 'farcall', this.#place.workdir, ...ids]
-    const result = await transport.exec({ argv })
+    const result = await this.#persist(() => transport.exec({ argv }))
     if (result.exitCode !== 0)
       throw new FarcallError(
         'COMMAND_FAILED',
@@ -245,7 +248,7 @@ export class BatchExecutor implements Executor {
       const runs: string[] = []
       for (const member of some) runs.push(`${await this.#runOf(id, member)}.${member}`)
       const argv = ['sh', '-c', recordsScript, 'farcall', folder, ...runs]
-      const result = await transport.exec({ argv }, { timeoutMs: 3_600_000 })
+      const result = await this.#persist(() => transport.exec({ argv }, { timeoutMs: 3_600_000 }))
       const { records, torn } = decodeRecords(result.stdout)
       // A member that was killed leaves a torn last record, and with it the rest of this answer: read one by one.
       if ((torn || result.exitCode !== 0) && some.length > 1) {
@@ -263,7 +266,8 @@ export class BatchExecutor implements Executor {
 
   async save(id: JobId, member: number, item: number, localPath: string) {
     const run = paths.run(id, await this.#runOf(id, member), member)
-    return saveRecord(this.#options.transport, `${this.#place.workdir}/${run}/out.pack`, item, localPath)
+    const pack = `${this.#place.workdir}/${run}/out.pack`
+    return this.#persist(() => saveRecord(this.#options.transport, pack, item, localPath))
   }
 
   async logs(id: JobId, member: number, stream: 'stdout' | 'stderr', from: number) {
@@ -271,7 +275,8 @@ export class BatchExecutor implements Executor {
     const ended = this.#tracked(id, member).ended.has(member)
     const run = paths.run(id, await this.#runOf(id, member), member)
     const file = `${this.#place.workdir}/${run}/${stream === 'stdout' ? 'log.out' : 'log.err'}`
-    const bytes = (await this.#options.transport.get(file, { from })) ?? new Uint8Array()
+    const { transport } = this.#options
+    const bytes = (await this.#persist(() => transport.get(file, { from }))) ?? new Uint8Array()
     return { bytes, ended }
   }
 
@@ -296,7 +301,7 @@ export class BatchExecutor implements Executor {
       }
     }
     if (natives.length === 0) return
-    const result = await transport.exec(scheduler.cancel(natives))
+    const result = await this.#persist(() => transport.exec(scheduler.cancel(natives)))
     if (result.exitCode !== 0)
       throw new FarcallError(
         'COMMAND_FAILED',
@@ -397,7 +402,13 @@ export class BatchExecutor implements Executor {
     )
   }
 
+  #persist<T>(work: () => Promise<T>): Promise<T> {
+    const { clock, random } = this.#options
+    return persist(work, { clock, random, stop: this.#closing.signal })
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
     this.#watcher?.stop()
     this.#events.close()
     await this.#tidy()

@@ -2,7 +2,7 @@ import { ResultError } from '../../core/errors.ts'
 import { type JobSpec, type MemberEnd, membersOf, protocolVersion } from '../../core/protocol.ts'
 import type { JobStatus } from '../../core/status.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
-import { latestEnds } from './notices.ts'
+import { latestOf, parseEnds } from './notices.ts'
 
 interface FoundFiles {
   status: JobStatus
@@ -46,7 +46,7 @@ export function parseFound(text: string, scheduler: Scheduler): FoundFiles[] {
     job.attempts.sort((a, b) => a.spec.attempt - b.spec.attempt)
     const ended = new Map<number, boolean>()
     for (const attempt of job.attempts) {
-      attempt.ends = latestEnds(ends.get(job)!.join('\n'), attempt.spec.attempt)
+      attempt.ends = latestOf(parseEnds(ends.get(job)!.join('\n')), attempt.spec.attempt)
       if (attempt.nativeId === undefined) continue
       for (const member of membersOf(attempt.spec)) ended.set(member, false)
       for (const end of attempt.ends) ended.set(end.member, true)

@@ -32,12 +32,18 @@ export function parseNotices(bytes: Uint8Array): Notice[] {
   return notices
 }
 
+/** Ends as `cat` prints them, a line each. */
+export function parseEnds(text: string): MemberEnd[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map(parseEnd)
+}
+
 /** Of lines of ends: for each member the last one of this submission. */
-export function latestEnds(text: string, attempt: number): MemberEnd[] {
+export function latestOf(ends: readonly MemberEnd[], attempt: number): MemberEnd[] {
   const latest = new Map<number, MemberEnd>()
-  for (const line of text.split('\n')) {
-    if (line.trim() === '') continue
-    const end = parseEnd(line)
+  for (const end of ends) {
     const known = latest.get(end.member)
     if (submissionOf(end.attempt) === attempt && !(known && known.attempt > end.attempt))
       latest.set(end.member, end)

@@ -1,8 +1,11 @@
 import type { AsyncQueue } from '../../core/async-queue.ts'
 import type { Clock } from '../../core/clock.ts'
+import type { JobId } from '../../core/ids.ts'
+import type { MemberEnd } from '../../core/protocol.ts'
 import type { JobEvent } from '../executor.ts'
 import type { MemberEnds } from './member-ends.ts'
-import { latestEnds } from './notices.ts'
+import { latestOf, parseEnds } from './notices.ts'
+import { placeFailed } from './place.ts'
 import { askAccounting, askQueue, type WatchedPlace } from './queue.ts'
 import { endsScript } from './scripts.ts'
 import { memberStatus, type TrackedJob } from './tracked-job.ts'
@@ -20,6 +23,9 @@ export class QueueWatch {
   readonly #clock: Clock
   readonly #events: AsyncQueue<JobEvent>
   #next = 0
+  #last = Number.NEGATIVE_INFINITY
+  /** What a question costs in patience: each one that follows at once is asked later, up to the interval. */
+  #pause = questionMs
 
   constructor(
     place: WatchedPlace,
@@ -57,11 +63,17 @@ export class QueueWatch {
   }
 
   #within(ms: number): void {
-    this.#next = Math.min(this.#next, this.#clock.now() + ms)
+    const soonest = Math.max(this.#clock.now() + ms, this.#last + this.#pause)
+    this.#next = Math.min(this.#next, soonest)
   }
 
   async query(jobs: readonly TrackedJob[]): Promise<void> {
-    const { time, snapshot } = await this.#ask(jobs)
+    const anew = jobs.some(isPressing)
+    // A stream of questions may not become a stream of queries.
+    this.#pause = anew ? Math.min(this.#intervalMs, 2 * this.#pause) : questionMs
+    this.#next = this.#clock.now() + this.#intervalMs
+    this.#last = this.#clock.now()
+    const { time, snapshot } = await this.#ask(jobs, anew)
     const missed: TrackedJob[] = []
     for (const job of jobs) {
       // An answer as old as the submission cannot have the job.
@@ -79,36 +91,21 @@ export class QueueWatch {
       if (job.questions.size > 0) missed.push(job)
     }
     if (missed.length > 0) await this.#inquire(missed)
-    this.#next = this.#clock.now() + Math.min(this.#intervalMs, this.#patience(missed))
+    if (jobs.some(isPressing)) this.asked()
   }
 
-  #ask(jobs: readonly TrackedJob[]) {
-    // Whoever waits for a reason, or has canceled, needs to know how it is now.
-    const anew = jobs.some((job) => job.questions.size > 0 || job.canceled.size > 0)
+  #ask(jobs: readonly TrackedJob[], anew: boolean) {
     const goodFor = anew ? 0 : Math.max(1, Math.floor(this.#intervalMs / 1000) - 1)
     const ids = jobs.map((job) => job.nativeId)
     return askQueue(this.#place, ids, goodFor)
   }
 
-  /** Questions are asked again soon at first, then ever more rarely, never more often than the interval for long. */
-  #patience(missed: readonly TrackedJob[]): number {
-    const now = this.#clock.now()
-    let oldest = Number.POSITIVE_INFINITY
-    for (const job of missed) for (const { since } of job.questions.values()) oldest = Math.min(oldest, since)
-    return oldest === Number.POSITIVE_INFINITY ? this.#intervalMs : Math.max(questionMs, now - oldest)
-  }
-
   /** Looks for ends that no notice told of, then asks accounting about the rest. */
   async #inquire(jobs: readonly TrackedJob[]): Promise<void> {
-    for (const job of jobs) {
-      const unknown = [...job.questions].filter(([, question]) => !question.end)
-      if (unknown.length === 0) continue
-      const result = await this.#place.transport.exec({
-        argv: ['sh', '-c', endsScript, 'farcall', this.#place.workdir, job.spec.id],
-      })
-      for (const end of latestEnds(Buffer.from(result.stdout).toString('utf8'), job.spec.attempt))
+    const found = await this.#findEnds(jobs)
+    for (const job of jobs)
+      for (const end of latestOf(found.get(job.spec.id) ?? [], job.spec.attempt))
         if (job.has(end.member) && !job.ended.has(end.member)) this.#ends.consider(job, end.member, { end })
-    }
     const open = jobs.filter((job) => job.questions.size > 0)
     if (open.length === 0) return
     const accounting = await askAccounting(
@@ -121,4 +118,24 @@ export class QueueWatch {
         this.#ends.consider(job, member, { accounting: entry && memberStatus(entry, member) })
     }
   }
+
+  async #findEnds(jobs: readonly TrackedJob[]): Promise<Map<JobId, MemberEnd[]>> {
+    const found = new Map<JobId, MemberEnd[]>()
+    for (const job of jobs)
+      if ([...job.questions.values()].some((question) => !question.end)) found.set(job.spec.id, [])
+    if (found.size === 0) return found
+    const { transport, workdir } = this.#place
+    const argv = ['sh', '-c', endsScript, 'farcall', workdir]
+    const result = await transport.exec({ argv, stdin: [...found.keys(), ''].join('\n') })
+    if (result.exitCode !== 0) throw placeFailed(result, transport.name)
+    for (const end of parseEnds(Buffer.from(result.stdout).toString('utf8'))) found.get(end.id)?.push(end)
+    return found
+  }
+}
+
+/** Whoever waits for a reason, or has canceled, needs to know how it is now. */
+function isPressing(job: TrackedJob): boolean {
+  if (job.questions.size > 0) return true
+  for (const member of job.canceled) if (!job.ended.has(member)) return true
+  return false
 }

@@ -176,11 +176,15 @@ printf '%s\\n' jobs/f*/spec*.jso[n] jobs/f*/submit.*/r[c] jobs/f*/submit.*/ou[t]
 exit 0`
 
 /**
- * The ends of a job's members, of all attempts. $1 workdir, $2 id. The pattern en[d] makes the shell list the
- * folder: a name is opened only once a listing shows it (NFS remembers names that were not there).
+ * The ends of all members of jobs, whichever attempt. $1 workdir; stdin: ids, a line each. chmod makes an NFS client
+ * ask the server about the folders anew. The pattern en[d] makes the shell list a folder: a name is opened only once
+ * a listing shows it (NFS remembers names that were not there).
  */
-export const endsScript = `cd -- "$1/jobs/$2" 2>/dev/null || exit 0
-printf '%s\\n' run.*/en[d] | grep -v '\\[' | xargs cat --
+export const endsScript = `cd -- "$1" || exit ${exits.unusable}
+while read -r id; do
+  chmod u+rwx "jobs/$id" "jobs/$id"/run.*/ 2>/dev/null
+  printf '%s\\n' "jobs/$id"/run.*/en[d]
+done | grep -v '\\[' | xargs cat --
 exit 0`
 
 /** The last run of a member by its attempt: the scheduler may have restarted it. $1 job folder, $2 attempt, $3 its next, $4 member. */
@@ -208,23 +212,38 @@ for r; do printf 'run.%s/out.pack\\n' "$r"; done | xargs cat --`
 /**
  * One answer of the scheduler for all of a user's farcall processes. $1 workdir, $2 name of the answer ('': not
  * shared), $3 seconds that an answer is good for, then the query. Prints the server's time of the answer first.
+ * The folder asking.<name> keeps those who come together from asking together; whoever waits for it in vain asks.
  * Writes nothing that it needs: a full disk must not keep us from learning how a job ended.
  */
 export const sharedQueryScript = `umask 077
 cd -- "$1" || exit ${exits.unusable}
-a=queue.$2 good=$3
+a=queue.$2 asking=asking.$2 good=$3 mine=
 shift 3
-now=$(date +%s)
-if [ "$good" -gt 0 ] && [ -f "$a" ] && read -r then rc <"$a" 2>/dev/null && [ "$((now - then))" -ge 0 ] && [ "$((now - then))" -lt "$good" ]; then
-  cat "$a"
-  exit "$rc"
+answered() {
+  now=$(date +%s)
+  [ -f "$a" ] && read -r then rc <"$a" 2>/dev/null && [ "$((now - then))" -ge 0 ] && [ "$((now - then))" -lt "$good" ] &&
+    { cat "$a"; exit "$rc"; }
+}
+if [ "$good" -gt 0 ]; then
+  answered
+  if mkdir "$asking" 2>/dev/null; then mine=1; else
+    tries=15
+    while [ -d "$asking" ] && [ "$tries" -gt 0 ]; do
+      sleep 0.2 2>/dev/null || sleep 1
+      answered
+      tries=$((tries - 1))
+    done
+    mine=1
+  fi
 fi
+now=$(date +%s)
 out=$("$@")
 rc=$?
 printf '%s %s\\n%s\\n' "$now" "$rc" "$out"
 if [ "$rc" -eq 0 ] && [ "$a" != queue. ]; then
   { printf '%s %s\\n%s\\n' "$now" "$rc" "$out" >".$a.$$" && mv -f ".$a.$$" "$a"; } 2>/dev/null || rm -f ".$a.$$"
 fi
+[ -z "$mine" ] || rmdir "$asking" 2>/dev/null
 exit "$rc"`
 
 /**
