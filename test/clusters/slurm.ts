@@ -38,6 +38,10 @@ export interface Slurm {
   pids(): number[]
   /** What a daemon logged until now: slurmctld, slurmdbd, slurmd-NODE, munged … */
   log(daemon: string): string
+  /** Ends slurmctld; jobs run on. */
+  stopController(): Promise<void>
+  /** Starts it again, with all that it knew; resolves when it answers. */
+  startController(): Promise<void>
   /** Cancels the jobs, ends the daemons, and takes the folder and the user away. */
   stop(): Promise<void>
 }
@@ -120,7 +124,18 @@ export async function startSlurm(options: SlurmOptions): Promise<Slurm> {
     nodes,
     memoryLimit,
   }
-  return { ...facts, pids: daemons.pids, log, stop }
+  const startController = async () => {
+    daemons.start('slurmctld', 'slurmctld', ['-D'])
+    const answers = () =>
+      command('squeue', '-h').then(
+        () => true,
+        () => false,
+      )
+    if (!(await until(answers, 30_000)))
+      throw new Error(`slurmctld did not come back: ${log('slurmctld').slice(-1500)}`)
+  }
+  const control = { stopController: () => daemons.end('slurmctld'), startController }
+  return { ...facts, pids: daemons.pids, log, ...control, stop }
 }
 
 type Commander = (file: string, ...args: string[]) => Promise<{ stdout: string }>

@@ -1,0 +1,174 @@
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { close, cluster, configure, type Profile } from '../../src/index.ts'
+import { type Program, runProgram } from '../client/helpers.ts'
+import { onLogin } from '../client/left.ts'
+import { type SlurmWithLogin, startCluster } from '../clusters/cluster.ts'
+import { run, until } from '../clusters/processes.ts'
+
+let lab: SlurmWithLogin
+beforeAll(async () => {
+  // Slurm forgets a job two seconds after its end; no accounting remembers it
+  lab = await startCluster({ accounting: false, nodes: 3, settings: { MinJobAge: '2' } })
+})
+afterEach(async () => {
+  await close()
+  rmSync(join(lab.sshd.home, 'bin'), { recursive: true, force: true })
+})
+afterAll(() => lab.stop())
+
+const sh = (command: string) => onLogin(lab.sshd, command).trim()
+let count = 0
+function profile(over: Partial<Profile> = {}): string {
+  const { host, port, user, identityFile, knownHosts } = lab.sshd
+  const name = `p${count++}`
+  const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts }
+  configure({ profiles: { [name]: { ...place, queryInterval: '2s', grace: '6s', keep: 'all', ...over } } })
+  return name
+}
+/** A command of the login node's that is replaced by a script; `real` calls what was there. */
+function replace(name: string, script: string): void {
+  const bin = join(lab.sshd.home, 'bin')
+  mkdirSync(bin, { recursive: true })
+  chmodSync(bin, 0o777)
+  const real = lab.slurm.env['PATH']!
+  writeFileSync(join(bin, name), `#!/bin/sh\nreal() { PATH='${real}' ${name} "$@"; }\n${script}\n`)
+  chmodSync(join(bin, name), 0o755)
+}
+const withBin = () => `${lab.sshd.home}/bin:${lab.slurm.env['PATH']}`
+
+const runsOf = (id: string) => Number(sh(`ls -d .farcall/jobs/${id}/run.* 2>/dev/null | wc -l`))
+
+/** Sleeps in its first run, as the scheduler counts them; a later one comes back at once with its number. */
+const restarts = async (ms: number) => {
+  const run = Number(process.env['SLURM_RESTART_COUNT'] ?? 0)
+  if (run === 0) await new Promise((resolve) => setTimeout(resolve, ms))
+  return run
+}
+
+it('a controller that is stopped and started while jobs run: their results come', async () => {
+  const sleep = cluster({ profile: profile() }, async (ms: number) => {
+    await new Promise((resolve) => setTimeout(resolve, ms))
+    return ms
+  })
+  const jobs = [2_000, 9_000].map((ms) => sleep.with({ name: `n${ms}` })(ms))
+  for (const job of jobs) for await (const { state } of job.updates()) if (state === 'ACTIVE') break
+  await lab.slurm.stopController()
+  expect(await jobs[0]).toBe(2_000)
+  await lab.slurm.startController()
+  expect(await Promise.all(jobs)).toEqual([2_000, 9_000])
+})
+
+it('a job that the scheduler starts again has one result', async () => {
+  const job = cluster({ profile: profile(), requeue: true }, restarts)(600_000)
+  for await (const { state } of job.updates()) if (state === 'ACTIVE') break
+  await until(() => runsOf(job.id) === 1, 20_000)
+  sh(`scontrol requeue ${job.nativeId}`)
+  expect(await job).toBe(1)
+  expect(runsOf(job.id)).toBe(2)
+})
+
+it('a node that goes down under a job: the job runs on another', async () => {
+  const job = cluster({ profile: profile(), requeue: true }, restarts)(600_000)
+  for await (const { state } of job.updates()) if (state === 'ACTIVE') break
+  const node = sh(`squeue -h -j ${job.nativeId} -o %N`)
+  const update = (state: string) =>
+    run('scontrol', ['update', `NodeName=${node}`, `State=${state}`, 'Reason=test'], { env: lab.slurm.env })
+  try {
+    await update('DOWN')
+    expect(await job).toBe(1)
+  } finally {
+    await update('RESUME')
+  }
+})
+
+it('a job that is forgotten before anybody looked is told as lost, after the grace', async () => {
+  const job = cluster({ profile: profile({ queryInterval: '5s', grace: '4s' }) }, async () => {
+    const { execFileSync } = await import('node:child_process')
+    // neither node nor the script can say a word
+    execFileSync('sh', ['-c', `chmod a-w "$1"; kill -9 ${process.ppid} ${process.pid}`, 'sh', process.cwd()])
+  })()
+  await expect(job).rejects.toMatchObject({ name: 'JobFailedError' })
+  await expect(job).rejects.toThrow(/without a trace|signal 9/)
+})
+
+it('accounting that knows nothing yet, and a status command that fails, change nothing', async () => {
+  const lies = join(lab.sshd.home, 'bin')
+  replace(
+    'squeue',
+    `echo x >>${lies}/asked; [ "$(wc -l <${lies}/asked)" -gt 3 ] || { echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1; }\nreal "$@"`,
+  )
+  replace('sacct', 'exit 0')
+  const path = join(lab.sshd.home, '.profile')
+  const before = readFileSync(path, 'utf8')
+  writeFileSync(path, `${before}export PATH='${withBin()}'\n`)
+  try {
+    const job = cluster({ profile: profile({ queryInterval: '1s' }) }, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 6_000))
+      return 'true to the end'
+    })()
+    const states: string[] = []
+    const watching = (async () => {
+      for await (const { state } of job.updates()) states.push(state)
+    })()
+    expect(await job).toBe('true to the end')
+    await watching
+    expect(readFileSync(join(lies, 'asked'), 'utf8').length).toBeGreaterThan(3)
+    expect(new Set(states)).toEqual(new Set(['NEW', 'QUEUED', 'ACTIVE', 'COMPLETED']))
+  } finally {
+    writeFileSync(path, before)
+  }
+})
+
+it('many clients ask the scheduler as often as one does', { timeout: 180_000 }, async () => {
+  const asked = join(lab.sshd.home, 'bin', 'asked')
+  replace('squeue', `date +%s >>${asked}; real "$@"`)
+  const path = join(lab.sshd.home, '.profile')
+  const before = readFileSync(path, 'utf8')
+  writeFileSync(path, `${before}export PATH='${withBin()}'\n`)
+  const { host, port, user, identityFile, knownHosts } = lab.sshd
+  const env = {
+    FARCALL_SCHEDULER: 'slurm',
+    FARCALL_HOST: host,
+    FARCALL_PORT: String(port),
+    FARCALL_USER: user,
+    FARCALL_IDENTITY_FILE: identityFile,
+    FARCALL_KNOWN_HOSTS: knownHosts,
+    FARCALL_QUERY_INTERVAL: '4s',
+  }
+  const programs: Program[] = []
+  try {
+    for (let n = 0; n < 5; n++) programs.push(runProgram('lifecycle.ts', ['waits'], env))
+    for (const program of programs) expect(await program.line()).toMatch(/nativeId/)
+    rmSync(asked)
+    const seconds = 16
+    await new Promise((resolve) => setTimeout(resolve, 1000 * seconds))
+    const queries = readFileSync(asked, 'utf8').split('\n').filter(Boolean).length
+    // one client asks 16 / 4 times; an answer is good for a second less than the interval
+    expect(queries).toBeLessThanOrEqual(Math.ceil(seconds / 3) + 1)
+    expect(queries).toBeGreaterThanOrEqual(3)
+  } finally {
+    writeFileSync(path, before)
+    for (const program of programs) program.signal('SIGINT')
+    await Promise.all(programs.map((program) => program.ended))
+  }
+})
+
+it.each(['-1h', '+1h'])('a cluster whose clock is off by %s', async (offset) => {
+  const path = join(lab.sshd.home, '.profile')
+  const before = readFileSync(path, 'utf8')
+  const preload = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1'
+  writeFileSync(path, `${before}export LD_PRELOAD=${preload} FAKETIME=${offset}\n`)
+  try {
+    const name = profile()
+    const job = cluster({ profile: name }, () => Date.now())()
+    const there = await job
+    const hours = (there - Date.now()) / 3_600_000
+    expect(Math.round(hours)).toBe(Number.parseInt(offset, 10))
+    const failing = cluster({ profile: name }, () => process.kill(process.pid, 'SIGKILL'))()
+    await expect(failing).rejects.toMatchObject({ name: 'JobFailedError', reason: 'signal' })
+  } finally {
+    writeFileSync(path, before)
+  }
+})
