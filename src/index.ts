@@ -1,6 +1,17 @@
 export { type AttachOptions, attach } from './client/attach.ts'
+
+<<<<<<< HEAD
+
 export { type CleanOptions, clean } from './client/clean.ts'
+
+=======
+
+export { checkpoint, lastCheckpoint, onWarning, warned } from './client/checkpoint.ts'
+
+>>>>>>> 9ae936d (client: retries, retryFailed and checkpoints)
+
 export { type ClusterDecorator, cluster, type RemoteOf } from './client/cluster.ts'
+export type { Attempt } from './client/item.ts'
 export { Job } from './client/job.ts'
 export { JobArray, type Progress } from './client/job-array.ts'
 export { type RemoteMethod, remote } from './client/method.ts'
@@ -24,5 +35,6 @@ export {
 } from './core/errors.ts'
 export type { Environment, Profile } from './core/profile.ts'
 export type { Duration, Memory, Resources } from './core/resources.ts'
+export type { RetryOptions, RetryReason } from './core/retry-policy.ts'
 export type { JobReason, JobState, JobStatus } from './core/status.ts'
 export type { Cleaned } from './executor/executor.ts'

@@ -19,14 +19,21 @@ test('farcall exports these values', () => {
       "SubmitError",
       "TransportError",
       "attach",
+<<<<<<< HEAD
       "clean",
+=======
+      "checkpoint",
+>>>>>>> 9ae936d (client: retries, retryFailed and checkpoints)
       "close",
       "cluster",
       "configure",
       "defineConfig",
       "getConfig",
+      "lastCheckpoint",
+      "onWarning",
       "openResult",
       "remote",
+      "warned",
     ]
   `)
 })

@@ -40,6 +40,11 @@ export const configure = () => {}
 export const getConfig = () => ({ profiles: {} })
 export const defineConfig = (config) => config
 export const currentTask = () => globalThis[Symbol.for("farcall.task")]
+const checkpoints = () => globalThis[Symbol.for("farcall.checkpoints")]
+export const checkpoint = (state) => { const at = checkpoints(); if (at) at.checkpoint(state) }
+export const lastCheckpoint = () => { const at = checkpoints(); return at && at.lastCheckpoint() }
+export const onWarning = (save) => { const at = checkpoints(); if (at) at.onWarning(save) }
+export const warned = () => { const at = checkpoints(); return at ? at.warned() : false }
 export const range = (a, b, step) => {
   const [from, to] = b === undefined ? [0, a] : [a, b]
   const by = step === undefined ? 1 : step
@@ -68,7 +73,7 @@ export class SubmitError extends FarcallError {}
 export class ResultError extends FarcallError {}
 export class JobFailedError extends FarcallError {}
 export class JobCanceledError extends FarcallError {}
-export default { cluster, remote, configure, getConfig, defineConfig, currentTask, range, gather, share, localMap, connect, attach }
+export default { checkpoint, lastCheckpoint, onWarning, warned, cluster, remote, configure, getConfig, defineConfig, currentTask, range, gather, share, localMap, connect, attach }
 `
 
 /** Files that travel in the bundle: written when they are first asked for, gone with the process. */

@@ -1,9 +1,11 @@
 import { homedir } from 'node:os'
 import { readMap } from '../capture/cache.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
+import { systemClock } from '../core/clock.ts'
 import { ConfigError, FarcallError } from '../core/errors.ts'
 import { isJobId } from '../core/ids.ts'
-import type { JobSpec } from '../core/protocol.ts'
+import type { FoundJob } from '../executor/executor.ts'
+import { recallAttempts } from './attempts.ts'
 import { deferred } from './deferred.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
@@ -43,6 +45,7 @@ export function attach<R = unknown>(id: string, options: AttachOptions = {}): Jo
     settled: value,
     callSite: site,
     status: { state: 'NEW' },
+    earlier: [],
   }
   submission.addView(item, match?.[2] === undefined ? undefined : item.index)
   const session = follow(submission, site, options)
@@ -74,7 +77,7 @@ async function follow(
     const found = (await session.executor.find([submission.id])).get(submission.id)
     if (!found) throw unknownJob(submission.id, session)
     submission.nativeId = found.nativeId
-    prepare(submission, found.spec, session, site)
+    prepare(submission, found, session, site)
     return session
   } catch (error) {
     session.forget(submission)
@@ -82,10 +85,21 @@ async function follow(
   }
 }
 
-function prepare(submission: Submission, spec: JobSpec, session: Session, site: { stack?: string }): void {
+function prepare(
+  submission: Submission,
+  { spec, attempts }: FoundJob,
+  session: Session,
+  site: { stack?: string },
+): void {
   for (let index = 0; index < spec.items; index++) submission.add(site)
   const map = readMap(spec.bundle.sha256, cacheFolder(process.env, homedir()))
-  submission.begin({ spec, executor: session.executor, decoder: { classes: new Map(), map } })
+  for (const one of attempts) {
+    submission.tried(one.spec)
+    submission.made(one.spec, one.nativeId)
+  }
+  recallAttempts(submission.items, attempts)
+  const tools = { clock: systemClock, random: Math.random, client: session.client }
+  submission.begin({ spec, executor: session.executor, decoder: { classes: new Map(), map }, tools })
 }
 
 async function resultOf(submission: Submission, index: number | undefined): Promise<unknown> {

@@ -1,15 +1,19 @@
 import type { Snapshot } from '../capture/types.ts'
 import type { ResolvedProfile } from '../config/types.ts'
 import { blobOf } from '../core/blob.ts'
+import { systemClock } from '../core/clock.ts'
 import { JobCanceledError } from '../core/errors.ts'
 import { type JobSpec, protocolVersion } from '../core/protocol.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
+import { resolveRetry } from '../core/resolve-retry.ts'
 import { requirePlainText } from '../core/shell.ts'
 import type { ExecutorTraits } from '../executor/executor.ts'
 import { canceledBefore } from './failures.ts'
 import { here, type NodePlace, nodeAt } from './node-seen.ts'
 import { type ClusterOptions, mergeEnvironments, splitOptions } from './options.ts'
 import { planMembers } from './plan.ts'
+import { submitPatiently } from './retries.ts'
+import { requireBase } from './retry.ts'
 import { type Session, sessionFor } from './session.ts'
 import { profileFor } from './settings.ts'
 import type { Submission } from './submission.ts'
@@ -42,10 +46,11 @@ export async function dispatch(submission: Submission, request: Promise<Request>
       map,
     })
     const decoder = { classes: snapshot.classes(), map: bundle.map }
-    submission.begin({ spec, executor: session.executor, decoder })
+    const tools = { clock: systemClock, random: Math.random, client: session.client, bundle: bundle.code }
+    submission.begin({ spec, executor: session.executor, decoder, tools })
     if (submission.canceling !== undefined) throw canceledBefore(submission)
     const payload = { spec, args: [snapshot.values(), ...entries], bundle: bundle.code }
-    await session.submit(submission, payload)
+    await submitPatiently(submission, spec.retry, tools, () => session.submit(submission, payload))
     return session
   } catch (error) {
     const canceled = error instanceof JobCanceledError
@@ -90,6 +95,9 @@ function makeSpec(
   facts: SpecFacts,
 ): JobSpec {
   const { concurrency = profile.concurrency, chunk } = splitOptions(options)
+  const retry =
+    splitOptions(options).retry ?? (profile.retry === undefined ? undefined : resolveRetry(profile.retry))
+  if (retry) requireBase(retry, resources)
   const plan = planMembers(facts.items, chunk, resources.cores ?? 1, traits)
   return {
     protocol: protocolVersion,
@@ -108,6 +116,7 @@ function makeSpec(
     ...(concurrency === undefined ? {} : { concurrency }),
     resources,
     environment,
+    ...(retry && retry.retries > 0 ? { retry } : {}),
     createdAt: new Date().toISOString(),
     farcall: version,
   }

@@ -61,10 +61,7 @@ export class Intake {
       const outcome = read({ ...this.#submission.submitted!.decoder, jobId, callSite })
       if (outcome.ok)
         this.#submission.settle(item, { state: 'COMPLETED' }, () => item.settled.resolve(outcome.value))
-      else
-        this.#submission.settle(item, { state: 'FAILED', reason: 'exception' }, () =>
-          item.settled.reject(outcome.thrown),
-        )
+      else this.#submission.fail(item, { state: 'FAILED', reason: 'exception' }, outcome.thrown)
     } catch (cause) {
       const error = new ResultError('RESULT_CORRUPT', `job ${jobId}: the result cannot be read`, {
         cause,
@@ -130,16 +127,21 @@ export class Intake {
   }
 
   #conclude(event: MemberEndEvent, trouble: unknown): void {
-    const { spec } = this.#submission.submitted!
+    const spec = this.#submission.specOf(event.member)
     for (const item of this.#submission.openItems(event.member)) {
+      // Its own exception, which is tried again.
+      if (item.failure) continue
       const status: JobStatus =
         event.status.state === 'COMPLETED'
           ? { ...event.status, state: 'FAILED', reason: 'lost' }
           : event.status
       const error =
         event.status.state === 'COMPLETED' ? this.#missing(item, trouble) : this.#failure(item, event, spec)
-      this.#submission.settle(item, status, () => item.settled.reject(error))
+      if (event.status.state === 'COMPLETED')
+        this.#submission.settle(item, status, () => item.settled.reject(error))
+      else this.#submission.fail(item, status, error, event.end)
     }
+    this.#submission.memberEnded(event.member, event.end)
   }
 
   #missing(item: Item, cause: unknown): ResultError {

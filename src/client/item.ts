@@ -4,6 +4,35 @@ import type { Executor } from '../executor/executor.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { Decoder } from './outcome.ts'
 import type { ResultFile } from './result-file.ts'
+import type { RetryTools } from './retries.ts'
+
+/**
+ * One try of a call, in `job.attempts`.
+ * @example
+ * import { type Attempt, cluster } from 'farcall'
+ *
+ * const job = cluster({ retry: 2 }, (n: number) => n * n)(6)
+ * await job
+ * const tries: readonly Attempt[] = job.attempts
+ * console.log(tries.map(({ attempt, status }) => `${attempt}: ${status.state}`))
+ */
+export interface Attempt {
+  /** From 1. */
+  readonly attempt: number
+  readonly status: JobStatus
+  /** The scheduler's id of this try. */
+  readonly nativeId?: string
+  /** How often the scheduler itself started it again. */
+  readonly restarts?: number
+  /** Where it ran. */
+  readonly host?: string
+  /** Milliseconds since the epoch, by the node's clock. */
+  readonly startedAt?: number
+  readonly endedAt?: number
+  /** What it was granted, bytes and seconds. */
+  readonly memory?: number
+  readonly time?: number
+}
 
 /** One input and what became of it. */
 export interface Item {
@@ -14,6 +43,10 @@ export interface Item {
   status: JobStatus
   /** Why it is to be canceled. */
   canceling?: unknown
+  /** Tries that came to nothing, oldest first. */
+  readonly earlier: Attempt[]
+  /** How the try that is just over failed; it is not the last one. */
+  failure?: { readonly status: JobStatus; readonly error: unknown; readonly requeue: boolean }
   /** Its value is to be written there, and not to be held in memory. */
   file?: ResultFile
 }
@@ -23,10 +56,12 @@ export interface Submitted {
   readonly spec: JobSpec
   readonly executor: Executor
   readonly decoder: Omit<Decoder, 'jobId' | 'callSite'>
+  /** For its retries, where the spec has a policy. */
+  readonly tools?: RetryTools
 }
 
 export function makeItem(index: number, callSite: { readonly stack?: string }): Item {
-  const item: Item = { index, settled: deferred(), callSite, status: { state: 'NEW' } }
+  const item: Item = { index, settled: deferred(), callSite, status: { state: 'NEW' }, earlier: [] }
   // Jobs and arrays made from it report the failure; an item alone does not.
   item.settled.promise.catch(() => undefined)
   return item

@@ -1,12 +1,14 @@
 import { basename, resolve } from 'node:path'
 import { AsyncQueue } from '../core/async-queue.ts'
 import { JobCanceledError } from '../core/errors.ts'
+import type { Resources } from '../core/resources.ts'
 import { isFinal } from '../core/status.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { cancelItems, ignoreRejection, Job, letGo } from './job.ts'
 import { localPathOf, type ResultsOptions } from './result-file.ts'
-import type { Submission } from './submission.ts'
+import { retryFailed } from './retry-failed.ts'
+import { Submission } from './submission.ts'
 
 /** How far a map is. */
 export interface Progress {
@@ -131,6 +133,26 @@ export class JobArray<R>
   /** Ends what has not ended. What is done stays done, and is in `settled()`. */
   async cancel(reason: unknown = undefined): Promise<void> {
     await cancelItems(this.#handle, this.#handle.submission.items, reason)
+  }
+
+  /**
+   * Runs the items that failed again, as the next attempt of the same job: a new array of all items, with the values
+   * that are here already. Waits until every item has ended. `resources`: what to ask for this time, on top.
+   *
+   * @throws (by rejecting) FarcallError JOB_UNKNOWN when the job's files are gone, ConfigError for resources
+   * @example
+   * import { cluster } from 'farcall'
+   *
+   * const jobs = cluster({ memory: '1GB' }, (seed: number) => Math.sin(seed)).map([1, 2, 3])
+   * const results = await jobs.catch(() => jobs.retryFailed({ memory: '4GB' }))
+   */
+  retryFailed(resources: Resources = {}): JobArray<R> {
+    this.catch(ignoreRejection)
+    const before = this.#handle.submission
+    const submission = new Submission(before.id)
+    const session = this.#ready.then(() => retryFailed(before, submission, this.#handle, resources))
+    const ready = session.then(() => submission)
+    return new JobArray<R>({ submission, session, seal: () => {} }, ready)
   }
 
   /** Lets go: the jobs go on, and this program may end without them. The promise stays pending. */

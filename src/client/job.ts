@@ -1,7 +1,7 @@
 import { JobCanceledError } from '../core/errors.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import type { Handle } from './handle.ts'
-import type { Item } from './item.ts'
+import type { Attempt, Item } from './item.ts'
 import { writeLate } from './late-result.ts'
 import { readLog } from './log.ts'
 import type { LogOptions } from './options.ts'
@@ -54,6 +54,14 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
   /** Where the job stands, as far as this process has heard; times are milliseconds since the epoch. Asks nobody. */
   status(): JobStatus {
     return this.#item.status
+  }
+
+  /** Every try of it so far, the current one last; one, unless it was tried again. */
+  get attempts(): readonly Attempt[] {
+    const { submission } = this.#handle
+    const [item] = submission.itemsBehind(this.#item)
+    if (!submission.submitted || !item || item.status.state === 'NEW') return []
+    return [...item.earlier, submission.attemptOf(item, item.status, undefined)]
   }
 
   /** Each status from now on, the last one final. */
@@ -151,6 +159,9 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
   if (open.length === 0 && !submission.filling) return
   for (const item of open) item.canceling ??= reason
   if (open.length === submission.open) submission.canceling ??= reason
+  submission.retries?.cancel(open, reason)
+  open = findOpen()
+  if (open.length === 0 && !submission.filling) return
   if (!submission.submitted || submission.nativeId === undefined) {
     const session = await handle.session.catch(ignoreRejection)
     // Not submitted; or, when all of it was to be canceled, the submission looked at `canceling` itself.

@@ -2,7 +2,9 @@ import { ConfigError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
 import type { Environment } from '../core/profile.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
+import { resolveRetry } from '../core/resolve-retry.ts'
 import { type Resources, resourceNames } from '../core/resources.ts'
+import type { RetryOptions, RetryPolicy } from '../core/retry-policy.ts'
 import { requirePlainText } from '../core/shell.ts'
 
 /**
@@ -23,6 +25,8 @@ export interface ClusterOptions extends Omit<Resources, 'signal'> {
   concurrency?: number
   /** Items for each array member; 'auto' lets farcall choose. */
   chunk?: number | 'auto'
+  /** Tries again what failed for no fault of yours, or for other reasons that you name; a number is `retries`. */
+  retry?: number | RetryOptions
   /** An AbortSignal cancels the job; a string is the scheduler's signal before the time limit: 'USR1@90'. */
   signal?: AbortSignal | string
 }
@@ -41,11 +45,13 @@ export interface MapOptions {
   chunk?: number | 'auto'
   /** Array members that may run at once. */
   concurrency?: number
+  /** Tries again what failed. */
+  retry?: number | RetryOptions
   /** Cancels what has not ended. */
   signal?: AbortSignal
 }
 
-const ownNames = ['profile', 'environment', 'concurrency', 'chunk', 'signal'] as const
+const ownNames = ['profile', 'environment', 'concurrency', 'chunk', 'retry', 'signal'] as const
 
 export interface SplitOptions {
   readonly resources: Resources
@@ -53,6 +59,7 @@ export interface SplitOptions {
   readonly environment: Environment
   readonly concurrency: number | undefined
   readonly chunk: number | 'auto'
+  readonly retry: RetryPolicy | undefined
   readonly signal: AbortSignal | undefined
 }
 
@@ -73,6 +80,7 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     environment,
     concurrency,
     chunk,
+    retry: options.retry === undefined ? undefined : resolveRetry(options.retry),
     signal: typeof signal === 'string' ? undefined : signal,
   }
 }

@@ -63,11 +63,28 @@ export class Session {
     if (submission.canceling !== undefined) await this.executor.cancel([{ id: submission.id }])
   }
 
+  /** Another attempt of a job that was over. */
+  async again(submission: Submission, spec: JobSpec): Promise<void> {
+    const done = this.#done.findIndex(({ id }) => id === submission.id)
+    if (done >= 0) this.#done.splice(done, 1)
+    this.follow(submission)
+    try {
+      submission.made(spec, (await this.executor.retry(spec, submission.submitted?.tools?.bundle)).nativeId)
+    } catch (error) {
+      this.forget(submission)
+      submission.abandon(error, { state: 'FAILED', reason: 'submit-failed' })
+      throw error
+    }
+  }
+
   /** Cancels all that is followed, and what is just being submitted. `leaving`: nothing is submitted after that. */
   async cancelAll(reason: unknown, leaving: boolean): Promise<void> {
     this.#ending = leaving
     const sent = this.active.filter((submission) => submission.nativeId !== undefined)
-    for (const submission of this.active) submission.canceling ??= reason
+    for (const submission of this.active) {
+      submission.canceling ??= reason
+      submission.retries?.cancel(submission.items, reason)
+    }
     await this.executor.cancel(sent.map(({ id }) => ({ id })))
     await Promise.allSettled(this.#submitting)
   }

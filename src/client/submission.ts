@@ -1,11 +1,13 @@
 import type { JobId } from '../core/ids.ts'
-import { memberItems } from '../core/protocol.ts'
+import { type JobSpec, type MemberEnd, memberItems } from '../core/protocol.ts'
 import { isFinal, type JobStatus, mayFollow } from '../core/status.ts'
 import type { JobEvent } from '../executor/executor.ts'
+import { makeAttempt } from './attempts.ts'
 import { deferred } from './deferred.ts'
 import { Intake } from './intake.ts'
-import { type Item, isFailed, makeItem, type Submitted } from './item.ts'
+import { type Attempt, type Item, isFailed, makeItem, type Submitted } from './item.ts'
 import type { ResultFile } from './result-file.ts'
+import { Retries } from './retries.ts'
 
 export type StatusListener = (status: JobStatus, items: readonly Item[]) => void
 
@@ -41,6 +43,9 @@ export class Submission {
   readonly #views: View[] = []
   readonly #early: JobEvent[] = []
   readonly #intake = new Intake(this)
+  /** What its attempts asked for, the last one that was for the member last. */
+  readonly #tries: { readonly spec: JobSpec; nativeId?: string }[] = []
+  retries: Retries | undefined
 
   constructor(id: JobId) {
     this.id = id
@@ -98,6 +103,7 @@ export class Submission {
 
   /** It never ran, or can no longer be followed: every open item gets this error. */
   abandon(error: unknown, status: JobStatus): void {
+    this.retries?.stop()
     this.abandoned = { error }
     for (const item of this.items) this.settle(item, status, () => item.settled.reject(error))
   }
@@ -105,6 +111,9 @@ export class Submission {
   /** From here on events are understood; those that came before (of a job that was attached to) are caught up on. */
   begin(submitted: Submitted): void {
     this.submitted = submitted
+    const { spec, tools } = submitted
+    if (this.#tries.length === 0) this.tried(spec)
+    if (spec.retry && tools) this.retries = new Retries(this, spec.retry, tools)
     for (const event of this.#early.splice(0)) this.handle(event)
   }
 
@@ -130,6 +139,55 @@ export class Submission {
     for (const item of changed) item.status = status
     if (mayFollow(status, this.status)) this.status = status
     this.#tell(status, changed)
+  }
+
+  /** An attempt that is made, or about to be. */
+  tried(spec: JobSpec): void {
+    this.#tries.push({ spec })
+  }
+
+  /** The scheduler has it. */
+  made(spec: JobSpec, nativeId: string): void {
+    const one = this.#tries.findLast((each) => each.spec.attempt === spec.attempt)
+    if (one) one.nativeId = nativeId
+    this.nativeId = nativeId
+  }
+
+  get lastAttempt(): number {
+    return Math.max(...this.#tries.map(({ spec }) => spec.attempt))
+  }
+
+  /** What the member's last attempt asked for. */
+  specOf(member: number): JobSpec {
+    return this.#lastTry(member)?.spec ?? this.submitted!.spec
+  }
+
+  #lastTry(member: number) {
+    return this.#tries.findLast(({ spec }) => !spec.only || spec.only.includes(member))
+  }
+
+  /** The item's current try. */
+  attemptOf(item: Item, status: JobStatus, end: MemberEnd | undefined): Attempt {
+    const one = this.#lastTry(Math.floor(item.index / this.submitted!.spec.chunk))!
+    const nativeId = one.nativeId ?? (this.#tries.length === 1 ? this.nativeId : undefined)
+    return makeAttempt(item.earlier.length + 1, status, one.spec, nativeId, end)
+  }
+
+  /** They wait for their next attempt. */
+  requeued(items: readonly Item[], status: JobStatus): void {
+    for (const item of items) item.status = status
+    if (mayFollow(status, this.status)) this.status = status
+    this.#tell(status, items)
+  }
+
+  /** It failed; whether that is the last word is for the retries to say. */
+  fail(item: Item, status: JobStatus, error: unknown, end?: MemberEnd): void {
+    if (this.retries?.hold(item, status, error, end)) return
+    this.settle(item, status, () => item.settled.reject(error))
+  }
+
+  memberEnded(member: number, end: MemberEnd | undefined): void {
+    this.retries?.memberEnded(member, end)
   }
 
   settle(item: Item, status: JobStatus, settle: () => void): void {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Profile } from '../core/profile.ts'
 import type { Resources } from '../core/resources.ts'
+import { retryReasons } from '../core/retry-policy.ts'
 import { parseDuration, parseFree, parseMemory } from '../core/units.ts'
 import type { Config } from './types.ts'
 
@@ -99,6 +100,33 @@ export const environmentSchema = z
   })
   .describe('a record with node, modules, setup or variables')
 
+const factor = z
+  .number()
+  .refine((value) => value > 1)
+  .describe('a factor above 1, like 2')
+const retries = z.int().min(0).describe('a whole number from 0')
+
+export const retrySchema = z
+  .union([
+    retries,
+    z.strictObject({
+      retries: retries.exactOptional(),
+      backoff: oneOf(['fixed', 'exp']).exactOptional(),
+      base: duration.exactOptional(),
+      cap: duration.exactOptional(),
+      on: z
+        .array(oneOf(retryReasons))
+        .readonly()
+        .describe("a list of reasons, like ['node-failure']")
+        .exactOptional(),
+      escalate: z
+        .strictObject({ memory: factor.exactOptional(), time: factor.exactOptional() })
+        .describe('a record with memory or time, factors')
+        .exactOptional(),
+    }),
+  ])
+  .describe('a number of retries, or a record like { retries: 3, escalate: { memory: 2 } }')
+
 const profileShape = {
   scheduler: text.describe("a scheduler's name, like 'slurm'"),
   host: text
@@ -126,6 +154,7 @@ const profileShape = {
   queryInterval: duration.exactOptional(),
   filePoll: duration.exactOptional(),
   grace: duration.exactOptional(),
+  retry: retrySchema.exactOptional(),
   keep: oneOf(['failed', 'all', 'none']).exactOptional(),
   keepFor: duration.exactOptional(),
   keepBlobs: duration.exactOptional(),

@@ -1,4 +1,5 @@
 import type { Duration, Memory, Resources } from './resources.ts'
+import type { RetryOptions } from './retry-policy.ts'
 
 /** What is set up on the node before the function runs. */
 export interface Environment {
@@ -38,6 +39,8 @@ export interface Profile {
   filePoll?: Duration
   /** How long a job may be absent from queue and accounting before it counts as lost. */
   grace?: Duration
+  /** What is tried again; a call's own `retry` replaces it as a whole. */
+  retry?: number | RetryOptions
   /** Which job folders stay on the cluster once the result is here. */
   keep?: 'failed' | 'all' | 'none'
   /** How long the folders of failed jobs stay, once their results are here. */

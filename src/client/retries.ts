@@ -1,0 +1,192 @@
+import type { Clock } from '../core/clock.ts'
+import { FarcallError, JobCanceledError, SubmitError } from '../core/errors.ts'
+import { attemptStep, type JobSpec, type MemberEnd } from '../core/protocol.ts'
+import type { RetryPolicy } from '../core/retry-policy.ts'
+import type { JobStatus } from '../core/status.ts'
+import { canceledBefore } from './failures.ts'
+import type { Item } from './item.ts'
+import { delayBefore, escalated, isTriedAgain } from './retry.ts'
+import type { Submission } from './submission.ts'
+
+/** Members that failed close together and are tried again together, with the same resources. */
+interface Batch {
+  readonly base: JobSpec
+  readonly reasons: ReadonlySet<JobStatus['reason']>
+  readonly retry: number
+  readonly items: Set<Item>
+}
+
+export interface RetryTools {
+  readonly clock: Clock
+  readonly random: () => number
+  /** The inbox that notices of the next attempts go to. */
+  readonly client: string
+  /** Where this process has it. */
+  readonly bundle?: Uint8Array
+}
+
+/** Tries items of one submission again: holds what failed back, waits, and submits the members as the next attempt. */
+export class Retries {
+  readonly #submission: Submission
+  readonly #policy: RetryPolicy
+  readonly #tools: RetryTools
+  readonly #batches = new Map<string, Batch>()
+  readonly #stop = new AbortController()
+
+  constructor(submission: Submission, policy: RetryPolicy, tools: RetryTools) {
+    this.#submission = submission
+    this.#policy = policy
+    this.#tools = tools
+  }
+
+  /** Whether this failure is not the last word. It is held until the member has ended. */
+  hold(item: Item, status: JobStatus, error: unknown, end: MemberEnd | undefined): boolean {
+    const canceled = item.canceling !== undefined || this.#submission.canceling !== undefined
+    if (canceled || this.#stop.signal.aborted) return false
+    const requeue = end?.requeue === true
+    if (!isTriedAgain(this.#policy, item.earlier.length, status, requeue)) return false
+    item.failure = { status, error, requeue }
+    return true
+  }
+
+  /** The member is over: what was held of it goes into the next attempt. */
+  memberEnded(member: number, end: MemberEnd | undefined): void {
+    const held = this.#submission.openItems(member).filter((item) => item.failure)
+    if (held.length === 0) return
+    const base = this.#submission.specOf(member)
+    // A requeue that was asked for is no lack of time.
+    const reasons = new Set(
+      held.map(({ failure }) => (failure!.requeue ? undefined : failure!.status.reason)),
+    )
+    for (const item of held) item.earlier.push(this.#submission.attemptOf(item, item.failure!.status, end))
+    this.#plan(base, reasons, held[0]!.earlier.length, held)
+  }
+
+  #plan(base: JobSpec, reasons: Batch['reasons'], retry: number, items: readonly Item[]): void {
+    const { escalate } = this.#policy
+    const memory = escalate.memory !== undefined && reasons.has('out-of-memory')
+    const time = escalate.time !== undefined && reasons.has('timeout')
+    const key = [base.attempt, retry, memory, time].join()
+    const known = this.#batches.get(key)
+    const batch: Batch = known ?? { base, reasons, retry, items: new Set() }
+    for (const item of items) batch.items.add(item)
+    const why = items[0]!.failure!.status.reason
+    const message = `retry ${retry} of ${this.#policy.retries}${why ? ` after ${why}` : ''}`
+    this.#submission.requeued(items, { state: 'QUEUED', reason: 'requeued', message })
+    if (known) return
+    this.#batches.set(key, batch)
+    void this.#run(key, batch)
+  }
+
+  async #run(key: string, batch: Batch): Promise<void> {
+    const { clock, random } = this.#tools
+    await clock.sleep(delayBefore(this.#policy, batch.retry, random), this.#stop.signal)
+    this.#batches.delete(key)
+    if (this.#stop.signal.aborted || batch.items.size === 0) return
+    const submission = this.#submission
+    const { executor } = submission.submitted!
+    const items = [...batch.items]
+    const spec = this.#nextSpec(batch, items)
+    const failures = new Map(items.map((item) => [item, item.failure!]))
+    for (const item of items) delete item.failure
+    submission.tried(spec)
+    try {
+      submission.made(spec, (await executor.retry(spec, this.#tools.bundle)).nativeId)
+    } catch (error) {
+      for (const item of items) item.failure = failures.get(item)!
+      this.#refused(batch, items, error)
+      return
+    }
+    const canceled = items.filter((item) => item.canceling !== undefined)
+    if (canceled.length > 0)
+      await executor.cancel([{ id: submission.id, members: membersOf(spec, canceled) }]).catch((error) => {
+        process.emitWarning(`farcall: cancel failed: ${String(error)}`)
+      })
+  }
+
+  #nextSpec({ base, reasons, retry }: Batch, items: readonly Item[]): JobSpec {
+    const again = items.filter(({ failure }) => failure!.status.reason === 'exception')
+    const { again: _, ...rest } = base
+    return {
+      ...rest,
+      attempt: this.#submission.lastAttempt + attemptStep,
+      retried: retry,
+      client: this.#tools.client,
+      only: membersOf(base, items),
+      ...(again.length > 0 ? { again: again.map(({ index }) => index) } : {}),
+      resources: escalated(base.resources, this.#policy, reasons),
+    }
+  }
+
+  /** The next attempt was not taken. What may pass is waited for, as long as there are tries left. */
+  #refused(batch: Batch, items: readonly Item[], error: unknown): void {
+    const status = { state: 'FAILED', reason: 'submit-failed' } as const
+    const passes = error instanceof FarcallError && error.transient
+    const open = items.filter(({ status: { state } }) => state === 'QUEUED')
+    if (open.length === 0) return
+    if (passes && isTriedAgain(this.#policy, batch.retry, status, false)) {
+      for (const item of open) item.earlier.push(this.#submission.attemptOf(item, status, undefined))
+      this.#plan(batch.base, batch.reasons, batch.retry + 1, open)
+      return
+    }
+    for (const item of open) {
+      const { failure } = item
+      delete item.failure
+      this.#submission.settle(item, status, () =>
+        item.settled.reject(refusal(this.#submission.itemId(item), error, failure?.error)),
+      )
+    }
+  }
+
+  /** Items that wait for their next attempt will not have one. */
+  cancel(items: readonly Item[], reason: unknown): void {
+    for (const { items: waiting } of this.#batches.values())
+      for (const item of items) {
+        if (!waiting.delete(item)) continue
+        const status = { state: 'CANCELED', reason: 'by-user' } as const
+        const details = { jobId: this.#submission.itemId(item), status, cause: reason }
+        this.#submission.settle(item, status, () =>
+          item.settled.reject(new JobCanceledError(`job ${details.jobId} was canceled`, details)),
+        )
+      }
+  }
+
+  /** Nobody here waits any more; whoever attaches goes on from what lies there. */
+  stop(): void {
+    this.#stop.abort()
+  }
+}
+
+function membersOf(spec: JobSpec, items: readonly Item[]): number[] {
+  return [...new Set(items.map(({ index }) => Math.floor(index / spec.chunk)))].sort((a, b) => a - b)
+}
+
+function refusal(id: string, error: unknown, before: unknown): unknown {
+  if (!(error instanceof SubmitError)) return error
+  const { code, hint } = error
+  const said = error.message.split('\n  hint: ')[0]
+  return new SubmitError(code, `job ${id} failed, and its next attempt was refused: ${said}`, {
+    cause: before,
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+/** The first submission: what may pass is waited for. Submitting is idempotent, so a lost answer makes no second job. */
+export async function submitPatiently(
+  submission: Submission,
+  policy: RetryPolicy | undefined,
+  { clock, random }: RetryTools,
+  submit: () => Promise<void>,
+): Promise<void> {
+  for (let retry = 0; ; retry++) {
+    try {
+      return await submit()
+    } catch (error) {
+      const passes = error instanceof FarcallError && error.transient
+      const status = { state: 'FAILED', reason: 'submit-failed' } as const
+      if (!policy || !passes || !isTriedAgain(policy, retry, status, false)) throw error
+      await clock.sleep(delayBefore(policy, retry + 1, random))
+      if (submission.canceling !== undefined) throw canceledBefore(submission)
+    }
+  }
+}
