@@ -1,15 +1,6 @@
 export { type AttachOptions, attach } from './client/attach.ts'
-
-<<<<<<< HEAD
-
-export { type CleanOptions, clean } from './client/clean.ts'
-
-=======
-
 export { checkpoint, lastCheckpoint, onWarning, warned } from './client/checkpoint.ts'
-
->>>>>>> 9ae936d (client: retries, retryFailed and checkpoints)
-
+export { type CleanOptions, clean } from './client/clean.ts'
 export { type ClusterDecorator, cluster, type RemoteOf } from './client/cluster.ts'
 export type { Attempt } from './client/item.ts'
 export { Job } from './client/job.ts'

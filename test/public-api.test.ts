@@ -19,11 +19,8 @@ test('farcall exports these values', () => {
       "SubmitError",
       "TransportError",
       "attach",
-<<<<<<< HEAD
-      "clean",
-=======
       "checkpoint",
->>>>>>> 9ae936d (client: retries, retryFailed and checkpoints)
+      "clean",
       "close",
       "cluster",
       "configure",

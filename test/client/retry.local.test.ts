@@ -24,9 +24,9 @@ const countOf = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8')
 const quick = { base: '100ms', backoff: 'fixed' } as const
 
 class State {
-  #step = 0
+  step = 0
   next() {
-    return ++this.#step
+    return ++this.step
   }
 }
 
