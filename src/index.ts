@@ -20,6 +20,7 @@ export {
   FarcallError,
   JobCanceledError,
   JobFailedError,
+  type JobUsage,
   ResultError,
   SubmitError,
   TransportError,

@@ -1,7 +1,8 @@
 import { mapStack } from '../capture/stack.ts'
-import { type FarcallError, JobCanceledError, JobFailedError } from '../core/errors.ts'
+import { type FarcallError, JobCanceledError, JobFailedError, type JobUsage } from '../core/errors.ts'
 import type { JobSpec, MemberEnd } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
+import { formatMemory, formatMemoryOf, formatSeconds, formatSecondsOf } from '../core/units.ts'
 
 export interface MemberFailure {
   readonly spec: JobSpec
@@ -13,7 +14,7 @@ export interface MemberFailure {
   readonly map?: string | undefined
 }
 
-/** The error for a member that ended without a result: the reason in words, and what to do about it. */
+/** The error for a member that ended without a result: the reason in words, what it used, and what to do about it. */
 export function failureOf(failure: MemberFailure): FarcallError {
   const { status, jobId, stderrTail, spec } = failure
   const text = `job ${jobId} (${spec.name}) ${describe(failure)}`
@@ -23,13 +24,16 @@ export function failureOf(failure: MemberFailure): FarcallError {
       status,
       ...(status.reason === 'by-admin' ? { hint: 'an administrator ended it; ask your site why' } : {}),
     })
-  const hint = adviceFor(failure)
+  const usage = usageOf(failure)
+  const used = describeUsage(usage, status.reason)
+  const hint = adviceFor(failure, usage)
   const error = new JobFailedError(
     status.reason === 'interpreter-missing' ? 'INTERPRETER_MISSING' : 'JOB_FAILED',
-    text,
+    used === '' ? text : `${text}\n  ${used}`,
     {
       jobId,
       status,
+      usage,
       transient: status.reason === 'node-failure' || status.reason === 'preempted',
       ...(hint === undefined ? {} : { hint }),
       ...(stderrTail === undefined ? {} : { stderrTail }),
@@ -38,6 +42,36 @@ export function failureOf(failure: MemberFailure): FarcallError {
   const frames = framesOfEnd(failure)
   if (frames) error.stack += `\n    on the node:\n${frames}`
   return error
+}
+
+function usageOf({ status, spec }: MemberFailure): JobUsage {
+  const { memoryBytes, timeSeconds } = spec.resources
+  const pair = (used: number | undefined, asked: number | undefined) => ({
+    ...(used === undefined ? {} : { used }),
+    ...(asked === undefined ? {} : { asked }),
+  })
+  return { memory: pair(status.peakMemory, memoryBytes), time: pair(status.elapsed, timeSeconds) }
+}
+
+/** 'used 15.9 of 16 GB' */
+function describeMemory({ used, asked }: JobUsage['memory']): string | undefined {
+  if (used === undefined) return undefined
+  return `used ${asked === undefined ? formatMemory(used) : formatMemoryOf(used, asked)}`
+}
+
+/** 'ran 61 of 60 s' */
+function describeTime({ used, asked }: JobUsage['time']): string | undefined {
+  if (used === undefined) return undefined
+  return `ran ${asked === undefined ? formatSeconds(used) : formatSecondsOf(used, asked)}`
+}
+
+/** What the advice does not say already. */
+function describeUsage({ memory, time }: JobUsage, reason: JobStatus['reason']): string {
+  const said = [
+    reason === 'out-of-memory' ? undefined : describeMemory(memory),
+    reason === 'timeout' ? undefined : describeTime(time),
+  ]
+  return said.filter((part) => part !== undefined).join(', ')
 }
 
 /** The frames of the call that ended the member, as lines of the user's TypeScript. */
@@ -66,6 +100,8 @@ function describe(failure: MemberFailure): string {
   const first = framesOfEnd(failure)?.split('\n')[0]?.trim()
   const message = status.message ? `: ${status.message}${first ? ` ${first}` : ''}` : ''
   const where = end?.host ? ` on ${end.host}` : ''
+  if (status.state === 'CANCELED' && status.reason !== 'by-user' && status.reason !== 'by-admin')
+    return `was canceled outside of farcall${native}`
   switch (status.reason) {
     case 'by-user':
       return `was canceled${native}`
@@ -94,34 +130,42 @@ function describe(failure: MemberFailure): string {
   }
 }
 
-function adviceFor({ status, spec }: MemberFailure): string | undefined {
-  const { memoryBytes, timeSeconds } = spec.resources
+function adviceFor({ status, spec }: MemberFailure, { memory, time }: JobUsage): string | undefined {
   switch (status.reason) {
-    case 'out-of-memory': {
-      const used = status.peakMemory === undefined ? undefined : `used ${gigabytes(status.peakMemory)}`
-      if (memoryBytes === undefined)
-        return used ? `${used}: ask for more with memory: '…GB'` : "ask for more with memory: '…GB'"
-      const granted = gigabytes(memoryBytes)
-      const more = `ask for memory: '${Math.ceil((memoryBytes / 2 ** 30) * 1.5)}GB'`
-      return used ? `${used} of ${granted}: ${more}` : `it was granted ${granted}: ${more}`
-    }
+    case 'out-of-memory':
+      return sentence(
+        describeMemory(memory) ?? (memory.asked === undefined ? '' : `it had ${formatMemory(memory.asked)}`),
+        memory.asked === undefined
+          ? "ask for more with memory: '…GB'"
+          : `ask for memory: '${raise(memory.asked, memory.used)}'`,
+      )
     case 'timeout':
-      return timeSeconds === undefined
-        ? "ask for more with time: '2h'"
-        : `it was granted ${timeSeconds} s: ask for time: ${Math.ceil(timeSeconds * 2)}, or split the work with map`
+      return sentence(
+        describeTime(time) ?? (time.asked === undefined ? '' : `it had ${formatSeconds(time.asked)}`),
+        `ask for ${time.asked === undefined ? "more with time: '2h'" : `time: ${Math.ceil(time.asked * 2)}`}, or split the work with map`,
+      )
     case 'signal':
       return status.signal === 9
         ? 'SIGKILL is most likely the memory limit; ask for more with memory, or look at the log of the node'
-        : undefined
+        : 'nothing of farcall sent it: look at what your function and its libraries do, and at the log of the node'
     case 'exit-code':
+      if (/event loop ran empty/.test(status.message ?? ''))
+        return 'the function awaits what never comes: a promise that nothing resolves any more'
       return /ENOSPC|EDQUOT|No space left|quota/i.test(status.message ?? '')
         ? 'the disk is full, or your quota used up: free some space, or choose another workdir'
-        : undefined
+        : 'throw an error, or return, instead of ending the process: both arrive here as they are'
     case 'interpreter-missing':
       return "load Node 16 or newer with environment: { modules: ['…'] }, or name it with environment: { node: '/path/to/node' }"
     case 'preempted':
+      return spec.resources.requeue === false
+        ? 'nothing of yours was at fault: run it again, or let the scheduler do that with requeue: true'
+        : 'nothing of yours was at fault: run it again'
     case 'node-failure':
-      return 'run it again: nothing of yours was at fault'
+      return 'nothing of yours was at fault: run it again; `exclude` keeps it off a node that fails often'
+    case 'launch-failed':
+      return /DependencyNeverSatisfied/.test(status.message ?? '')
+        ? 'see how the job that it depends on ended; run that again, then this one'
+        : 'see the message above; the work folder must be there on the nodes too, and environment must fit them'
     case 'lost':
       return 'is the work folder shared between the login node and the compute nodes? see `workdir`, and the log of the scheduler'
     default:
@@ -129,6 +173,10 @@ function adviceFor({ status, spec }: MemberFailure): string | undefined {
   }
 }
 
-function gigabytes(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(1)} GB`
+const sentence = (fact: string, advice: string) => (fact === '' ? advice : `${fact}: ${advice}`)
+
+/** Half as much again, of what it had or of what it used, in whole units. */
+function raise(asked: number, used = 0): string {
+  const bytes = Math.max(asked, used) * 1.5
+  return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)}MB` : `${Math.ceil(bytes / 2 ** 30)}GB`
 }

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline'
 import type { Profile } from '../core/profile.ts'
 import type { Executor } from '../executor/executor.ts'
 import type { Submission } from './submission.ts'
@@ -11,9 +12,12 @@ export interface Interruptible {
   close(): Promise<void>
 }
 
-const signals = ['SIGINT', 'SIGTERM'] as const
+type Answer = 'cancel' | 'detach' | 'go on'
 
-/** What Ctrl-C does while jobs are awaited: the profile's `interrupt`, cancel or detach. A hang-up detaches. */
+const signals = ['SIGINT', 'SIGTERM'] as const
+const say = (text: string) => process.stderr.write(`farcall: ${text}\n`)
+
+/** What Ctrl-C does while jobs are awaited: the profile's `interrupt`. A hang-up detaches. */
 class Interrupts {
   readonly #sessions = new Set<Interruptible>()
   #again = false
@@ -26,7 +30,12 @@ class Interrupts {
   update(session: Interruptible): void {
     if (session.active.length > 0) return
     this.#sessions.delete(session)
-    if (this.#sessions.size === 0) for (const signal of signals) process.off(signal, this.#handle)
+    // While an interrupt is being dealt with, the next one is still ours.
+    if (this.#sessions.size === 0 && !this.#again) this.#unlisten()
+  }
+
+  #unlisten(): void {
+    for (const signal of signals) process.off(signal, this.#handle)
   }
 
   readonly #handle = (signal: NodeJS.Signals): void => {
@@ -35,28 +44,72 @@ class Interrupts {
     this.#again = true
     // A program with a handler of its own decides itself when it ends, and may go on.
     const leaving = process.listenerCount(signal) <= 1
-    void this.#end(leaving).finally(() => {
+    void this.#end(signal, leaving).then((goOn) => {
       this.#again = false
-      if (leaving) process.exit(exitCode)
+      if (leaving && !goOn) process.exit(exitCode)
+      if (this.#sessions.size === 0) this.#unlisten()
     })
   }
 
-  async #end(leaving: boolean): Promise<void> {
-    for (const session of [...this.#sessions]) {
-      const ids = session.active.map((submission) => submission.id)
-      const where = session.executor.name
-      if (session.profile.interrupt === 'detach') {
-        process.stderr.write(`farcall: ${ids.length} job(s) go on, ${where}: ${ids.join(' ')}\n`)
-        continue
-      }
-      process.stderr.write(`farcall: canceling ${ids.length} job(s), ${where}; once more to leave them\n`)
-      try {
-        await session.cancelAll(new Error('interrupted'), leaving)
-        if (leaving) await session.close()
-      } catch (error) {
-        process.stderr.write(`farcall: they may still run: ${String(error)}\n`)
-      }
+  /** Deals with every place; whether the program goes on as if nothing had been. */
+  async #end(signal: NodeJS.Signals, leaving: boolean): Promise<boolean> {
+    const sessions = [...this.#sessions]
+    const asking = sessions.filter(({ profile }) => profile.interrupt === 'ask')
+    const canAsk = signal === 'SIGINT' && process.stdin.isTTY && process.stderr.isTTY
+    const answer = asking.length > 0 && canAsk ? await ask(asking) : 'cancel'
+    if (answer === 'go on') {
+      say('going on')
+      return true
     }
+    const wish = ({ profile }: Interruptible) => {
+      if (profile.interrupt === 'ask') return answer
+      return profile.interrupt ?? 'cancel'
+    }
+    await Promise.all(
+      sessions.map((session) => (wish(session) === 'detach' ? detach(session) : cancel(session, leaving))),
+    )
+    return false
+  }
+}
+
+function detach({ active, executor }: Interruptible): void {
+  if (active.length > 0) say(`${active.length} job(s) go on, ${executor.name}: ${idsOf(active)}`)
+}
+
+async function cancel(session: Interruptible, leaving: boolean): Promise<void> {
+  const { active, executor } = session
+  if (active.length > 0) say(`canceling ${active.length} job(s), ${executor.name}; once more to leave them`)
+  try {
+    await session.cancelAll(new Error('interrupted'), leaving)
+    if (leaving) await session.close()
+  } catch (error) {
+    say(`they may still run: ${String(error)}`)
+  }
+}
+
+const idsOf = (active: readonly Submission[]) => active.map(({ id }) => id).join(' ')
+
+/** One question for all places; a second Ctrl-C is an answer, too. */
+async function ask(sessions: readonly Interruptible[]): Promise<Answer> {
+  for (const { active, executor } of sessions)
+    say(`${active.length} job(s) under way, ${executor.name}: ${idsOf(active)}`)
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return await new Promise<Answer>((resolve) => {
+      terminal.on('SIGINT', () => process.exit(130))
+      // The terminal is gone: nobody will answer.
+      terminal.on('close', () => resolve('detach'))
+      const put = () =>
+        terminal.question('(c)ancel them, (d)etach: leave them running, or (g)o on? ', (text) => {
+          const [letter] = text.trim().toLowerCase()
+          const answer = ({ c: 'cancel', d: 'detach', g: 'go on' } as const)[letter ?? '']
+          if (answer) resolve(answer)
+          else put()
+        })
+      put()
+    })
+  } finally {
+    terminal.close()
   }
 }
 

@@ -10,8 +10,12 @@ import type { Executor, JobPayload } from '../executor/executor.ts'
 import { openExecutor } from '../executor/open.ts'
 import { canceledBefore } from './failures.ts'
 import { interrupts } from './interrupt.ts'
+import type { Item } from './item.ts'
 import { here, noteNode } from './node-seen.ts'
 import type { Submission } from './submission.ts'
+
+/** How long a program that was interrupted waits for the ends of what it canceled, so as to clean up after it. */
+const endsMs = 5_000
 
 /** Folders of this many jobs that are done are left for `logs()`; the oldest go first. */
 const keptWhileRunning = 64
@@ -82,11 +86,15 @@ export class Session {
     this.#ending = leaving
     const sent = this.active.filter((submission) => submission.nativeId !== undefined)
     for (const submission of this.active) {
+      submission.muted ||= leaving
       submission.canceling ??= reason
       submission.retries?.cancel(submission.items, reason)
     }
     await this.executor.cancel(sent.map(({ id }) => ({ id })))
     await Promise.allSettled(this.#submitting)
+    if (!leaving) return
+    const ends = this.active.map((submission) => submission.over.promise)
+    await Promise.race([Promise.all(ends), systemClock.sleep(endsMs)])
   }
 
   follow(submission: Submission): void {
@@ -117,7 +125,10 @@ export class Session {
     if (this.#submissions.get(submission.id) !== submission) return
     this.forget(submission)
     if (submission.runsOn) this.#background(this.executor.cancel([{ id: submission.id }]))
-    this.#done.push({ id: submission.id, outcome: submission.failed === 0 ? 'completed' : 'failed' })
+    this.#done.push({
+      id: submission.id,
+      outcome: submission.items.every(isDoneWith) ? 'completed' : 'failed',
+    })
     if (this.#done.length > keptWhileRunning) void this.#release(this.#done.splice(0, keptWhileRunning / 2))
   }
 
@@ -202,6 +213,11 @@ export class Session {
     this.#stop.abort()
     await this.executor[Symbol.asyncDispose]()
   }
+}
+
+/** Nobody looks for the cause of what he has canceled himself. */
+function isDoneWith({ status: { state, reason } }: Item): boolean {
+  return state === 'COMPLETED' || (state === 'CANCELED' && reason === 'by-user')
 }
 
 const sessions = new Map<string, Session>()

@@ -37,6 +37,8 @@ export class Submission {
   abandoned: { readonly error: unknown } | undefined
   /** An item counts as canceled here and runs on there. */
   runsOn = false
+  /** The program ends: nobody is told any more. */
+  muted = false
   /** Items that nobody here waits for any more. */
   readonly letGo = new Set<Item>()
   readonly #listeners = new Set<StatusListener>()
@@ -197,7 +199,7 @@ export class Submission {
       this.#tell({ state: 'ACTIVE' }, [item])
     item.status = status
     if (status.state !== 'COMPLETED') this.failed++
-    settle()
+    if (!this.muted) settle()
     this.open--
     const over = this.open === 0
     if (over && !isFinal(this.status.state))

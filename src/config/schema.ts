@@ -159,7 +159,7 @@ const profileShape = {
   keepFor: duration.exactOptional(),
   keepBlobs: duration.exactOptional(),
   minFree: free.exactOptional(),
-  interrupt: oneOf(['cancel', 'detach']).exactOptional(),
+  interrupt: oneOf(['cancel', 'detach', 'ask']).exactOptional(),
   concurrency: wholeNumber.exactOptional(),
 } satisfies Record<keyof Profile, z.ZodType>
 

@@ -57,5 +57,5 @@ export interface ResolvedProfile extends Profile {
   keep: 'failed' | 'all' | 'none'
   keepFor: Duration
   keepBlobs: Duration
-  interrupt: 'cancel' | 'detach'
+  interrupt: 'cancel' | 'detach' | 'ask'
 }

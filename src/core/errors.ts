@@ -129,6 +129,12 @@ export class SubmitError extends FarcallError {}
  */
 export class ResultError extends FarcallError {}
 
+/** What a job used against what it had asked for: bytes and seconds. What nobody knows is absent. */
+export interface JobUsage {
+  readonly memory: { readonly used?: number; readonly asked?: number }
+  readonly time: { readonly used?: number; readonly asked?: number }
+}
+
 /**
  * The job ended without a result, for a reason other than an exception of the user's function.
  * @example
@@ -147,17 +153,24 @@ export class JobFailedError extends FarcallError {
   readonly status: JobStatus
   /** The last lines that the job wrote to stderr. */
   readonly stderrTail: string
+  readonly usage: JobUsage
 
   constructor(
     code: ErrorCode,
     message: string,
-    details: FarcallErrorOptions & { jobId: string; status: JobStatus; stderrTail?: string },
+    details: FarcallErrorOptions & {
+      jobId: string
+      status: JobStatus
+      stderrTail?: string
+      usage?: JobUsage
+    },
   ) {
     const tail = details.stderrTail?.trimEnd() ?? ''
     super(code, tail ? `${message}\n  stderr: ${tail.split('\n').join('\n          ')}` : message, details)
     this.jobId = details.jobId
     this.status = details.status
     this.stderrTail = tail
+    this.usage = details.usage ?? { memory: {}, time: {} }
   }
 
   /** Why it ended: 'timeout', 'out-of-memory', 'exit-code' … */

@@ -49,8 +49,8 @@ export interface Profile {
   keepBlobs?: Duration
   /** With less than that free for the work folder, '2%' or '10GB', nothing is submitted; 0: no limit. */
   minFree?: Memory
-  /** What Ctrl-C does to jobs that are awaited. */
-  interrupt?: 'cancel' | 'detach'
+  /** What Ctrl-C does to jobs that are awaited; 'ask' asks on a terminal, and cancels where there is none. */
+  interrupt?: 'cancel' | 'detach' | 'ask'
   /** Array members that may run at once on `direct`; elsewhere the scheduler's own throttle. */
   concurrency?: number
 }

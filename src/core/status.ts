@@ -34,14 +34,16 @@ export interface JobStatus {
   readonly reason?: JobReason
   /** The scheduler's word for it, unchanged: `CANCELLED by 1000`, `Eqw`. */
   readonly native?: string
-  /** The scheduler's explanation: a pending reason, an exit code in words. */
+  /** What there is to say about it: why a job is pending, in the scheduler's words and in plain ones; how it ended. */
   readonly message?: string
   readonly exitCode?: number
   /** The signal's number, when one ended the job. */
   readonly signal?: number
   /** Milliseconds since the epoch. */
   readonly time?: number
-  /** Peak memory in bytes, when the scheduler's accounting knows it. */
+  /** Seconds that it ran. */
+  readonly elapsed?: number
+  /** Peak memory in bytes, of the node's own evidence or the scheduler's accounting. */
   readonly peakMemory?: number
 }
 
@@ -54,7 +56,9 @@ export function isFinal(state: JobState): boolean {
 /** Whether a status may follow another: only forward, except for an explicit requeue. */
 export function mayFollow(next: JobStatus, current: JobStatus): boolean {
   if (isFinal(current.state)) return false
-  if (next.reason === 'requeued') return current.reason !== 'requeued'
+  // A scheduler that took it back says so; a mere QUEUED after ACTIVE is an old answer.
+  if (next.state === 'QUEUED' && current.state === 'ACTIVE')
+    return next.reason === 'requeued' || next.reason === 'held'
   // The message is news as well: why a job is pending changes while it waits.
   if (next.state === current.state)
     return (

@@ -83,3 +83,43 @@ function unitSeconds(text: string): number | undefined {
     total += Number(amount) * timeUnits[unit!]!
   return total
 }
+
+/** '16 GB', '1.5 GB', '300 MB': in the largest unit that it fills. */
+export function formatMemory(bytes: number): string {
+  const unit = memoryUnit(bytes)
+  return `${inUnit(bytes, unit)} ${unit.name}`
+}
+
+/** '15.9 of 16 GB', in the unit of what was asked. */
+export function formatMemoryOf(used: number, asked: number): string {
+  const unit = memoryUnit(asked)
+  return `${inUnit(used, unit)} of ${inUnit(asked, unit)} ${unit.name}`
+}
+
+/** '61 s', and from ten minutes on '2:00:05'. */
+export function formatSeconds(seconds: number): string {
+  return seconds < 600 ? `${tenths(seconds)} s` : clock(seconds)
+}
+
+/** '61 of 60 s', '2:00:05 of 2:00:00', in the form of what was asked. */
+export function formatSecondsOf(used: number, asked: number): string {
+  return asked < 600 ? `${tenths(used)} of ${tenths(asked)} s` : `${clock(used)} of ${clock(asked)}`
+}
+
+function memoryUnit(bytes: number): { name: string; size: number } {
+  const names = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB']
+  const power = Math.max(
+    0,
+    names.findLastIndex((_, index) => bytes >= 1024 ** index),
+  )
+  return { name: names[power]!, size: 1024 ** power }
+}
+
+const inUnit = (bytes: number, { size }: { size: number }) => tenths(bytes / size)
+const tenths = (value: number) => Math.round(value * 10) / 10
+
+function clock(seconds: number): string {
+  const whole = Math.round(seconds)
+  const two = (value: number) => String(value).padStart(2, '0')
+  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`
+}

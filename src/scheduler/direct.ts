@@ -63,7 +63,7 @@ command -v setsid >/dev/null 2>&1 && [ -r /proc/self/stat ] && [ -r /proc/sys/ke
 }
 [ -r "$file" ] || { echo "$file cannot be read" >&2; exit 1; }
 (umask 077; : >>"$log") || exit 1
-unset NODE_OPTIONS
+unset NODE_OPTIONS FARCALL_TASK_MARK
 ${chooseLeader}id=$(setsid $leader -c '
   read -r boot </proc/sys/kernel/random/boot_id
   stat=$(cat /proc/$$/stat)
@@ -105,33 +105,50 @@ const queryScript = `${standing}for id; do printf '%s %s %s\\n' "$id" "$(standin
 `
 
 /**
- * TERM to the process group; KILL, 5 s later and without us, to what is left of the session: programs that made
- * process groups of their own are in it still.
+ * TERM to the process group and to whatever else carries the job's mark in its environment; KILL, 5 s later and without
+ * us, to what is left of that and of the session. Of one member (id/number) its mark alone counts, and is looked for
+ * again and again: its node may be just starting.
  */
 const cancelScript = `${standing}${chooseLeader}status=0
 for id; do
+  member=
+  case $id in */*) member=\${id##*/}; id=\${id%/*} ;; esac
   case $(standing "$id") in
     away) split "$id"; echo "$id runs on $host, and this is $this" >&2; status=1 ;;
     alive)
       split "$id"
-      kill -TERM "-$pid" || { status=1; continue; }
+      [ -n "$member" ] || kill -TERM "-$pid" || { status=1; continue; }
+      mark="^FARCALL_TASK_MARK=$pid:$start/$member"
+      [ -z "$member" ] || mark="$mark$"
       setsid $leader -c '
-${closeFiles}        pid=$1 start=$2
+${closeFiles}        pid=$1 start=$2 member=$3 mark=$4
         left() {
-          members=
+          members= strangers= marked=" $(grep -lsaz "$mark" /proc/[0-9]*/environ | tr "\\n" " ")"
           for file in /proc/[0-9]*/stat; do
             read -r stat <"$file" || continue
             set -- \${stat##*") "}
             number=\${file#/proc/}; number=\${number%/stat}
             # The pid was given to another process: none of these is ours.
             if [ "$number" = "$pid" ] && [ "\${20}" != "$start" ]; then members=; return 1; fi
-            [ "$4" = "$pid" ] && [ "$1" != Z ] && members="$members $number"
+            [ "$1" != Z ] || continue
+            case "$4/$member $marked" in "$pid/ "* | *" /proc/$number/environ "*) ;; *) continue ;; esac
+            members="$members $number"
+            [ "$3/$member" = "$pid/" ] || strangers="$strangers $number"
           done
           [ -n "$members" ]
         }
-        for second in 1 2 3 4 5; do sleep 1; left || exit 0; done
-        kill -KILL $members
-      ' sh "$pid" "$start" </dev/null >/dev/null 2>&1 &
+        told=
+        for second in 1 2 3 4 5; do
+          if left; then
+            # The group has been told.
+            for number in $strangers; do
+              case " $told " in *" $number "*) ;; *) kill -TERM "$number"; told="$told $number" ;; esac
+            done
+          elif [ -z "$member" ]; then exit 0; fi
+          sleep 1
+        done
+        ! left || kill -KILL $members
+      ' sh "$pid" "$start" "$member" "$mark" </dev/null >/dev/null 2>&1 &
       ;;
   esac
 done
@@ -159,6 +176,7 @@ export const direct: Scheduler = {
   parseSubmit,
   query: (ids) => script(queryScript, ids),
   parseQuery,
+  memberId: (id, member) => `${id}/${member}`,
   cancel: (ids) => script(cancelScript, ids),
 }
 

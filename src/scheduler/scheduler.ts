@@ -79,11 +79,22 @@ export interface Scheduler {
   /** What is asked when there is no accounting: `scontrol show job`. */
   recent?(nativeIds: readonly string[]): Command
   parseRecent?(result: CommandResult): QueueSnapshot
+  /** Why a job is pending, from what its status says (`message`) and what it asked for; undefined: not known here. */
+  explainWaiting?(reason: string, asked: ResolvedResources): Waiting | undefined
+  /** Where the job's own script starts the members: the name of one, for `cancel`. */
+  memberId?(nativeId: string, member: number): string
   cancel(nativeIds: readonly string[]): Command
   /** What is wrong, and what to do, in words, from a failed submission; undefined when it says nothing known. */
   explainSubmit?(
     result: CommandResult,
   ): { code?: 'SCHEDULER_MISSING' | 'SUBMIT_REFUSED'; hint?: string } | undefined
+}
+
+/** Why a job waits, in plain words. */
+export interface Waiting {
+  readonly words: string
+  /** Nothing that anybody does to other jobs, nodes or limits lets it start. */
+  readonly never?: true
 }
 
 /** nativeId -> where it stands. */

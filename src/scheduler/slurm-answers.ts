@@ -105,9 +105,11 @@ export function parseHistory(result: CommandResult): QueueSnapshot | undefined {
   const jobs = new SnapshotBuilder()
   const rows = [...linesByCluster(text(result))].flatMap(({ line, suffix }) => {
     const match =
-      /^(\d+)(?:_(\[[^\]|]*\]?|\d+))?(\.[^|]*)?\|([^|]+)\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)$/.exec(line)
+      /^(\d+)(?:_(\[[^\]|]*\]?|\d+))?(\.[^|]*)?\|([^|]+)\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)(?:\|(\d*))?$/.exec(
+        line,
+      )
     if (!match) return []
-    const [, job, task = '', step, word, exitCode, uid, rss, end] = match
+    const [, job, task = '', step, word, exitCode, uid, rss, end, elapsed] = match
     return [
       {
         id: job + suffix,
@@ -118,6 +120,7 @@ export function parseHistory(result: CommandResult): QueueSnapshot | undefined {
         uid,
         rss: rss!,
         end: end!,
+        elapsed: Number(elapsed) || undefined,
       },
     ]
   })
@@ -127,10 +130,11 @@ export function parseHistory(result: CommandResult): QueueSnapshot | undefined {
     const bytes = step && readSize(rss)
     if (bytes) peaks.set(`${id}_${task}`, Math.max(bytes, peaks.get(`${id}_${task}`) ?? 0))
   }
-  for (const { id, task, step, word, exitCode, uid, end } of rows) {
+  for (const { id, task, step, word, exitCode, uid, end, elapsed } of rows) {
     if (step) continue
     const time = /^\d+$/.test(end) ? Number(end) * 1000 : undefined
-    const status = slurmStatus({ word, exitCode, uid, time, peakMemory: peaks.get(`${id}_${task}`) })
+    const peakMemory = peaks.get(`${id}_${task}`)
+    const status = slurmStatus({ word, exitCode, uid, time, elapsed, peakMemory })
     addStatus(jobs, id, task, status)
   }
   return jobs.build()
@@ -141,6 +145,12 @@ function readSize(size: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)([KMGTP]?)$/.exec(size)
   if (!match) return undefined
   return Math.round(Number(match[1]) * 1024 ** ['', 'K', 'M', 'G', 'T', 'P'].indexOf(match[2]!))
+}
+
+/** Seconds of 1-02:03:04; undefined for none. */
+function readElapsed(text: string): number | undefined {
+  const [, days = '0', hours, minutes, seconds] = /^(?:(\d+)-)?(\d+):(\d+):(\d+)$/.exec(text) ?? []
+  return 86_400 * Number(days) + 3600 * Number(hours) + 60 * Number(minutes) + Number(seconds) || undefined
 }
 
 export function parseRecent(result: CommandResult): QueueSnapshot {
@@ -159,6 +169,7 @@ export function parseRecent(result: CommandResult): QueueSnapshot {
           reason: facts['Reason'],
           exitCode: facts['ExitCode'],
           restarts: Number(facts['Restarts'] ?? 0),
+          elapsed: facts['RunTime'] === undefined ? undefined : readElapsed(facts['RunTime']),
           uid: /\((\d+)\)$/.exec(facts['UserId'] ?? '')?.[1],
         }),
       )
@@ -177,6 +188,8 @@ export function parseRecent(result: CommandResult): QueueSnapshot {
     if (state) Object.assign(facts, { JobState: state[1], Reason: state[2] })
     const owner = /^ {3}UserId=(\S+)/.exec(line)
     if (owner) facts['UserId'] = owner[1]!
+    const ran = /^ {3}RunTime=(\S+)/.exec(line)
+    if (ran) facts['RunTime'] = ran[1]!
     const restarts = /^ {3}Requeue=\d+ Restarts=(\d+) .*ExitCode=(\S+)/.exec(line)
     if (restarts) Object.assign(facts, { Restarts: restarts[1], ExitCode: restarts[2] })
   }

@@ -29,7 +29,7 @@ const states: Record<string, readonly [JobState, JobReason?]> = {
   BOOT_FAIL: ['FAILED', 'launch-failed'],
   LAUNCH_FAILED: ['FAILED', 'launch-failed'],
   RECONFIG_FAIL: ['FAILED', 'launch-failed'],
-  CANCELLED: ['CANCELED', 'by-user'],
+  CANCELLED: ['CANCELED'],
   REVOKED: ['CANCELED'],
 }
 
@@ -47,6 +47,8 @@ export interface SlurmFacts {
   /** Whose job it is: tells a cancellation by its owner from one by somebody else. */
   readonly uid?: string | undefined
   readonly time?: number | undefined
+  /** Seconds. */
+  readonly elapsed?: number | undefined
   readonly peakMemory?: number | undefined
 }
 
@@ -74,11 +76,15 @@ export function slurmStatus(facts: SlurmFacts): JobStatus {
     message =
       'Slurm could not start the script: mostly its log or working folder cannot be opened on the node'
   } else if (word === 'FAILED' && signal !== undefined) reason = 'signal'
+  // Without accounting nobody can say who did it.
   const by = /\bby (\d+)/.exec(facts.word)?.[1]
-  if (word === 'CANCELLED' && by !== undefined && facts.uid !== undefined && by !== facts.uid)
-    reason = 'by-admin'
-  const { word: native, time, peakMemory } = facts
-  const status = { state, reason, native, message, exitCode, signal, time, peakMemory }
+  if (word === 'CANCELLED' && by !== undefined && facts.uid !== undefined)
+    reason = by === facts.uid ? 'by-user' : 'by-admin'
+  const { word: native, time, elapsed, peakMemory } = facts
+  const status = { state, reason, native, message, exitCode, signal, time, elapsed, peakMemory }
+  // Slurm itself ended it (kill_invalid_depend), before it began.
+  if (word === 'CANCELLED' && message === 'DependencyNeverSatisfied')
+    Object.assign(status, { state: 'FAILED', reason: 'launch-failed' })
   return Object.fromEntries(
     Object.entries(status).filter(([, value]) => value !== undefined),
   ) as unknown as JobStatus

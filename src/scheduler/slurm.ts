@@ -8,6 +8,7 @@ import {
   parseSubmit,
   parseSubmitted,
 } from './slurm-answers.ts'
+import { explainWaiting } from './slurm-reasons.ts'
 import {
   cancelScript,
   historyScript,
@@ -158,6 +159,7 @@ export const slurm: Scheduler = {
   parseHistory,
   recent: (ids) => script(recentScript, 'scontrol', ids),
   parseRecent,
+  explainWaiting,
   cancel: (ids) => script(cancelScript, 'scancel', byCluster(ids)),
 }
 

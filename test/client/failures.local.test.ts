@@ -49,7 +49,7 @@ describe('a function that', () => {
       const held: unknown[] = []
       for (;;) held.push({ text: 'x'.repeat(100), list: new Array(1000).fill(held.length) })
     })
-    const error = await failure(fills(), { ...failed, message: /ran out of memory/, hint: /memory: '\d+GB'/ })
+    const error = await failure(fills(), { ...failed, message: /ran out of memory/, hint: /memory: '\d+MB'/ })
     expect(error).toMatchObject({ reason: 'out-of-memory' })
   })
 

@@ -388,12 +388,12 @@ describe('sacct and scontrol', () => {
         "14": "FAILED/signal (JobLaunchFailure)",
         "15": "FAILED/out-of-memory (OutOfMemory)",
         "16": "FAILED/timeout (TimeLimit)",
-        "17": "CANCELED/by-user",
+        "17": "CANCELED",
         "37": "FAILED/launch-failed (Slurm could not start the script: mostly its log or working folder cannot be opened on the node)",
         "38": "FAILED/node-failure (NodeDown)",
         "39": "FAILED/preempted",
         "40": "QUEUED/requeued",
-        "42": "CANCELED/by-user",
+        "42": "CANCELED",
       }
     `)
     const { members } = slurm.parseRecent!(recorded('scontrol-mixed')).get('19')!

@@ -23,6 +23,7 @@ import type {
   ListedJobs,
   ResultRecord,
 } from '../executor.ts'
+import { Canceler } from './cancel.ts'
 import { agesOf, cleanPlace, isDue } from './clean.ts'
 import { parseFound } from './found.ts'
 import { directivesOf, renderJobScript } from './job-script.ts'
@@ -67,6 +68,7 @@ export class BatchExecutor implements Executor {
   #place!: Place
   #runtime!: { ref: BlobRef; bytes: Uint8Array }
   #watcher!: Watcher
+  #canceler!: Canceler
   #maxMembers: number | undefined
   #openedAt = 0
   #makingRoom: Promise<unknown> | undefined
@@ -84,7 +86,7 @@ export class BatchExecutor implements Executor {
       arrays: true,
       dependencies: false,
       streaming: false,
-      cancelsMembers: scheduler.array !== undefined,
+      cancelsMembers: (scheduler.array ?? scheduler.memberId) !== undefined,
       ...(this.#maxMembers === undefined ? {} : { maxMembers: this.#maxMembers }),
       ...slots,
     }
@@ -122,13 +124,9 @@ export class BatchExecutor implements Executor {
       filePollMs: 1000 * parseDuration(profile.filePoll ?? '2s', 'filePoll'),
       graceMs: 1000 * parseDuration(profile.grace ?? (scheduler.immediate ? '2s' : '120s'), 'grace'),
     }
-    this.#watcher = new Watcher(
-      { transport, scheduler, workdir: this.#place.workdir },
-      settings,
-      clock,
-      random,
-      this.#events,
-    )
+    const watched = { transport, scheduler, workdir: this.#place.workdir }
+    this.#canceler = new Canceler(watched, (work) => this.#persist(work))
+    this.#watcher = new Watcher(watched, this.#canceler, settings, clock, random, this.#events)
   }
 
   /** A site that does not answer has the scheduler's own default; a submission will tell if that is wrong. */
@@ -286,30 +284,17 @@ export class BatchExecutor implements Executor {
   }
 
   async cancel(targets: readonly CancelTarget[]): Promise<void> {
-    const { scheduler, transport } = this.#options
-    const natives: string[] = []
+    const sent: Promise<void>[] = []
     for (const { id, members } of targets) {
       this.#tracked(id)
       for (const job of this.#watcher.of(id)) {
-        const open = [...job.open()].filter((member) => !members || members.includes(member))
-        if (open.length === 0) continue
-        for (const member of open) job.canceled.add(member)
-        const whole = open.length === [...job.open()].length
-        if (whole || job.spec.members === 1) natives.push(job.nativeId)
-        else if (scheduler.array)
-          for (const member of open) natives.push(scheduler.array.taskId(job.nativeId, member))
+        const asked = [...job.open()].filter((member) => !members || members.includes(member))
+        for (const member of asked) job.canceled.add(member)
+        if (asked.length > 0) sent.push(this.#canceler.cancel(job, asked))
       }
     }
-    if (natives.length === 0) return
-    const result = await this.#persist(() => transport.exec(scheduler.cancel(natives)))
-    if (result.exitCode !== 0)
-      throw new FarcallError(
-        'COMMAND_FAILED',
-        `${this.name}: cancel: ${result.stderr.trim() || result.exitCode}`,
-        {
-          transient: true,
-        },
-      )
+    await Promise.all(sent)
+    this.#watcher?.askSoon()
   }
 
   async release(ids: readonly JobId[], outcome: 'completed' | 'failed' | 'detached'): Promise<void> {

@@ -47,6 +47,7 @@ export class MemberEnds {
     if (question.end) job.runs.set(member, question.end.attempt)
     const status = verdict({
       end: question.end,
+      doomed: job.doomed.get(member),
       accounting,
       canceledByUs: job.canceled.has(member),
       waitedMs: now - question.since,

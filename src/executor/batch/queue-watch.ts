@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { MemberEnd } from '../../core/protocol.ts'
 import type { JobEvent } from '../executor.ts'
+import type { Canceler } from './cancel.ts'
 import type { MemberEnds } from './member-ends.ts'
 import { latestOf, parseEnds } from './notices.ts'
 import { placeFailed } from './place.ts'
@@ -18,6 +19,7 @@ const questionMs = 1_000
 /** Asks the scheduler where jobs stand, and why one that left no notice is gone: one query, however many jobs. */
 export class QueueWatch {
   readonly #place: WatchedPlace
+  readonly #canceler: Canceler
   readonly #ends: MemberEnds
   readonly #intervalMs: number
   readonly #clock: Clock
@@ -29,12 +31,14 @@ export class QueueWatch {
 
   constructor(
     place: WatchedPlace,
+    canceler: Canceler,
     ends: MemberEnds,
     intervalMs: number,
     clock: Clock,
     events: AsyncQueue<JobEvent>,
   ) {
     this.#place = place
+    this.#canceler = canceler
     this.#ends = ends
     this.#intervalMs = intervalMs
     this.#clock = clock
@@ -74,11 +78,13 @@ export class QueueWatch {
     this.#next = this.#clock.now() + this.#intervalMs
     this.#last = this.#clock.now()
     const { time, snapshot } = await this.#ask(jobs, anew)
+    const { scheduler } = this.#place
     const missed: TrackedJob[] = []
+    const hopeless: Promise<void>[] = []
     for (const job of jobs) {
       // An answer as old as the submission cannot have the job.
       if (time <= job.submittedAt) continue
-      const { changes, absent } = job.observe(snapshot.get(job.nativeId))
+      const { changes, absent, never } = job.observe(snapshot.get(job.nativeId), scheduler.explainWaiting)
       for (const [member, status] of changes)
         this.#events.push({
           type: 'state',
@@ -86,12 +92,20 @@ export class QueueWatch {
           status,
           ...(member === undefined ? {} : { member }),
         })
+      if (never.length > 0) hopeless.push(this.#giveUp(job, never))
       for (const member of absent)
         if (!job.questions.has(member)) job.questions.set(member, { since: this.#clock.now() })
       if (job.questions.size > 0) missed.push(job)
     }
+    await Promise.all(hopeless)
     if (missed.length > 0) await this.#inquire(missed)
     if (jobs.some(isPressing)) this.asked()
+  }
+
+  /** Takes what can never start out of the queue, and says so. */
+  async #giveUp(job: TrackedJob, members: readonly number[]): Promise<void> {
+    await this.#canceler.cancel(job, members)
+    for (const member of members) if (!job.ended.has(member)) this.#ends.consider(job, member, {})
   }
 
   #ask(jobs: readonly TrackedJob[], anew: boolean) {

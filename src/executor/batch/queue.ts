@@ -1,3 +1,4 @@
+import type { JobStatus } from '../../core/status.ts'
 import type { QueueSnapshot, Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { placeFailed } from './place.ts'
@@ -46,9 +47,19 @@ export async function askAccounting(
 ): Promise<QueueSnapshot | undefined> {
   if (scheduler.history && scheduler.parseHistory) {
     const snapshot = scheduler.parseHistory(await transport.exec(scheduler.history(nativeIds)))
+    // Accounting does not say why a scheduler itself took a job out of its queue.
+    const unexplained = nativeIds.filter((id) => isUnexplained(snapshot?.get(id)?.status))
+    if (snapshot && unexplained.length > 0 && scheduler.recent && scheduler.parseRecent) {
+      const recent = scheduler.parseRecent(await transport.exec(scheduler.recent(unexplained)))
+      return new Map([...snapshot, ...recent])
+    }
     if (snapshot) return snapshot
   }
   if (scheduler.recent && scheduler.parseRecent)
     return scheduler.parseRecent(await transport.exec(scheduler.recent(nativeIds)))
   return undefined
+}
+
+function isUnexplained(status: JobStatus | undefined): boolean {
+  return status?.state === 'CANCELED' && status.reason === undefined
 }

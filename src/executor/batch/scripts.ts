@@ -266,6 +266,26 @@ done
 [ -z "$jobs" ] || { mkdir -p "$out" && mv -- $jobs "$out" 2>/dev/null; }
 printf '%s\\n' $rest "$out" | xargs rm -rf --`
 
+/**
+ * Keeps members from beginning, and marks those that have begun; then runs the command, which ends these. $1 workdir,
+ * then the command; stdin: a line for each member, see claimOf. The folder is the guard, as it is in job.sh.
+ */
+export const cancelMembersScript = `umask 077
+cd -- "$1" || exit ${exits.unusable}
+shift
+while read -r id n k client size end; do
+  [ -d "jobs/$id" ] || continue
+  r=jobs/$id/run.$n.$k
+  if mkdir "$r" 2>/dev/null; then
+    printf '%s\\n' "$end" >"$r/.end" && mv -f "$r/.end" "$r/end" && mkdir -p "inbox/$client" &&
+      printf 'farcall-notice %s 0\\n%s\\n' "$size" "$end" >"inbox/$client/.$id.$n.$k" &&
+      mv -f "inbox/$client/.$id.$n.$k" "inbox/$client/$id.$n.$k" || exit ${exits.unusable}
+  else
+    : >"$r/canceled" || exit ${exits.unusable}
+  fi
+done
+exec "$@" </dev/null`
+
 /** Removes inboxes that are empty. $1 workdir, then the inboxes. rmdir leaves what is not empty, and says so. */
 export const tidyScript = `cd -- "$1" || exit ${exits.unusable}
 shift

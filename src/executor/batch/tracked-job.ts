@@ -1,11 +1,19 @@
 import { type JobSpec, type MemberEnd, membersOf } from '../../core/protocol.ts'
 import { isFinal, type JobStatus, mayFollow } from '../../core/status.ts'
-import type { QueueEntry } from '../../scheduler/scheduler.ts'
+import type { QueueEntry, Scheduler } from '../../scheduler/scheduler.ts'
 
 /** A member whose fate is open: the queue no longer shows it, or its end does not say why. */
 export interface Question {
   readonly since: number
   end?: MemberEnd
+}
+
+interface Observed {
+  readonly changes: [member: number | undefined, status: JobStatus][]
+  /** Open members that the queue no longer shows. */
+  readonly absent: readonly number[]
+  /** Those that it shows and will never start. */
+  readonly never: readonly number[]
 }
 
 /** What the executor remembers of one submission of a job while it is not over. */
@@ -17,6 +25,8 @@ export class TrackedJob {
   readonly runs = new Map<number, number>()
   /** The scheduler has started some of it again: what the runs are called is not known. */
   restarted = false
+  /** Members that could never start, and how that is told. */
+  readonly doomed = new Map<number, JobStatus>()
   status: JobStatus = { state: 'QUEUED' }
   readonly #members = new Map<number, JobStatus>()
   readonly #only: ReadonlySet<number> | undefined
@@ -51,16 +61,30 @@ export class TrackedJob {
     return this.#only ? this.#only.has(member) : member < this.spec.members
   }
 
-  /** Takes in what the queue says. Gives the changes, and which open members it no longer shows. */
-  observe(entry: QueueEntry | undefined): { changes: [number | undefined, JobStatus][]; absent: number[] } {
+  /** Takes in what the queue says. */
+  observe(entry: QueueEntry | undefined, explain?: Scheduler['explainWaiting']): Observed {
     const changes: [number | undefined, JobStatus][] = []
     const absent: number[] = []
+    const never: number[] = []
+    // Members share a status by the thousand.
+    const told = new Map<JobStatus, { status: JobStatus; never: boolean }>()
+    const tell = (status: JobStatus) => {
+      const known = told.get(status) ?? this.#inWords(status, explain)
+      told.set(status, known)
+      return known
+    }
     for (const member of this.open()) {
-      const status = entry && memberStatus(entry, member)
+      const seen = entry && memberStatus(entry, member)
+      const status = seen && tell(seen).status
       // Slurm shows a canceled job as completing until KillWait is over; it will leave no other end.
       const goingByUs = status?.reason === 'completing' && this.canceled.has(member)
       if (!status || goingByUs || isFinal(status.state)) {
         absent.push(member)
+        continue
+      }
+      if (tell(seen!).never) {
+        never.push(member)
+        this.doomed.set(member, { ...status, state: 'FAILED', reason: 'launch-failed' })
         continue
       }
       this.questions.delete(member)
@@ -69,11 +93,20 @@ export class TrackedJob {
       if (this.spec.members > 1 && !entry?.members && !entry?.rest) continue
       if (this.#advance(member, status) && this.spec.members > 1) changes.push([member, status])
     }
-    if (entry && !isFinal(entry.status.state) && mayFollow(entry.status, this.status)) {
-      this.status = entry.status
-      changes.unshift([undefined, entry.status])
+    const whole = entry && tell(entry.status).status
+    if (whole && !isFinal(whole.state) && mayFollow(whole, this.status)) {
+      this.status = whole
+      changes.unshift([undefined, whole])
     }
-    return { changes, absent }
+    return { changes, absent, never }
+  }
+
+  /** Why it waits: the scheduler's word, and what that means. */
+  #inWords(status: JobStatus, explain: Scheduler['explainWaiting']): { status: JobStatus; never: boolean } {
+    const { state, message } = status
+    const waiting = state === 'QUEUED' && message ? explain?.(message, this.spec.resources) : undefined
+    if (!waiting) return { status, never: false }
+    return { status: { ...status, message: `${message}: ${waiting.words}` }, never: waiting.never ?? false }
   }
 
   /**

@@ -7,6 +7,8 @@ export interface Evidence {
   readonly end?: MemberEnd | undefined
   /** What the scheduler's accounting says. */
   readonly accounting?: JobStatus | undefined
+  /** It could never have started, and we took it out of the queue. */
+  readonly doomed?: JobStatus | undefined
   /** Whether we asked for its end. */
   readonly canceledByUs: boolean
   /** Milliseconds since it was first missed in the queue, or since its end came. */
@@ -33,18 +35,41 @@ export function verdict(evidence: Evidence): JobStatus | undefined {
 function withEnd(end: MemberEnd, evidence: Evidence): JobStatus | undefined {
   const facts = factsOf(end)
   if (end.reason === undefined) return { state: 'COMPLETED', ...facts }
+  if (end.reason === 'by-user') return { state: 'CANCELED', reason: 'by-user', ...facts }
+  if (end.reason === 'out-of-memory') return outOfMemory(facts, evidence)
   if (end.reason !== 'signal') return { state: 'FAILED', reason: end.reason, ...facts }
   if (evidence.canceledByUs) return { state: 'CANCELED', reason: 'by-user', ...facts }
   const { accounting } = evidence
-  const tellsWhy = accounting && isFinal(accounting.state) && accounting.state !== 'COMPLETED'
-  if (tellsWhy && accounting.reason !== 'exit-code') return { ...facts, ...accounting }
+  // It was requeued: what ended is not the last run.
+  if (accounting?.state === 'QUEUED') return undefined
+  const tellsWhy = endsBadly(accounting)
+  if (tellsWhy && accounting.reason !== 'exit-code') return merge(facts, accounting)
   if (tellsWhy || !evidence.hasAccounting || evidence.waitedMs >= accountingLagMs)
     return { state: 'FAILED', reason: 'signal', ...facts }
   return undefined
 }
 
+/** That much is certain; the scheduler's word for it is worth a short wait. */
+function outOfMemory(facts: Partial<JobStatus>, evidence: Evidence): JobStatus | undefined {
+  const status = { state: 'FAILED', reason: 'out-of-memory', ...facts } as const
+  const { accounting } = evidence
+  if (endsBadly(accounting)) return { ...merge(facts, accounting), state: 'FAILED', reason: 'out-of-memory' }
+  return !evidence.hasAccounting || evidence.waitedMs >= courtesyMs ? status : undefined
+}
+
+function endsBadly(accounting: JobStatus | undefined): accounting is JobStatus {
+  return accounting !== undefined && isFinal(accounting.state) && accounting.state !== 'COMPLETED'
+}
+
+/** What both know: the node saw how, the scheduler knows why. */
+function merge(facts: Partial<JobStatus>, accounting: JobStatus): JobStatus {
+  const peakMemory = Math.max(facts.peakMemory ?? 0, accounting.peakMemory ?? 0)
+  return { ...facts, ...accounting, ...(peakMemory > 0 && { peakMemory }) }
+}
+
 function withoutEnd(evidence: Evidence): JobStatus | undefined {
   const { accounting, waitedMs, graceMs } = evidence
+  if (evidence.doomed) return evidence.doomed
   if (evidence.canceledByUs && waitedMs >= Math.min(1_000, graceMs))
     return { ...accounting, state: 'CANCELED', reason: 'by-user' }
   if (accounting && !isFinal(accounting.state)) return undefined
@@ -67,6 +92,9 @@ function factsOf(end: MemberEnd): Partial<JobStatus> {
     ...(end.exitCode === undefined ? {} : { exitCode: end.exitCode }),
     ...(end.signal === undefined ? {} : { signal: end.signal }),
     ...(end.endedAt === undefined ? {} : { time: end.endedAt }),
+    ...(end.endedAt === undefined || end.startedAt === undefined
+      ? {}
+      : { elapsed: Math.max(0, end.endedAt - end.startedAt) / 1000 }),
     ...(end.peakMemory === undefined ? {} : { peakMemory: end.peakMemory }),
   }
 }

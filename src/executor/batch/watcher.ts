@@ -4,6 +4,7 @@ import type { JobId } from '../../core/ids.ts'
 import type { JobSpec, MemberEnd } from '../../core/protocol.ts'
 import type { JobEvent } from '../executor.ts'
 import { Alarm } from './alarm.ts'
+import type { Canceler } from './cancel.ts'
 import { Inbox } from './inbox.ts'
 import { MemberEnds, type News } from './member-ends.ts'
 import type { Notice } from './notices.ts'
@@ -39,6 +40,7 @@ export class Watcher {
 
   constructor(
     place: WatchedPlace,
+    canceler: Canceler,
     settings: WatchSettings,
     clock: Clock,
     random: () => number,
@@ -49,7 +51,7 @@ export class Watcher {
     this.#events = events
     this.#inbox = new Inbox(place, this.#jobs, settings.filePollMs, clock)
     this.#ends = new MemberEnds(place, settings.graceMs, clock, events, this.#onEnd)
-    this.#queue = new QueueWatch(place, this.#ends, settings.queryIntervalMs, clock, events)
+    this.#queue = new QueueWatch(place, canceler, this.#ends, settings.queryIntervalMs, clock, events)
     const loop = {
       clock,
       random,
