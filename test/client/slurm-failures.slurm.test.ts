@@ -1,13 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import {
-  attach,
-  close,
-  cluster,
-  configure,
-  type Job,
-  JobFailedError,
-  type JobStatus,
-} from '../../src/index.ts'
+import { close, cluster, configure, type Job, JobFailedError, type JobStatus } from '../../src/index.ts'
 import { run, until } from '../clusters/processes.ts'
 import { onLogin } from './left.ts'
 
