@@ -155,6 +155,7 @@ describe('a place that does not exist', () => {
       'bash',
       'tar',
       'mkdir',
+      'rmdir',
       'mv',
       'rm',
       'touch',
