@@ -28,6 +28,8 @@ const applets = join(top, 'applets')
 if (onPath('busybox')) {
   mkdirSync(applets)
   spawnSync('busybox', ['--install', '-s', applets])
+  // It is no applet of its own.
+  spawnSync('cp', ['-P', join(applets, 'sh'), join(applets, 'busybox')])
 }
 
 const day = 86_400
