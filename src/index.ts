@@ -5,6 +5,7 @@ export { type ClusterDecorator, cluster, type RemoteOf } from './client/cluster.
 export type { Attempt } from './client/item.ts'
 export { Job } from './client/job.ts'
 export { JobArray, type Progress } from './client/job-array.ts'
+export { type JobFilter, jobs, type RecordedJob } from './client/jobs.ts'
 export { type RemoteMethod, remote } from './client/method.ts'
 export { type OpenResultOptions, openResult } from './client/open-result.ts'
 export type { ClusterOptions, LogOptions, MapOptions } from './client/options.ts'

@@ -1,23 +1,19 @@
-import { homedir } from 'node:os'
-import { readMap } from '../capture/cache.ts'
-import { cacheFolder } from '../config/cache-folder.ts'
-import { systemClock } from '../core/clock.ts'
-import { ConfigError, FarcallError } from '../core/errors.ts'
+import { ConfigError } from '../core/errors.ts'
 import { isJobId } from '../core/ids.ts'
-import type { FoundJob } from '../executor/executor.ts'
-import { recallAttempts } from './attempts.ts'
 import { deferred } from './deferred.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { Job } from './job.ts'
 import { allResults } from './job-array.ts'
+import { recorderOf } from './recorder.ts'
 import { type Session, sessionFor } from './session.ts'
-import { profileFor } from './settings.ts'
+import { settingsFor } from './settings.ts'
 import { Submission } from './submission.ts'
+import { takeUp } from './take-up.ts'
 
 /** Options of `attach`. */
 export interface AttachOptions {
-  /** Where the job was submitted; default: the configuration's profile. */
+  /** Where the job was submitted; default: what this machine's record of it says, else the configuration's profile. */
   profile?: string
 }
 
@@ -69,37 +65,15 @@ async function follow(
         hint: "ids are f and 13 of a-z2-7, with [k] for one of several calls: 'fabcdefghijklm[3]'",
       },
     )
-  const profile = await profileFor(options.profile)
+  const settings = await settingsFor(options.profile)
+  const recorder = recorderOf(settings.storeDir)
+  // What this process has just heard is not in the store yet.
+  recorder.flush()
+  const record = recorder.store.get(submission.id)
+  // As it was then: the configuration may have changed, or be another one here.
+  const profile = options.profile === undefined && record ? record.profileSettings : settings.profile
   const session = await sessionFor(profile)
-  await session.executor.open()
-  session.follow(submission)
-  try {
-    const found = (await session.executor.find([submission.id])).get(submission.id)
-    if (!found) throw unknownJob(submission.id, session)
-    submission.nativeId = found.nativeId
-    prepare(submission, found, session, site)
-    return session
-  } catch (error) {
-    session.forget(submission)
-    throw error
-  }
-}
-
-function prepare(
-  submission: Submission,
-  { spec, attempts }: FoundJob,
-  session: Session,
-  site: { stack?: string },
-): void {
-  for (let index = 0; index < spec.items; index++) submission.add(site)
-  const map = readMap(spec.bundle.sha256, cacheFolder(process.env, homedir()))
-  for (const one of attempts) {
-    submission.tried(one.spec)
-    submission.made(one.spec, one.nativeId)
-  }
-  recallAttempts(submission.items, attempts)
-  const tools = { clock: systemClock, random: Math.random, client: session.client }
-  submission.begin({ spec, executor: session.executor, decoder: { classes: new Map(), map }, tools })
+  return takeUp(submission, { session, recorder, record, site })
 }
 
 async function resultOf(submission: Submission, index: number | undefined): Promise<unknown> {
@@ -108,10 +82,4 @@ async function resultOf(submission: Submission, index: number | undefined): Prom
   const item = submission.items[index ?? 0]
   if (!item) throw new RangeError(`job ${submission.id} has ${spec.items} items, there is no item ${index}`)
   return item.settled.promise
-}
-
-function unknownJob(id: string, session: Session): FarcallError {
-  return new FarcallError('JOB_UNKNOWN', `there is no job ${id} on ${session.executor.name}`, {
-    hint: "name the profile it was submitted with; folders of jobs that are done are removed unless the profile says keep: 'all'",
-  })
 }

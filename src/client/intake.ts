@@ -5,6 +5,7 @@ import type { PackRecord, RecordKind } from '../core/pack.ts'
 import type { JobSpec } from '../core/protocol.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import type { JobEvent } from '../executor/executor.ts'
+import type { NewResult } from '../store/types.ts'
 import { failureOf, type MemberFailure } from './failures.ts'
 import type { Item } from './item.ts'
 import { type Decoder, decodeOptions, type Outcome, outcomeOf, readOutcome } from './outcome.ts'
@@ -38,27 +39,39 @@ export class Intake {
 
   read(record: PackRecord): void {
     const item = this.#submission.items[record.index]
-    if (!item || !this.#submission.submitted || isFinal(item.status.state)) return
+    if (item && this.#submission.submitted) this.take(item, record.kind, record.bytes)
+  }
+
+  /** An item's record, from wherever it came. */
+  take(item: Item, kind: RecordKind, bytes: Uint8Array): void {
+    if (isFinal(item.status.state)) return
     const file = this.#submission.fileOf(item)
-    if (file && record.kind === 'value') {
+    if (file && kind === 'value') {
       const path = localPathOf(file, this.#submission.itemId(item))
       try {
-        writeResult(path, record.bytes)
+        writeResult(path, bytes)
+        this.#submission.records?.result(item.index, kind, bytes)
         this.#settleInFile(item, file, path)
       } catch (error) {
         this.#submission.settle(item, { state: 'FAILED', reason: 'lost' }, () =>
           item.settled.reject(this.#missing(item, error)),
         )
       }
-    } else this.#settleWith(item, (decoder) => readOutcome(record, decoder))
+    } else this.#settleWith(item, kind, bytes, (decoder) => readOutcome(kind, bytes, decoder))
   }
 
-  #settleWith(item: Item, read: (decoder: Decoder) => Outcome): void {
+  #settleWith(
+    item: Item,
+    kind: RecordKind,
+    content: NewResult['content'],
+    read: (decoder: Decoder) => Outcome,
+  ): void {
     if (isFinal(item.status.state)) return
     const jobId = this.#submission.itemId(item)
     try {
       const callSite = framesOf(item.callSite)
-      const outcome = read({ ...this.#submission.submitted!.decoder, jobId, callSite })
+      const outcome = read({ ...this.#submission.decoder!, jobId, callSite })
+      this.#submission.records?.result(item.index, kind, content)
       if (outcome.ok)
         this.#submission.settle(item, { state: 'COMPLETED' }, () => item.settled.resolve(outcome.value))
       else this.#submission.fail(item, { state: 'FAILED', reason: 'exception' }, outcome.thrown)
@@ -80,20 +93,25 @@ export class Intake {
 
   /** Items of a member that ended whose records are copied to files, and read from there or left there. */
   async #readThroughFiles({ member, end }: MemberEndEvent): Promise<void> {
-    const { executor, decoder } = this.#submission.submitted!
+    const { executor } = this.#submission.submitted!
+    const decoder = this.#submission.decoder!
     if (!executor.save) return
     for (const item of this.#submission.openItems(member)) {
       const file = this.#submission.fileOf(item)
       if (!file && (end?.bytes ?? 0) < limits.largeResult) continue
       const settle = (path: string, kind: RecordKind) =>
-        this.#settleWith(item, (full) => outcomeOf(kind, readResult(path, decodeOptions(decoder)), full))
+        this.#settleWith(item, kind, { path }, (full) =>
+          outcomeOf(kind, readResult(path, decodeOptions(decoder)), full),
+        )
       if (!file)
         await throughFile((path) => executor.save!(this.#submission.id, member, item.index, path), settle)
       else {
         const path = localPathOf(file, this.#submission.itemId(item))
         const kind = await executor.save(this.#submission.id, member, item.index, path)
-        if (kind === 'value') this.#settleInFile(item, file, path)
-        else if (kind) {
+        if (kind === 'value') {
+          this.#submission.records?.result(item.index, kind, { path })
+          this.#settleInFile(item, file, path)
+        } else if (kind) {
           settle(path, kind)
           rmSync(path)
         }
@@ -162,7 +180,7 @@ export class Intake {
       status: event.status,
       end: event.end,
       stderrTail: event.stderrTail,
-      map: this.#submission.submitted?.decoder.map,
+      map: this.#submission.decoder?.map,
     }
     const error = failureOf(failure)
     const cause = item.canceling ?? this.#submission.canceling

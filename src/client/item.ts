@@ -2,7 +2,7 @@ import type { JobSpec } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import type { Executor } from '../executor/executor.ts'
 import { type Deferred, deferred } from './deferred.ts'
-import type { Decoder } from './outcome.ts'
+import type { Handle } from './handle.ts'
 import type { ResultFile } from './result-file.ts'
 import type { RetryTools } from './retries.ts'
 
@@ -47,6 +47,10 @@ export interface Item {
   readonly earlier: Attempt[]
   /** How the try that is just over failed; it is not the last one. */
   failure?: { readonly status: JobStatus; readonly error: unknown; readonly requeue: boolean }
+  /** The item of the job that really runs it, when the submission is only a front. */
+  behind?: { readonly handle: Handle; readonly item: Item }
+  /** The job whose call it is, when it is the same call as one before. */
+  ranAs?: string
   /** Its value is to be written there, and not to be held in memory. */
   file?: ResultFile
 }
@@ -55,7 +59,6 @@ export interface Item {
 export interface Submitted {
   readonly spec: JobSpec
   readonly executor: Executor
-  readonly decoder: Omit<Decoder, 'jobId' | 'callSite'>
   /** For its retries, where the spec has a policy. */
   readonly tools?: RetryTools
 }

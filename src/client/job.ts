@@ -40,15 +40,21 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
     this.#item = item
   }
 
+  /** What stands behind it, where the submission is only a front. */
+  get #real(): { readonly handle: Handle; readonly item: Item } {
+    return this.#item.behind ?? { handle: this.#handle, item: this.#item }
+  }
+
   /** Ours; what `attach` takes. Calls made together share a submission: `id[3]` is the fourth. */
   get id(): string {
     this.#handle.seal()
-    return this.#handle.submission.itemId(this.#item)
+    const { handle, item } = this.#real
+    return handle.submission.itemId(item)
   }
 
   /** The scheduler's id; undefined until it is submitted. */
   get nativeId(): string | undefined {
-    return this.#handle.submission.nativeId
+    return this.#real.handle.submission.nativeId
   }
 
   /** Where the job stands, as far as this process has heard; times are milliseconds since the epoch. Asks nobody. */
@@ -107,17 +113,21 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
    */
   result(options: ResultOptions): Promise<string> {
     this.catch(ignoreRejection)
-    const [item, handle] = [this.#item, this.#handle]
+    const [item, { handle, item: behind }] = [this.#item, this.#real]
     if (!item.file) {
-      const late = async (value: unknown) => writeLate(handle, item, options.path, value)
+      const late = async (value: unknown) => writeLate(handle, behind, options.path, value)
       item.file = resultFile(options.path, item.settled.promise, late)
       // Another path may do.
       item.file.done.promise.catch(() => delete item.file)
     }
+    behind.file = item.file
     return item.file.done.promise
   }
 
-  /** Ends the job; the promise then rejects with JobCanceledError. Resolves when the cluster has been told. */
+  /**
+   * Ends the job; the promise then rejects with JobCanceledError. Resolves when the cluster has been told.
+   * With `cache: true`, a call that was joined is another program's: it is let go, and runs on.
+   */
   async cancel(reason: unknown = undefined): Promise<void> {
     await cancelItems(this.#handle, [this.#item], reason)
   }
@@ -143,6 +153,13 @@ export async function letGo(handle: Handle, items: readonly Item[]): Promise<voi
   handle.seal()
   const { submission } = handle
   const session = await handle.session
+  if (submission.front) {
+    for (const item of items) {
+      submission.letGo.add(item)
+      if (item.behind) await letGo(item.behind.handle, [item.behind.item])
+    }
+    return
+  }
   for (const item of items.flatMap((one) => submission.itemsBehind(one))) submission.letGo.add(item)
   if (submission.isLetGo) await session.detach(submission)
 }
@@ -169,6 +186,7 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
     open = findOpen()
     if (open.length === 0) return
   }
+  if (submission.front) return cancelBehind(submission, open, reason)
   const { executor, spec } = submission.submitted!
   const all = open.length === submission.open
   const members = [...new Set(open.map((item) => Math.floor(item.index / spec.chunk)))]
@@ -180,14 +198,29 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
     // It cannot be ended alone (others share its chunk, or its script): it runs on until the others are done,
     // and its result is not looked at.
     if (!all && !whole.includes(Math.floor(item.index / spec.chunk))) {
-      const status = { state: 'CANCELED', reason: 'by-user' } as const
-      const details = { jobId: submission.itemId(item), status, cause: reason }
       submission.runsOn = true
-      submission.settle(item, status, () =>
-        item.settled.reject(new JobCanceledError(`job ${details.jobId} was canceled`, details)),
-      )
+      settleCanceled(submission, item, reason)
     }
   }
+}
+
+/** Calls of our own jobs end; those of others are let go. */
+async function cancelBehind(submission: Submission, items: readonly Item[], reason: unknown): Promise<void> {
+  const own = new Map<Handle, Item[]>()
+  for (const item of items) {
+    const { behind } = item
+    if (behind) own.set(behind.handle, [...(own.get(behind.handle) ?? []), behind.item])
+    else settleCanceled(submission, item, reason)
+  }
+  for (const [handle, behind] of own) await cancelItems(handle, behind, reason)
+}
+
+function settleCanceled(submission: Submission, item: Item, cause: unknown): void {
+  const status = { state: 'CANCELED', reason: 'by-user' } as const
+  const jobId = submission.itemId(item)
+  submission.settle(item, status, () =>
+    item.settled.reject(new JobCanceledError(`job ${jobId} was canceled`, { jobId, status, cause })),
+  )
 }
 
 function isWholeMember(member: number, items: readonly Item[], submission: Submission): boolean {

@@ -24,11 +24,12 @@ export async function writeLate(
     })
   const jobId = submission.itemId(own)
   const localPath = localPathOf({ path }, jobId)
-  const { executor, spec, decoder } = submission.submitted!
+  const { submitted, decoder } = submission
   let trouble: unknown
   try {
-    const member = Math.floor(own.index / spec.chunk)
-    const kind = await executor.save?.(submission.id, member, own.index, localPath)
+    // A call that the cache knew has no files of its own.
+    const member = submitted ? Math.floor(own.index / submitted.spec.chunk) : 0
+    const kind = await submitted?.executor.save?.(submission.id, member, own.index, localPath)
     if (kind === 'value') return localPath
   } catch (error) {
     // Its files are gone, or there is no connection any more.
@@ -36,7 +37,7 @@ export async function writeLate(
     trouble = error
   }
   try {
-    await writeValue(localPath, value, decoder.classes)
+    await writeValue(localPath, value, decoder!.classes)
     return localPath
   } catch (error) {
     throw missing(jobId, error, trouble)

@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder'
 import { systemClock } from '../core/clock.ts'
+import { FarcallError } from '../core/errors.ts'
 import { isFinal } from '../core/status.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
@@ -16,6 +17,14 @@ export async function* readLog(
 ): AsyncGenerator<string, void, void> {
   handle.seal()
   await handle.session
+  if (item.behind) {
+    yield* readLog(item.behind.handle, item.behind.item, options)
+    return
+  }
+  if (handle.submission.front)
+    throw new FarcallError('JOB_UNKNOWN', `this call was run by another job, ${item.ranAs ?? 'which runs'}`, {
+      hint: 'attach(id) gives its log, while its files are kept',
+    })
   const { spec, executor } = handle.submission.submitted!
   const member = Math.floor(item.index / spec.chunk)
   const decoder = new StringDecoder('utf8')

@@ -29,6 +29,15 @@ export interface ClusterOptions extends Omit<Resources, 'signal'> {
   retry?: number | RetryOptions
   /** An AbortSignal cancels the job; a string is the scheduler's signal before the time limit: 'USR1@90'. */
   signal?: AbortSignal | string
+  /**
+   * An identical call (code, captured values, arguments, environment) that runs is joined, and one that is done gives
+   * its result again; default false. Errors are not kept. For functions whose result depends on nothing else.
+   */
+  cache?: boolean
+  /** With `cache`: runs it again, and keeps the new result. */
+  force?: boolean
+  /** Words to find its jobs by: `jobs({ tag })`. */
+  tags?: readonly string[]
 }
 
 /** Options of `job.logs()`. */
@@ -49,9 +58,23 @@ export interface MapOptions {
   retry?: number | RetryOptions
   /** Cancels what has not ended. */
   signal?: AbortSignal
+  /** Like that of the function. */
+  cache?: boolean
+  /** Like that of the function. */
+  force?: boolean
 }
 
-const ownNames = ['profile', 'environment', 'concurrency', 'chunk', 'retry', 'signal'] as const
+const ownNames = [
+  'profile',
+  'environment',
+  'concurrency',
+  'chunk',
+  'retry',
+  'signal',
+  'cache',
+  'force',
+  'tags',
+] as const
 
 export interface SplitOptions {
   readonly resources: Resources
@@ -61,6 +84,9 @@ export interface SplitOptions {
   readonly chunk: number | 'auto'
   readonly retry: RetryPolicy | undefined
   readonly signal: AbortSignal | undefined
+  readonly cache: boolean
+  readonly force: boolean
+  readonly tags: readonly string[]
 }
 
 /** Options apart: what the scheduler is asked, and what is farcall's own. Unknown keys stay with the resources, which refuse them. */
@@ -71,6 +97,7 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     if (!(ownNames as readonly string[]).includes(key)) resources[key] = value
   }
   const { signal, concurrency, chunk = 'auto', profile, environment = {} } = options
+  const { cache = false, force = false, tags = [] } = options
   if (typeof signal === 'string') resources['signal'] = signal
   if (concurrency !== undefined) requireCount(concurrency, 'concurrency')
   if (chunk !== 'auto') requireCount(chunk, 'chunk')
@@ -82,6 +109,9 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     chunk,
     retry: options.retry === undefined ? undefined : resolveRetry(options.retry),
     signal: typeof signal === 'string' ? undefined : signal,
+    cache,
+    force,
+    tags,
   }
 }
 
@@ -95,7 +125,11 @@ export function checkOptions(options: unknown, where: string): asserts options i
       hint: `options are a record, like { cores: 8, memory: '16GB' }`,
     })
   for (const key of Object.keys(options)) requireKnown(key, optionNames, key, 'option')
-  const { resources, profile, signal, environment } = splitOptions(options as ClusterOptions)
+  const { resources, profile, signal, environment, tags, ...flags } = splitOptions(options as ClusterOptions)
+  for (const name of ['cache', 'force'] as const)
+    if (typeof flags[name] !== 'boolean') throw invalid(name, flags[name], 'true or false')
+  if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string' && tag !== ''))
+    throw invalid('tags', tags, "a list of words: tags: ['…']")
   if (profile !== undefined && typeof profile !== 'string')
     throw invalid('profile', profile, "a profile's name")
   if (signal !== undefined && !isAbortSignal(signal))

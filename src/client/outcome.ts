@@ -1,7 +1,7 @@
 import { mapStack } from '../capture/stack.ts'
 import { decode } from '../codec/codec.ts'
 import type { DecodeOptions } from '../codec/types.ts'
-import type { PackRecord, RecordKind } from '../core/pack.ts'
+import type { RecordKind } from '../core/pack.ts'
 
 /** What one item came to. `thrown` is whatever the user's function threw, an Error or not. */
 export type Outcome =
@@ -19,8 +19,8 @@ export interface Decoder {
 }
 
 /** @throws ResultError when the bytes are not what was written */
-export function readOutcome(record: PackRecord, decoder: Decoder): Outcome {
-  return outcomeOf(record.kind, decode(record.bytes, decodeOptions(decoder)), decoder)
+export function readOutcome(kind: RecordKind, bytes: Uint8Array, decoder: Decoder): Outcome {
+  return outcomeOf(kind, decode(bytes, decodeOptions(decoder)), decoder)
 }
 
 /** How the values of this program's classes are made again. */

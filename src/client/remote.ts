@@ -4,7 +4,7 @@ import type { CallSite, CaptureOptions, Snapshot } from '../capture/types.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
 import { newJobId } from '../core/ids.ts'
 import { deferred } from './deferred.ts'
-import { dispatch, type Request, renderOnly } from './dispatch.ts'
+import { dispatch, renderOnly } from './dispatch.ts'
 import { canceledBefore } from './failures.ts'
 import type { Handle } from './handle.ts'
 import { asArguments, asLists, type Inputs, isIterable, requireIterable } from './inputs.ts'
@@ -13,6 +13,7 @@ import { ignoreRejection, Job } from './job.ts'
 import { JobArray } from './job-array.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
 import { Submission } from './submission.ts'
+import type { Request } from './submit.ts'
 
 /**
  * A function that runs on the cluster when it is called; `cluster(fn)` makes one.

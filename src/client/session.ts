@@ -12,6 +12,7 @@ import { canceledBefore } from './failures.ts'
 import { interrupts } from './interrupt.ts'
 import type { Item } from './item.ts'
 import { here, noteNode } from './node-seen.ts'
+import { flushRecords, type JobRecords } from './recorder.ts'
 import type { Submission } from './submission.ts'
 
 /** How long a program that was interrupted waits for the ends of what it canceled, so as to clean up after it. */
@@ -20,16 +21,24 @@ const endsMs = 5_000
 /** Folders of this many jobs that are done are left for `logs()`; the oldest go first. */
 const keptWhileRunning = 64
 
+/** A job whose results are here. */
+interface Done {
+  readonly id: JobId
+  readonly outcome: 'completed' | 'failed'
+  readonly records: JobRecords | undefined
+}
+
 /** One place, shared by all calls of this process: an executor, and who waits for what there. @internal */
 export class Session {
   readonly executor: Executor
   readonly profile: Profile
   /** Names our inbox on the cluster. */
   readonly client = `c${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`
-  readonly #submissions = new Map<JobId, Submission>()
+  /** A job may be followed more than once: by who called, and by who attached. */
+  readonly #submissions = new Map<JobId, Set<Submission>>()
   /** Jobs whose members have not all ended: a result may be here before its end is. */
   readonly #running = new Map<JobId, { spec: JobSpec; members: number }>()
-  readonly #done: { id: JobId; outcome: 'completed' | 'failed' }[] = []
+  readonly #done: Done[] = []
   readonly #stop = new AbortController()
   readonly #submitting = new Set<Promise<void>>()
   readonly #working = new Set<Promise<void>>()
@@ -43,7 +52,7 @@ export class Session {
   }
 
   get active(): readonly Submission[] {
-    return [...this.#submissions.values()]
+    return [...this.#submissions.values()].flatMap((followers) => [...followers])
   }
 
   async submit(submission: Submission, payload: JobPayload): Promise<void> {
@@ -64,6 +73,7 @@ export class Session {
       this.#running.delete(spec.id)
       throw error
     }
+    submission.records?.submitted(payload.spec.attempt, submission.nativeId)
     if (submission.canceling !== undefined) await this.executor.cancel([{ id: submission.id }])
   }
 
@@ -98,7 +108,8 @@ export class Session {
   }
 
   follow(submission: Submission): void {
-    this.#submissions.set(submission.id, submission)
+    const followers = this.#submissions.get(submission.id) ?? new Set()
+    this.#submissions.set(submission.id, followers.add(submission))
     interrupts.watch(this)
     void submission.over.promise.then(() => this.#finish(submission))
     submission.listen(() => {
@@ -109,35 +120,49 @@ export class Session {
   }
 
   forget(submission: Submission): void {
-    if (this.#submissions.get(submission.id) === submission) this.#submissions.delete(submission.id)
+    const followers = this.#submissions.get(submission.id)
+    followers?.delete(submission)
+    if (followers?.size === 0) this.#submissions.delete(submission.id)
     interrupts.update(this)
   }
 
   /** The job goes on; this process lets go of it. */
   async detach(submission: Submission): Promise<void> {
-    if (this.#submissions.get(submission.id) !== submission) return
+    if (!this.#follows(submission)) return
     this.forget(submission)
+    if (this.#submissions.has(submission.id)) return
+    submission.records?.letGo()
     this.#running.delete(submission.id)
     await this.executor.release([submission.id], 'detached')
   }
 
   #finish(submission: Submission): void {
-    if (this.#submissions.get(submission.id) !== submission) return
+    if (!this.#follows(submission)) return
     this.forget(submission)
+    if (this.#submissions.has(submission.id)) return
+    if (submission.guest) {
+      this.#background(this.executor.release([submission.id], 'detached'))
+      return
+    }
     if (submission.runsOn) this.#background(this.executor.cancel([{ id: submission.id }]))
-    this.#done.push({
-      id: submission.id,
-      outcome: submission.items.every(isDoneWith) ? 'completed' : 'failed',
-    })
+    const outcome = submission.items.every(isDoneWith) ? 'completed' : 'failed'
+    this.#done.push({ id: submission.id, outcome, records: submission.records })
     if (this.#done.length > keptWhileRunning) void this.#release(this.#done.splice(0, keptWhileRunning / 2))
   }
 
-  async #release(jobs: readonly { id: JobId; outcome: 'completed' | 'failed' }[]): Promise<void> {
+  #follows(submission: Submission): boolean {
+    return this.#submissions.get(submission.id)?.has(submission) === true
+  }
+
+  async #release(jobs: readonly Done[]): Promise<void> {
+    // What is cached is written before its files go.
+    flushRecords()
     try {
       for (const outcome of ['completed', 'failed'] as const) {
         const ids = jobs.filter((job) => job.outcome === outcome).map((job) => job.id)
         if (ids.length > 0) await this.executor.release(ids, outcome)
       }
+      for (const { records } of jobs) records?.collected()
     } catch (error) {
       // The results are here; what could not be removed is garbage, and `process.emitWarning` says where.
       process.emitWarning(`farcall: files of finished jobs stay on ${this.executor.name}: ${String(error)}`)
@@ -157,7 +182,7 @@ export class Session {
       if (event.type === 'trouble') this.#trouble(event.error)
       else {
         if (event.type === 'end') this.#noteNode(event.id, event.end)
-        this.#submissions.get(event.id)?.handle(event)
+        for (const submission of this.#submissions.get(event.id) ?? []) submission.handle(event)
       }
     }
   }
@@ -186,6 +211,7 @@ export class Session {
         { cause: error, hint: `the job itself goes on; attach('${submission.id}') follows it again` },
       )
       this.#submissions.delete(submission.id)
+      submission.records?.letGo()
       submission.abandon(lost, { state: 'FAILED', reason: 'lost' })
     }
     interrupts.update(this)
@@ -212,6 +238,7 @@ export class Session {
     if (!this.#ending) await this.#cleanDaily()
     this.#stop.abort()
     await this.executor[Symbol.asyncDispose]()
+    flushRecords()
   }
 }
 

@@ -1,4 +1,6 @@
+import { TransportError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
+import type { RecordKind } from '../core/pack.ts'
 import { type JobSpec, type MemberEnd, memberItems } from '../core/protocol.ts'
 import { isFinal, type JobStatus, mayFollow } from '../core/status.ts'
 import type { JobEvent } from '../executor/executor.ts'
@@ -6,6 +8,8 @@ import { makeAttempt } from './attempts.ts'
 import { deferred } from './deferred.ts'
 import { Intake } from './intake.ts'
 import { type Attempt, type Item, isFailed, makeItem, type Submitted } from './item.ts'
+import type { Decoder } from './outcome.ts'
+import type { JobRecords } from './recorder.ts'
 import type { ResultFile } from './result-file.ts'
 import { Retries } from './retries.ts'
 
@@ -24,6 +28,14 @@ export class Submission {
   status: JobStatus = { state: 'NEW' }
   nativeId: string | undefined
   submitted: Submitted | undefined
+  /** How records become values. */
+  decoder: Omit<Decoder, 'jobId' | 'callSite'> | undefined
+  /** Where it is written down what becomes of it. */
+  records: JobRecords | undefined
+  /** It is no job: its items are those of others, or known before. */
+  front = false
+  /** Another process follows the job too, and cleans up after it. */
+  guest = false
   /** Resolves when every item is settled, or the job is let go. */
   readonly over = deferred<void>()
   /** Items whose outcome is not known yet. */
@@ -119,14 +131,33 @@ export class Submission {
     for (const event of this.#early.splice(0)) this.handle(event)
   }
 
+  /** The record of a call that is the same as this item's. */
+  deliver(item: Item, kind: RecordKind, bytes: Uint8Array): void {
+    this.#intake.take(item, kind, bytes)
+  }
+
+  /** How far the job is that an item stands for. */
+  observe(item: Item, status: JobStatus): void {
+    if (isFinal(status.state) || !mayFollow(status, item.status)) return
+    item.status = status
+    if (mayFollow(status, this.status)) this.status = status
+    this.#tell(status, [item])
+  }
+
   handle(event: JobEvent): void {
     if (!this.submitted) {
       this.#early.push(event)
       return
     }
     if (event.type === 'item') this.#intake.read(event.record)
-    if (event.type === 'state') this.#observe(event.status, event.member)
-    if (event.type === 'end') this.#intake.end(event)
+    if (event.type === 'state') {
+      this.records?.status(event.status, event.member)
+      this.#observe(event.status, event.member)
+    }
+    if (event.type === 'end') {
+      this.records?.end(event, this.submitted.spec.members)
+      this.#intake.end(event)
+    }
   }
 
   #observe(status: JobStatus, member: number | undefined): void {
@@ -205,11 +236,22 @@ export class Submission {
     if (over && !isFinal(this.status.state))
       this.status = this.failed === 0 ? { state: 'COMPLETED' } : (this.items.find(isFailed)?.status ?? status)
     this.#tell(status, [item])
-    if (over) this.over.resolve()
+    if (!over) return
+    this.#recordEnd(status)
+    this.over.resolve()
+  }
+
+  /** A connection that broke leaves open what became of the job: whoever looks for it will see. */
+  #recordEnd(status: JobStatus): void {
+    const { error } = this.abandoned ?? {}
+    const unknown = error && (status.reason !== 'submit-failed' || error instanceof TransportError)
+    if (unknown) this.records?.letGo()
+    else this.records?.over(this.status)
   }
 
   /** What the user knows this item's job by. */
   itemId(item: Item): string {
+    if (item.ranAs !== undefined) return item.ranAs
     return this.items.length === 1 ? this.id : `${this.id}[${item.index}]`
   }
 

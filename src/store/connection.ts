@@ -33,6 +33,8 @@ export class Connection {
   /** The inode of the file that was opened last, or was to be. */
   #tried: number | undefined
   #looked = performance.now()
+  /** While a transaction of several verbs is under way: they are parts of it. */
+  #inside: Database | undefined
   /** No database was there when this process opened it. */
   fresh = false
 
@@ -53,14 +55,21 @@ export class Connection {
   }
 
   read<T>(work: (database: Database) => T): T {
+    if (this.#inside) return work(this.#inside)
     return this.#guard(() => work(this.#database()))
   }
 
   /** One transaction. It may be begun again, so `work` changes nothing but the database. */
   write<T>(work: (database: Database) => T): T {
+    if (this.#inside) return work(this.#inside)
     return this.#guard(() => {
       const database = this.#database()
-      return database.write(() => work(database))
+      this.#inside = database
+      try {
+        return database.write(() => work(database))
+      } finally {
+        this.#inside = undefined
+      }
     })
   }
 

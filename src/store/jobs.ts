@@ -4,7 +4,17 @@ import type { JobSpec } from '../core/protocol.ts'
 import { isFinal, type JobStatus, mayFollow } from '../core/status.ts'
 import type { Database } from './database.ts'
 import { inRowLimit } from './files.ts'
-import type { AttemptEntry, FoundOnPlace, JobUsage, NewJob, StatusEntry, StatusUpdate } from './types.ts'
+import { nobody } from './owner.ts'
+import type {
+  AttemptEntry,
+  FoundOnPlace,
+  JobUsage,
+  NewJob,
+  Owner,
+  Provenance,
+  StatusEntry,
+  StatusUpdate,
+} from './types.ts'
 
 /** In place of a member: the job as a whole. */
 const whole = -1
@@ -63,7 +73,7 @@ export function restoreJob(
   insertDetails(db, seq, {
     profile,
     provenance: { farcall: spec.farcall, node: '', cwd: '' },
-    owner: { host: '', bootId: '', pid: 0, startTime: '' },
+    owner: nobody,
     spec,
   })
   insertAttempt(db, seq, spec, now)
@@ -77,6 +87,25 @@ export function restoreJob(
     seq,
   )
   return true
+}
+
+export function writeProvenance(db: Database, id: JobId, provenance: Provenance): void {
+  db.run(
+    'UPDATE details SET provenance = ? WHERE job = (SELECT seq FROM jobs WHERE id = ?)',
+    JSON.stringify(provenance),
+    id,
+  )
+}
+
+export function changeOwner(db: Database, id: JobId, owner = nobody, before?: Owner): boolean {
+  const condition = before === undefined ? '' : ' AND owner = ?'
+  const changed = db.run(
+    `UPDATE details SET owner = ? WHERE job = (SELECT seq FROM jobs WHERE id = ?)${condition}`,
+    JSON.stringify(owner),
+    id,
+    ...(before === undefined ? [] : [JSON.stringify(before)]),
+  )
+  return changed === 1
 }
 
 /** Its number; undefined when it is there already. */

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Owner } from './types.ts'
 
+/** Of a job that no process follows. */
+export const nobody: Owner = { host: '', bootId: '', pid: 0, startTime: '' }
+
 let ours: Owner | undefined
 
 /** This process, for records, claims and leases. */

@@ -21,6 +21,7 @@ import {
 import {
   addJob,
   attemptsOf,
+  changeOwner,
   markEnded,
   markSubmitted,
   type PackedArgs,
@@ -30,6 +31,7 @@ import {
   retryJob,
   statusesOf,
   updateStatuses,
+  writeProvenance,
 } from './jobs.ts'
 import { findJobs, getJob, listJobs } from './queries.ts'
 import { dropResults, findResult, isLarge, resultFile, saveResult, touchResult } from './results.ts'
@@ -47,6 +49,7 @@ import type {
   NewJob,
   NewResult,
   Owner,
+  Provenance,
   StatusEntry,
   StatusUpdate,
   StoredPayload,
@@ -71,6 +74,10 @@ export class Store implements JobStore {
 
   get fresh(): boolean {
     return this.#connection.fresh
+  }
+
+  batch(work: () => void): void {
+    this.#connection.write(work)
   }
 
   add(job: NewJob): void {
@@ -111,6 +118,14 @@ export class Store implements JobStore {
     this.#connection.write((db) => {
       for (const id of ids) db.run('UPDATE jobs SET collected = coalesce(collected, ?) WHERE id = ?', now, id)
     })
+  }
+
+  describe(id: JobId, provenance: Provenance): void {
+    this.#connection.write((db) => writeProvenance(db, id, provenance))
+  }
+
+  own(id: JobId, owner: Owner | undefined, before?: Owner): boolean {
+    return this.#connection.write((db) => changeOwner(db, id, owner, before))
   }
 
   get(id: JobId): JobRecord | undefined {

@@ -218,6 +218,9 @@ export interface JobStore {
   /** No database was there: what lies on the cluster may be taken in with restore(). */
   readonly fresh: boolean
 
+  /** Verbs called in it are one transaction. It may be begun again, so it calls nothing else. */
+  batch(work: () => void): void
+
   /** Records a job with its payload. Call it before anything is submitted. Recording the same id again does nothing. */
   add(job: NewJob): void
   /**
@@ -237,6 +240,11 @@ export interface JobStore {
   ended(id: JobId, status: JobStatus, facts?: { usage?: JobUsage; nodeVersion?: string }): void
   /** The results are safe, or nobody wants them: trim() may take the job. */
   collected(ids: readonly JobId[]): void
+
+  /** What was learned of the job's origin after it was recorded. */
+  describe(id: JobId, provenance: Provenance): void
+  /** Who follows the job from now on; undefined: nobody. With `before`: only if it was that one; whether it was. */
+  own(id: JobId, owner: Owner | undefined, before?: Owner): boolean
 
   get(id: JobId): JobRecord | undefined
   /** Jobs whose id begins so (4 characters or more), or whose native id is that; the newest first. */

@@ -80,7 +80,7 @@ async function explainFile(name: string, options: Options): Promise<void> {
 
 /** What a call without options of its own is compiled for. */
 async function nodeOf(name: string | undefined): Promise<number> {
-  const { placeOf } = await import('../../client/dispatch.ts')
+  const { placeOf } = await import('../../client/spec.ts')
   const { here, nodeAt } = await import('../../client/node-seen.ts')
   const { profileFor } = await import('../../client/settings.ts')
   return nodeAt(placeOf(await profileFor(name), {}), here())

@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto'
+import type { Environment } from '../core/profile.ts'
+
+/** What makes two calls the same, apart from their arguments. */
+export interface CacheFacts {
+  /** sha256 of the code. */
+  readonly bundle: string
+  /** The captured values, encoded. */
+  readonly values: Uint8Array
+  readonly environment: Environment
+  /** sha256 of declared input files, by their path. */
+  readonly files?: ReadonlyMap<string, string>
+}
+
+/** Another meaning of the parts gives other keys. */
+const keyVersion = 'farcall-call-1'
+
+/** A key for each input. Resources are no part of it: with more memory the same call gives the same result. */
+export function cacheKeys(facts: CacheFacts, inputs: readonly Uint8Array[]): string[] {
+  const { bundle, values, environment, files = new Map() } = facts
+  const common = createHash('sha256')
+  for (const part of [keyVersion, bundle, environmentText(environment), JSON.stringify([...files].sort())])
+    common.update(`${Buffer.byteLength(part)}:${part}`)
+  common.update(values)
+  const base = common.digest()
+  return inputs.map((input) => createHash('sha256').update(base).update(input).digest('hex'))
+}
+
+/** As it was written, whatever the order of its keys; the order of modules and lines matters. */
+function environmentText({ node = 'auto', modules = [], setup = [], variables = {} }: Environment): string {
+  const sorted = Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1))
+  return JSON.stringify([node, modules, setup, sorted])
+}

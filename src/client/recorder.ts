@@ -1,0 +1,137 @@
+import type { JobId } from '../core/ids.ts'
+import type { RecordKind } from '../core/pack.ts'
+import type { JobStatus } from '../core/status.ts'
+import { openStore } from '../store/open.ts'
+import type { JobStore, JobUsage, NewResult } from '../store/types.ts'
+import type { MemberEndEvent } from './intake.ts'
+
+/** Changes are gathered for so long: ten thousand jobs that end together are some transactions, not ten thousand. */
+const gatherMs = 100
+
+/** Writes what becomes of jobs into the store of a folder, many changes in one transaction. */
+export class Recorder {
+  readonly store: JobStore
+  #pending: ((store: JobStore) => void)[] = []
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(store: JobStore) {
+    this.store = store
+  }
+
+  /** Soon, in the order of the calls. */
+  later(change: (store: JobStore) => void): void {
+    this.#pending.push(change)
+    // The end of the process writes what is left: nothing is kept alive for it.
+    this.#timer ??= setTimeout(() => this.flush(), gatherMs).unref()
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const changes = this.#pending.splice(0)
+    if (changes.length === 0) return
+    try {
+      this.store.batch(() => {
+        for (const change of changes) change(this.store)
+      })
+    } catch (error) {
+      // The job and its result are not in danger: what is missing here, the files on the cluster tell.
+      process.emitWarning(`farcall: what became of jobs is not recorded: ${String(error)}`)
+    }
+  }
+}
+
+const recorders = new Map<string, Recorder>()
+
+/** The recorder of a folder, opened when first asked for. @throws FarcallError STORE_UNWRITABLE, STORE_UNSAFE, STORE_NEWER */
+export function recorderOf(folder: string): Recorder {
+  let recorder = recorders.get(folder)
+  if (!recorder) {
+    const warn = (message: string) => process.emitWarning(`farcall: ${message}`)
+    recorder = new Recorder(openStore({ folder, warn }))
+    if (recorders.size === 0) process.on('exit', flushRecords)
+    recorders.set(folder, recorder)
+  }
+  return recorder
+}
+
+/** Writes all that is not written yet. */
+export function flushRecords(): void {
+  for (const recorder of recorders.values()) recorder.flush()
+}
+
+/** The key that an item's error lies under: for those who wait for this job, and for nobody later. */
+export const errorKey = (key: string, job: JobId): string => `${key}:${job}`
+
+/** What becomes of one job, as its submission tells it. */
+export class JobRecords {
+  readonly recorder: Recorder
+  readonly #id: JobId
+  /** Of its items, by their place in the job. */
+  readonly #keys: readonly (string | undefined)[]
+  #usage: JobUsage | undefined
+  #nodeVersion: string | undefined
+
+  constructor(recorder: Recorder, id: JobId, keys: readonly (string | undefined)[]) {
+    this.recorder = recorder
+    this.#id = id
+    this.#keys = keys
+  }
+
+  submitted(attempt: number, nativeId: string): void {
+    this.recorder.later((store) => store.submitted(this.#id, attempt, nativeId))
+  }
+
+  status(status: JobStatus, member?: number): void {
+    const timed = { ...status, time: status.time ?? Date.now() }
+    const update = { id: this.#id, status: timed, ...(member === undefined ? {} : { member }) }
+    this.recorder.later((store) => store.status([update]))
+  }
+
+  end({ end, status, member }: MemberEndEvent, members: number): void {
+    if (members > 1) this.status(status, member)
+    if (!end) return
+    this.#nodeVersion ??= end.node
+    const wall = end.startedAt && end.endedAt ? (end.endedAt - end.startedAt) / 1000 : undefined
+    const most = (a: number | undefined, b: number | undefined) => Math.max(a ?? 0, b ?? 0) || undefined
+    const peakMemory = most(this.#usage?.peakMemory, end.peakMemory)
+    const wallSeconds = most(this.#usage?.wallSeconds, wall)
+    this.#usage = {
+      ...(end.host === undefined ? {} : { host: end.host }),
+      ...(peakMemory === undefined ? {} : { peakMemory }),
+      ...(wallSeconds === undefined ? {} : { wallSeconds }),
+    }
+  }
+
+  /** An item's record, when it is to be cached. A file is read at once: it may be gone soon. */
+  result(item: number, kind: RecordKind, content: NewResult['content']): void {
+    const key = this.#keys[item]
+    if (key === undefined || kind === 'yield') return
+    const under = kind === 'error' ? errorKey(key, this.#id) : key
+    const write = (store: JobStore) => store.result(under, { job: this.#id, item, kind, content })
+    if (content instanceof Uint8Array) this.recorder.later(write)
+    else {
+      this.recorder.later(write)
+      this.recorder.flush()
+    }
+  }
+
+  over(status: JobStatus): void {
+    const facts = {
+      ...(this.#usage ? { usage: this.#usage } : {}),
+      ...(this.#nodeVersion === undefined ? {} : { nodeVersion: this.#nodeVersion }),
+    }
+    const timed = { ...status, time: status.time ?? Date.now() }
+    this.recorder.later((store) => store.ended(this.#id, timed, facts))
+  }
+
+  /** Its results are safe. */
+  collected(): void {
+    this.recorder.later((store) => store.collected([this.#id]))
+  }
+
+  /** Nobody follows it any more: whoever wants its result is free to. */
+  letGo(): void {
+    this.recorder.later((store) => store.own(this.#id, undefined))
+  }
+}

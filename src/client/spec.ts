@@ -1,0 +1,61 @@
+import type { Snapshot } from '../capture/types.ts'
+import type { ResolvedProfile } from '../config/types.ts'
+import { type JobSpec, protocolVersion } from '../core/protocol.ts'
+import { resolveResources } from '../core/resolve-resources.ts'
+import { resolveRetry } from '../core/resolve-retry.ts'
+import { requirePlainText } from '../core/shell.ts'
+import type { ExecutorTraits } from '../executor/executor.ts'
+import type { NodePlace } from './node-seen.ts'
+import { type ClusterOptions, mergeEnvironments, splitOptions } from './options.ts'
+import { planMembers } from './plan.ts'
+import { requireBase } from './retry.ts'
+import { version } from './version.ts'
+
+/** What decides which Node will run it. @internal */
+export function placeOf(profile: ResolvedProfile, options: ClusterOptions): NodePlace {
+  const { resources, environment } = splitOptions(options)
+  return {
+    profile,
+    resources: resolveResources({ ...profile.resources, ...resources }),
+    environment: mergeEnvironments(profile.environment, environment),
+  }
+}
+
+export interface SpecFacts extends Pick<JobSpec, 'bundle' | 'compiledFor' | 'client' | 'items' | 'map'> {}
+
+/** What is asked of the place. */
+export function makeSpec(
+  id: string,
+  snapshot: Snapshot,
+  { profile, resources, environment }: NodePlace,
+  options: ClusterOptions,
+  traits: ExecutorTraits,
+  facts: SpecFacts,
+): JobSpec {
+  const { concurrency = profile.concurrency, chunk } = splitOptions(options)
+  const retry =
+    splitOptions(options).retry ?? (profile.retry === undefined ? undefined : resolveRetry(profile.retry))
+  if (retry) requireBase(retry, resources)
+  const plan = planMembers(facts.items, chunk, resources.cores ?? 1, traits)
+  return {
+    protocol: protocolVersion,
+    id,
+    attempt: 1,
+    name: requirePlainText(resources.name ?? (snapshot.name || 'farcall'), 'name'),
+    function: {
+      name: snapshot.name,
+      ...(snapshot.file === undefined ? {} : { file: snapshot.file }),
+      ...(snapshot.line === undefined ? {} : { line: snapshot.line }),
+    },
+    // The executor fills in its own: a client does not know what runs there.
+    runtime: { sha256: '', size: 0, ext: 'cjs' },
+    ...facts,
+    ...plan,
+    ...(concurrency === undefined ? {} : { concurrency }),
+    resources,
+    environment,
+    ...(retry && retry.retries > 0 ? { retry } : {}),
+    createdAt: new Date().toISOString(),
+    farcall: version,
+  }
+}

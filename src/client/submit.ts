@@ -1,0 +1,94 @@
+import { dirname } from 'node:path'
+import type { Bundle, Snapshot } from '../capture/types.ts'
+import { blobOf } from '../core/blob.ts'
+import { systemClock } from '../core/clock.ts'
+import { JobCanceledError } from '../core/errors.ts'
+import type { JobSpec } from '../core/protocol.ts'
+import { thisProcess } from '../store/owner.ts'
+import type { StoredPayload } from '../store/types.ts'
+import { canceledBefore } from './failures.ts'
+import { type ClusterOptions, splitOptions } from './options.ts'
+import { provenanceOf } from './provenance.ts'
+import { JobRecords, type Recorder } from './recorder.ts'
+import { submitPatiently } from './retries.ts'
+import type { Session } from './session.ts'
+import type { Settings } from './settings.ts'
+import { makeSpec, placeOf } from './spec.ts'
+import type { Submission } from './submission.ts'
+
+/** What is to be submitted: one function with one set of captured values, and its inputs. */
+export interface Request {
+  readonly snapshot: Snapshot
+  readonly options: ClusterOptions
+  /** Encoded inputs, one for each item. */
+  readonly entries: readonly Uint8Array[]
+  readonly map: boolean
+}
+
+/** A request at its place, with its code. */
+export interface Prepared extends Request {
+  readonly settings: Settings
+  readonly session: Session
+  readonly recorder: Recorder
+  readonly bundle: Bundle
+  /** Major version of the Node that the bundle is compiled for. */
+  readonly node: number
+}
+
+/** All items of a submission that cannot be made get the error. */
+export async function abandoning<T>(submission: Submission, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const canceled = error instanceof JobCanceledError
+    submission.abandon(error, canceled ? error.status : { state: 'FAILED', reason: 'submit-failed' })
+    throw error
+  }
+}
+
+/** Records the job, then submits it: killed in between, it is found and submitted by whoever looks for it. */
+export async function submit(
+  submission: Submission,
+  prepared: Prepared,
+  cacheKeys: readonly (string | undefined)[],
+): Promise<void> {
+  const { snapshot, options, entries, map, settings, session, recorder, bundle, node } = prepared
+  await session.executor.open()
+  const at = placeOf(settings.profile, options)
+  const spec = makeSpec(submission.id, snapshot, at, options, session.executor.traits, {
+    bundle: blobOf(bundle.code, 'mjs'),
+    compiledFor: node,
+    client: session.client,
+    items: entries.length,
+    map,
+  })
+  if (submission.canceling !== undefined) throw canceledBefore(submission)
+  const payload = { args: [snapshot.values(), ...entries], bundle: bundle.code }
+  record(prepared, spec, payload, cacheKeys)
+  submission.records = new JobRecords(recorder, submission.id, cacheKeys)
+  submission.decoder = { classes: snapshot.classes(), map: bundle.map }
+  const tools = { clock: systemClock, random: Math.random, client: session.client, bundle: bundle.code }
+  submission.begin({ spec, executor: session.executor, tools })
+  await submitPatiently(submission, spec.retry, tools, () => session.submit(submission, { spec, ...payload }))
+}
+
+function record(
+  { settings, recorder, options, snapshot, bundle }: Prepared,
+  spec: JobSpec,
+  payload: StoredPayload,
+  cacheKeys: readonly (string | undefined)[],
+): void {
+  const { tags } = splitOptions(options)
+  const { now, later } = provenanceOf(snapshot.file === undefined ? process.cwd() : dirname(snapshot.file))
+  recorder.store.add({
+    spec,
+    profile: { name: settings.name, settings: settings.profile },
+    payload,
+    map: bundle.map,
+    tags,
+    provenance: now,
+    owner: thisProcess(),
+    ...(cacheKeys.length > 0 ? { cacheKeys } : {}),
+  })
+  later?.then((provenance) => recorder.later((store) => store.describe(spec.id, provenance)))
+}

@@ -1,0 +1,99 @@
+import { homedir } from 'node:os'
+import { readMap } from '../capture/cache.ts'
+import { cacheFolder } from '../config/cache-folder.ts'
+import { systemClock } from '../core/clock.ts'
+import { FarcallError } from '../core/errors.ts'
+import type { JobSpec } from '../core/protocol.ts'
+import type { FoundJob } from '../executor/executor.ts'
+import { isDead, isSame, thisProcess } from '../store/owner.ts'
+import type { JobRecord } from '../store/types.ts'
+import { recallAttempts } from './attempts.ts'
+import { JobRecords, type Recorder } from './recorder.ts'
+import type { Session } from './session.ts'
+import type { Submission } from './submission.ts'
+
+export interface TakingUp {
+  readonly session: Session
+  readonly recorder: Recorder
+  /** What the store knows of the job; undefined: it was submitted elsewhere. */
+  readonly record: JobRecord | undefined
+  /** How results become values; default: without classes of this program. */
+  readonly decoder?: Submission['decoder']
+  readonly site: { readonly stack?: string }
+}
+
+/**
+ * Follows a job that was submitted by another process, or was to be: what never reached the place is submitted now,
+ * under the same id.
+ * @throws FarcallError JOB_UNKNOWN
+ */
+export async function takeUp(submission: Submission, taking: TakingUp): Promise<Session> {
+  const { session, recorder, record } = taking
+  const { id } = submission
+  await session.executor.open()
+  if (record) {
+    submission.guest = isFollowed(record)
+    if (!submission.guest) recorder.store.own(id, thisProcess())
+    submission.records = new JobRecords(recorder, id, record.cacheKeys)
+  }
+  session.follow(submission)
+  try {
+    const found = (await session.executor.find([id])).get(id)
+    const spec = found?.nativeId === undefined ? record?.spec : found.spec
+    if (!spec) throw found ? cutOff(found, session) : unknownJob(id, session, record)
+    const payload = found?.nativeId === undefined ? recorder.store.payload(id) : undefined
+    if (found?.nativeId === undefined && !payload) throw unknownJob(id, session, record)
+    begin(submission, spec, found?.nativeId === undefined ? [] : found.attempts, taking)
+    submission.nativeId = found?.nativeId ?? (await session.executor.submit({ spec, ...payload! })).nativeId
+    submission.records?.submitted(spec.attempt, submission.nativeId)
+    return session
+  } catch (error) {
+    session.forget(submission)
+    throw error
+  }
+}
+
+/** Another process that lives follows it: it is theirs to clean up. */
+function isFollowed({ owner }: JobRecord): boolean {
+  return owner.pid !== 0 && !isSame(owner, thisProcess()) && !isDead(owner)
+}
+
+function begin(
+  submission: Submission,
+  spec: JobSpec,
+  attempts: FoundJob['attempts'],
+  { session, recorder, decoder, site }: TakingUp,
+): void {
+  for (let index = 0; index < spec.items; index++) submission.add(site)
+  for (const one of attempts) {
+    submission.tried(one.spec)
+    submission.made(one.spec, one.nativeId)
+  }
+  recallAttempts(submission.items, attempts)
+  const { sha256 } = spec.bundle
+  const map = () => recorder.store.bundle(sha256)?.map ?? readMap(sha256, cacheFolder(process.env, homedir()))
+  submission.decoder = decoder ?? { classes: new Map(), map: map() }
+  const tools = { clock: systemClock, random: Math.random, client: session.client }
+  submission.begin({ spec, executor: session.executor, tools })
+}
+
+function cutOff({ spec }: FoundJob, session: Session): FarcallError {
+  return new FarcallError('JOB_UNKNOWN', `job ${spec.id} was not submitted on ${session.executor.name}`, {
+    hint: `its client ended before; attach('${spec.id}') on the machine that it was called from submits it`,
+  })
+}
+
+function unknownJob(id: string, session: Session, record: JobRecord | undefined): FarcallError {
+  const delivered = record?.endedAt
+  if (delivered !== undefined)
+    return new FarcallError(
+      'JOB_UNKNOWN',
+      `job ${id} ended on ${new Date(delivered).toISOString()}, and its files are no longer on ${session.executor.name}`,
+      {
+        hint: "its result was delivered; keep: 'all' in the profile keeps such files, `cache: true` the result",
+      },
+    )
+  return new FarcallError('JOB_UNKNOWN', `there is no job ${id} on ${session.executor.name}`, {
+    hint: "name the profile it was submitted with; folders of jobs that are done are removed unless the profile says keep: 'all'",
+  })
+}

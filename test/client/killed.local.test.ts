@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { close } from '../../src/index.ts'
+import { killedAtEachStep } from './killed.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'farcall-killed-'))
+const env = {
+  FARCALL_SCHEDULER: 'direct',
+  FARCALL_WORKDIR: `${folder}/work`,
+  FARCALL_QUERY_INTERVAL: '1s',
+  FARCALL_STORE: `${folder}/store`,
+}
+
+beforeAll(() => Object.assign(process.env, env))
+afterAll(async () => {
+  await close()
+  for (const name of Object.keys(env)) delete process.env[name]
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe('a program that is killed', () => {
+  killedAtEachStep({
+    env,
+    file: (name) => join(folder, name),
+    moments: ['before', 'later'],
+    steps: 3,
+    opening: 1,
+  })
+})

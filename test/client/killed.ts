@@ -1,0 +1,75 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { attach, close, FarcallError } from '../../src/index.ts'
+import { runProgram } from './helpers.ts'
+
+export interface KilledAt {
+  /** What tells the program, and this process, where jobs run and are recorded. */
+  readonly env: Record<string, string>
+  /** A file for the function to write to, seen from the nodes too. */
+  file(name: string): string
+  readonly moments: readonly ('before' | 'during' | 'later')[]
+  /** Operations of the program from its first to its last, at most this many. */
+  readonly steps: number
+  /** Operations before the job is known well enough to be recorded. */
+  readonly opening: number
+  /** Jobs that the scheduler was given for this id, where it can be asked. */
+  natives?(id: string): number
+}
+
+/** Kills a program at each of its operations in turn; each time its job is found again, and was run once. */
+export function killedAtEachStep({ env, file, moments, steps, opening, natives }: KilledAt): void {
+  const start = (path: string, args: readonly string[] = []) => runProgram('killed.ts', [path, ...args], env)
+  const runs = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n').length : 0)
+
+  /** Whether it was killed: it has fewer operations than that, perhaps. */
+  async function kill(path: string, step: number, moment: string) {
+    const program = start(path, [String(step), moment])
+    const lines: string[] = []
+    for (let line = await program.line(); line !== undefined; line = await program.line()) lines.push(line)
+    const { signal, code } = await program.ended
+    if (signal !== 'SIGKILL') expect({ code, stderr: program.stderr() }).toMatchObject({ code: 0 })
+    return { id: lines[0]!, result: lines[1], killed: signal === 'SIGKILL' }
+  }
+
+  for (const moment of moments) {
+    it(`${moment} each operation: attach gives its result`, { timeout: 300_000 }, async () => {
+      for (let step = 1; step <= steps; step++) {
+        const path = file(`attach-${moment}-${step}`)
+        const { id, result, killed } = await kill(path, step, moment)
+        const value = await attach(id).catch((error: unknown) => error)
+        await close()
+        const where = `step ${step}, ${moment}, job ${id}`
+        if (value instanceof FarcallError) {
+          // It was not recorded yet and nothing was sent, or its result was delivered and its files are gone.
+          expect(value.code, where).toBe('JOB_UNKNOWN')
+          if (result === undefined) expect(step, where).toBeLessThanOrEqual(opening)
+          expect(runs(path), where).toBe(result === undefined ? 0 : 1)
+        } else {
+          expect(value, where).toEqual({ answer: 42 })
+          expect(runs(path), where).toBe(1)
+          expect(natives?.(id) ?? 1, where).toBe(1)
+        }
+        if (!killed) break
+      }
+    })
+
+    it(`${moment} each operation: the same program gives its result`, { timeout: 300_000 }, async () => {
+      for (let step = 1; step <= steps; step++) {
+        const path = file(`again-${moment}-${step}`)
+        const { id, killed } = await kill(path, step, moment)
+        const again = start(path)
+        await again.line()
+        const where = `step ${step}, ${moment}, job ${id}`
+        expect({ value: await again.line(), stderr: again.stderr() }, where).toEqual({
+          value: JSON.stringify({ answer: 42 }),
+          stderr: '',
+        })
+        expect(await again.ended, where).toMatchObject({ code: 0 })
+        expect(runs(path), where).toBe(1)
+        expect(natives?.(id) ?? 1, where).toBeLessThanOrEqual(1)
+        if (!killed) break
+      }
+    })
+  }
+}
