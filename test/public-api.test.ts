@@ -26,6 +26,7 @@ test('farcall exports these values', () => {
       "configure",
       "defineConfig",
       "getConfig",
+      "jobs",
       "lastCheckpoint",
       "onWarning",
       "openResult",
@@ -39,7 +40,9 @@ test('farcall/testing exports these values', () => {
   expect(Object.keys(testing).sort()).toMatchInlineSnapshot(`
     [
       "MemoryExecutor",
+      "ObservedTransport",
       "executorSuite",
+      "injectFaults",
       "transportSuite",
     ]
   `)
