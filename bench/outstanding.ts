@@ -34,7 +34,6 @@ export async function outstanding(): Promise<Row[]> {
       },
       row('500 submissions one by one: resident', single.rss, 'MB'),
       row('500 submissions: share of a core', 100 * single.cpu, '%'),
-      row('500 submissions: each one more', (1000 * (single.rss - few.rss)) / 490, 'kB'),
     ]
   } finally {
     await lab.stop()
