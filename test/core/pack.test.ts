@@ -16,6 +16,21 @@ describe('records', () => {
     )
   })
 
+  it('that are cut at any length give the whole ones before the cut, and say that one is torn', () => {
+    const contents = [Buffer.from('first'), Buffer.alloc(0), Buffer.alloc(200, 7)]
+    const records = contents.map((content, index) =>
+      Buffer.concat(encodeRecord({ kind: 'value', index, bytes: content })),
+    )
+    const pack = Buffer.concat(records)
+    const ends = records.map((_, n) => Buffer.concat(records.slice(0, n + 1)).length)
+    for (let length = 0; length <= pack.length; length++) {
+      const read = decodeRecords(pack.subarray(0, length))
+      const whole = ends.filter((end) => end <= length).length
+      expect(read.records.map(({ bytes }) => Buffer.from(bytes))).toEqual(contents.slice(0, whole))
+      expect(read.torn === undefined).toBe(length === 0 || ends.includes(length))
+    }
+  })
+
   it('are found one after the other by their headers, and checked by pieces', async () => {
     const contents = [Buffer.from('first'), Buffer.alloc(0), Buffer.alloc(1000, 7)]
     const file = Buffer.concat(contents.flatMap((each, index) => encodeRecord({ kind: 'value', index, bytes: each }))) // biome-ignore format: one line
