@@ -35,18 +35,22 @@ function encodeBinary(
   return walk.tag('$B', binary.add(kind, value))
 }
 
+function encodeDate(value: Date, walk: Walk): Slot {
+  if (Reflect.ownKeys(value).length > 0) requireNoExtras(value, walk)
+  const time = Date.prototype.getTime.call(value)
+  return walk.tag('$D', Number.isNaN(time) ? null : time)
+}
+
 /** Everything whose prototype is not plain. */
 export function encodeBuiltin(value: object, walk: Walk, binary: BinaryCollector): Slot {
+  // Lists of records with a date are common, and what follows asks much first.
+  if (Object.getPrototypeOf(value) === Date.prototype && types.isDate(value)) return encodeDate(value, walk)
   if (isError(value)) return walk.tag('$E', encodeErrorNode(value, walk))
   const kind = binaryKind(value)
   if (kind) return encodeBinary(value as ArrayBuffer, kind, walk, binary)
   // One prototype below Object.prototype: a subclass of a built-in is not the built-in.
   if (prototypeDepth(value) !== 1) return walk.instance(value)
-  if (types.isDate(value)) {
-    requireNoExtras(value, walk)
-    const time = Date.prototype.getTime.call(value)
-    return walk.tag('$D', Number.isNaN(time) ? null : time)
-  }
+  if (types.isDate(value)) return encodeDate(value, walk)
   if (types.isMap(value)) {
     requireNoExtras(value, walk)
     const slots = walk.list()
