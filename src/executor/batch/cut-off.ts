@@ -23,6 +23,8 @@ const mostMs = 300_000
 interface Traces {
   gone: boolean
   busy: boolean
+  /** Which folder it is: a client that made it anew has another. */
+  folder: string
   exitCode?: number
   nativeId?: string
 }
@@ -38,17 +40,19 @@ export async function findCutOff(at: At, spec: JobSpec): Promise<Submitted | und
   const script = `${workdir}/${paths.job(spec.id)}/${scriptFile(spec.attempt)}`
   const begun = clock.now()
   let quietSince = begun
+  let seen = ''
   for (;;) {
-    const { gone, busy, exitCode, nativeId } = await lookForTraces(at, spec)
+    const { gone, busy, folder, exitCode, nativeId } = await lookForTraces(at, spec)
     // The time of submission is not known: 0 lets any answer of the queue speak of it.
     if (nativeId !== undefined) return { nativeId, time: 0 }
     if (gone) return undefined
     // It was refused; its client is about to take the folder away, or was stopped before it could.
-    if (exitCode !== undefined && clock.now() - begun > settleMs.immediate) break
+    if (exitCode !== undefined && folder === seen && clock.now() - begun > settleMs.immediate) break
     const queue = await askQueue(at, script)
     if (queue.nativeId !== undefined) return { nativeId: queue.nativeId, time: 0 }
     const now = clock.now()
-    if (busy || queue.silent) quietSince = now
+    if (busy || queue.silent || folder !== seen) quietSince = now
+    seen = folder
     if (now - quietSince >= (scheduler.immediate ? settleMs.immediate : settleMs.queued)) break
     if (now - begun >= mostMs)
       throw new SubmitError(
@@ -58,7 +62,8 @@ export async function findCutOff(at: At, spec: JobSpec): Promise<Submitted | und
       )
     await clock.sleep(lookEveryMs)
   }
-  await transport.exec({ argv: ['sh', '-c', dropSubmissionScript, 'farcall', ...placeOf(workdir, spec)] })
+  const argv = ['sh', '-c', dropSubmissionScript, 'farcall', ...placeOf(workdir, spec), seen]
+  await transport.exec({ argv })
   return undefined
 }
 
@@ -67,12 +72,13 @@ async function lookForTraces({ transport, scheduler, workdir }: At, spec: JobSpe
     argv: ['sh', '-c', cutOffScript, 'farcall', ...placeOf(workdir, spec), scriptFile(spec.attempt)],
   })
   if (result.exitCode !== 0) throw placeFailed(result, transport.name)
-  const traces: Traces = { gone: false, busy: false }
+  const traces: Traces = { gone: false, busy: false, folder: '' }
   const out: string[] = []
   for (const line of Buffer.from(result.stdout).toString('utf8').split('\n')) {
     const space = line.indexOf(' ')
     const [mark, rest] = space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1)]
     if (mark === 'gone') traces.gone = true
+    if (mark === 'this') traces.folder = rest
     if (mark === 'busy') traces.busy = true
     if (mark === 'native' && rest !== '') traces.nativeId = rest.trim()
     if (mark === 'out') out.push(rest)

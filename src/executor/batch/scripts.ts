@@ -100,22 +100,28 @@ while IFS= read -r line || [ -n "$line" ]; do printf '%s\\n' "$line"; done <"$s/
 exit "$rc"`
 
 /**
- * What is known of a submission that has no exit code yet. $1 workdir, $2 id, $3 attempt, $4 its script. Lines: \`gone\` when there
- * is none (any more), \`rc CODE\` with its answer after it, \`native ID\` that the job itself left, \`out TEXT\`, and
+ * What is known of a submission that has no exit code yet. $1 workdir, $2 id, $3 attempt, $4 its script. Lines: \`this FOLDER\`,
+ * or \`gone\`; \`rc CODE\`, \`native ID\` that the job itself left, \`out TEXT\` that the scheduler said, and
  * \`busy\` when a process on this machine is at it. [f] keeps grep from finding itself.
  */
 export const cutOffScript = `cd -- "$1" || exit ${exits.unusable}
 s=jobs/$2/submit.$3
 [ -d "$s" ] || { echo gone; exit 0; }
+ls -di "$s" | sed 's/^ */this /'
 [ ! -s "$s/native" ] || sed 's/^/native /' "$s/native"
 [ ! -s "$s/out" ] || sed 's/^/out /' "$s/out"
 grep -ls "jobs/[f]\${2#f}/$4" /proc/[0-9]*/cmdline | sed 's/.*/busy/;q'
 [ ! -s "$s/rc" ] || sed 's/^/rc /' "$s/rc"
 exit 0`
 
-/** Takes a submission out of the way that surely came to nothing; exactly one of several clients does. $1 workdir, $2 id, $3 attempt. */
+/**
+ * Takes a submission out of the way that surely came to nothing, unless another client has done so and made its own.
+ * It is not removed, so that its number is not given again.
+ * $1 workdir, $2 id, $3 attempt, $4 which folder it was: its number and name, as ls -di gave them.
+ */
 export const dropSubmissionScript = `cd -- "$1" || exit ${exits.unusable}
-mv "jobs/$2/submit.$3" "jobs/$2/.submit.$3.$$" 2>/dev/null && rm -rf "jobs/$2/.submit.$3.$$"
+s=jobs/$2/submit.$3 t=jobs/$2/.submit.$3.$$
+[ "$(ls -di "$s" 2>/dev/null | sed 's/^ *//')" = "$4" ] && mv "$s" "$t" 2>/dev/null
 exit 0`
 
 /**

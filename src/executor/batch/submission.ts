@@ -61,7 +61,8 @@ export async function submitJob(
     return send(transport, scheduler, workdir, submission, unknown())
   }
   let result = await sendAll()
-  if (result.exitCode === exits.uncertain) {
+  // Again when another client, which came to the same end, was quicker.
+  for (let times = 0; result.exitCode === exits.uncertain && times < 10; times++) {
     const found = await findCutOff({ transport, scheduler, workdir, clock }, submission.spec)
     if (found) return found
     result = await sendAll()
