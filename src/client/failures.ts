@@ -167,7 +167,7 @@ function adviceFor({ status, spec }: MemberFailure, { memory, time }: JobUsage):
         ? 'see how the job that it depends on ended; run that again, then this one'
         : 'see the message above; the work folder must be there on the nodes too, and environment must fit them'
     case 'lost':
-      return 'is the work folder shared between the login node and the compute nodes? see `workdir`, and the log of the scheduler'
+      return 'is the work folder shared between the login node and the compute nodes (`workdir`)? does a line of environment.setup replace the shell (`exec …`)? the scheduler.log of the job may tell'
     default:
       return undefined
   }

@@ -2,6 +2,7 @@ import { FarcallError, SubmitError } from '../core/errors.ts'
 import type { CommandResult } from '../core/shell.ts'
 import type { JobStatus } from '../core/status.ts'
 import type { QueueSnapshot } from './scheduler.ts'
+import { adviceOnLimit } from './slurm-limits.ts'
 import { refusals } from './slurm-refusals.ts'
 import { slurmStatus } from './slurm-status.ts'
 import { readIndexes, SnapshotBuilder } from './snapshot.ts'
@@ -32,7 +33,8 @@ export function explainSubmit(
       code: 'SCHEDULER_MISSING',
       hint: 'sbatch is not on the PATH of a login shell there; is this a login node of a Slurm cluster?',
     }
-  const hint = refusals.find(({ says }) => says.test(spoken(result)))?.hint
+  const said = spoken(result)
+  const hint = adviceOnLimit(said) ?? refusals.find(({ says }) => says.test(said))?.hint
   return hint === undefined ? undefined : { code: 'SUBMIT_REFUSED', hint }
 }
 

@@ -1,13 +1,14 @@
 import type { ResolvedResources } from '../core/resources.ts'
 import { formatMemory, formatSeconds } from '../core/units.ts'
 import type { Waiting } from './scheduler.ts'
+import { explainLimit } from './slurm-limits.ts'
 
 const askSite = 'ask your site'
 const release = '`scontrol release` by whoever may lets it go on'
 
 /**
  * Why a job is pending, or was ended without having run: Slurm's word and ours for it.
- * https://slurm.schedmd.com/job_reason_codes.html; limits are put together below.
+ * https://slurm.schedmd.com/job_reason_codes.html; limits are in slurm-limits.ts.
  */
 const reasons: Record<string, string | ((asked: ResolvedResources) => string)> = {
   Priority: 'other jobs of the partition come first',
@@ -28,7 +29,8 @@ const reasons: Record<string, string | ((asked: ResolvedResources) => string)> =
     'nodes that it needs are down, drained or reserved (for maintenance, mostly); a shorter time may fit in before that',
   PartitionDown: `its partition starts no jobs now; wait, or use another resources.partition`,
   PartitionInactive: `its partition takes no jobs now; wait, or use another resources.partition`,
-  PartitionConfig: 'it asks for what its partition does not allow; cancel it, and change resources.partition',
+  PartitionConfig:
+    'it asks for more than its partition has, or for what that does not allow; cancel it, and ask for less, or change resources.partition',
   PartitionNodeLimit:
     'it asks for more nodes than its partition allows or has up; ask for less, or use another resources.partition',
   PartitionTimeLimit: ({ timeSeconds }) =>
@@ -61,50 +63,6 @@ const reasons: Record<string, string | ((asked: ResolvedResources) => string)> =
   PowerNotAvail: 'waiting until there is enough power for it',
   PowerReserved: 'waiting until there is enough power for it',
   FedJobLock: 'clusters of the federation are agreeing on who runs it',
-}
-
-const things: Record<string, string> = {
-  Cpu: 'cores',
-  CPU: 'cores',
-  Mem: 'memory',
-  Memory: 'memory',
-  Node: 'nodes',
-  GRES: 'GPUs or other generic resources',
-  License: 'licenses',
-  BB: 'burst buffer space',
-  Billing: 'billing units',
-  Energy: 'energy',
-  Jobs: 'running jobs',
-  Job: 'jobs',
-  SubmitJobs: 'submitted jobs',
-  SubmitJob: 'submitted jobs',
-  Wall: 'wall clock time',
-  WallDuration: 'wall clock time',
-  Resource: 'resources',
-  Time: 'time',
-  Unknown: 'resources',
-}
-
-const limit = new RegExp(
-  `^(Association|Assoc|QOS|)(Grp|Max|Min|)(${Object.keys(things)
-    .sort((a, b) => b.length - a.length)
-    .join('|')})(RunMinutes|Minutes|)(?:Per(Job|Node|User|Account)|)(?:Limit|NotSatisfied|)$`,
-)
-
-/** AssocGrpCPURunMinutesLimit, QOSMaxMemoryPerJob, MaxJobsPerAccount … */
-function explainLimit(word: string): string | undefined {
-  const [found, owner, kind, thing, minutes, whose] = limit.exec(word) ?? []
-  if (found === undefined || (owner === '' && whose === undefined)) return undefined
-  const by = owner?.startsWith('Assoc') ? 'your account' : 'its QOS'
-  const what = `${things[thing!]}${minutes === '' ? '' : ' × minutes'}`
-  if (kind === 'Min') return `it asks for fewer ${what} than ${by} wants at least; ask for more`
-  if (kind === 'Max' && (whose === 'Job' || whose === 'Node'))
-    return `it asks for more ${what} than ${by} allows one ${whose.toLowerCase()}; unless that is raised it will not start: cancel it, and ask for less`
-  if (whose !== undefined)
-    return `${by} allows one ${whose.toLowerCase()} no more ${what}; it waits for other jobs to end`
-  if (minutes === 'Minutes') return `${by} has used up its ${what}; it waits until they are renewed`
-  if (/Submit/.test(thing!)) return `${by} allows no more ${what}; it waits for other jobs to end`
-  return `${by} allows no more ${what} at once; it waits for other jobs to end`
 }
 
 /** Slurm's pending reason in plain words; undefined for one that is not known. */

@@ -1,13 +1,16 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { close, cluster, configure } from '../../src/index.ts'
-import { run } from '../clusters/processes.ts'
+import { isAlive, run } from '../clusters/processes.ts'
+import { runProgram } from './helpers.ts'
 
 const { slurm } = inject('slurms').plain
 const folder = mkdtempSync(join(tmpdir(), 'farcall-scancel-'))
 const calls = join(folder, 'calls')
+/** While it is there, scancel takes its time. */
+const slow = join(folder, 'slow')
 const before = { ...process.env }
 
 /** On this machine, without ssh, with a scancel before the real one that counts. */
@@ -15,7 +18,8 @@ beforeAll(() => {
   mkdirSync(join(folder, 'bin'))
   const scancel = join(folder, 'bin', 'scancel')
   const path = slurm.env['PATH']
-  writeFileSync(scancel, `#!/bin/sh\necho "$*" >>'${calls}'\nPATH='${path}' exec scancel "$@"\n`)
+  const wait = `while [ -e '${slow}' ]; do sleep 0.1; done`
+  writeFileSync(scancel, `#!/bin/sh\necho "$*" >>'${calls}'\n${wait}\nPATH='${path}' exec scancel "$@"\n`)
   chmodSync(scancel, 0o755)
   Object.assign(process.env, slurm.env, { PATH: `${folder}/bin:${path}` })
   const here = { scheduler: 'slurm', workdir: `${folder}/work`, queryInterval: '2s', grace: '20s' } as const
@@ -42,4 +46,46 @@ it('a hundred cancels in one turn, of calls made together and apart, are one sca
   const ids = [...new Set(jobs.map(({ nativeId }) => nativeId))].join(',')
   const queue = await run('squeue', ['-h', '-t', 'PD,R', '-j', ids], { env: { ...slurm.env } })
   expect(queue.stdout).toBe('')
+})
+
+const inQueue = async (ids: readonly string[]) =>
+  (await run('squeue', ['-h', '-t', 'PD,R', '-o', '%i', '-j', ids.join(',')], { env: { ...slurm.env } }))
+    .stdout
+
+describe('Ctrl-C in a program whose jobs run', () => {
+  const env = { FARCALL_SCHEDULER: 'slurm', FARCALL_WORKDIR: `${folder}/work`, FARCALL_QUERY_INTERVAL: '2s' }
+  async function running() {
+    const program = runProgram('lifecycle.ts', ['several'], env)
+    onTestFinished(() => {
+      if (isAlive(program.pid)) process.kill(program.pid, 'SIGKILL')
+    })
+    const line = await program.line()
+    expect(line, program.stderr()).toBeDefined()
+    rmSync(calls, { force: true })
+    return { program, ids: [...new Set(JSON.parse(line!) as string[])] }
+  }
+  const called = () => (existsSync(calls) ? readFileSync(calls, 'utf8').trim().split('\n') : [])
+
+  it('ends them all with one scancel: the queue is empty, the exit code 130', async () => {
+    const { program, ids } = await running()
+    program.signal('SIGINT')
+    expect(await program.ended).toMatchObject({ code: 130 })
+    expect(program.stderr()).toMatch(/^farcall: canceling \d job\(s\), .*; once more to leave them\n$/)
+    expect(called()).toHaveLength(1)
+    expect(await inQueue(ids)).toBe('')
+  })
+
+  it('once more leaves at once, though scancel has not come back', async () => {
+    const { program, ids } = await running()
+    writeFileSync(slow, '')
+    program.signal('SIGINT')
+    await expect.poll(called, { timeout: 20_000 }).toHaveLength(1)
+    program.signal('SIGINT')
+    expect(await program.ended).toMatchObject({ code: 130 })
+    // Nothing had reached Slurm by then.
+    expect((await inQueue(ids)).trim()).not.toBe('')
+    rmSync(slow)
+    await run('scancel', ids, { env: { ...slurm.env } })
+    await expect.poll(() => inQueue(ids), { timeout: 20_000 }).toBe('')
+  })
 })

@@ -33,7 +33,12 @@ for (const [kind, { sshd, slurm }] of Object.entries(inject('slurms'))) {
 
   describe(`on Slurm, ${accounting ? 'with' : 'without'} accounting, a job that`, () => {
     const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts } as const
-    beforeAll(() => configure({ profiles: { [kind]: { ...place, queryInterval: '2s', grace: '20s' } } }))
+    const often = { ...place, queryInterval: '2s' } as const
+    beforeAll(() =>
+      configure({
+        profiles: { [kind]: { ...often, grace: '20s' }, impatient: { ...often, grace: '4s' } },
+      }),
+    )
     afterAll(close)
     const options = { profile: kind, memory: '200MB' } as const
 
@@ -211,6 +216,21 @@ for (const [kind, { sshd, slurm }] of Object.entries(inject('slurms'))) {
       } finally {
         await Promise.all([blocker, ...Object.values(waiting)].map((job) => job.cancel()))
       }
+    })
+
+    it('ends by its own account, but without a result, is lost, and says so', async () => {
+      const short = { ...options, profile: 'impatient' }
+      // A line that replaces the script's shell: what would say how the job ended is gone with it.
+      const error = await ended(cluster({ ...short, environment: { setup: ['exec true'] } }, () => 1)())
+      expect(error, error.message).toMatchObject({
+        name: 'JobFailedError',
+        reason: 'lost',
+        status: { state: 'FAILED' },
+        hint: expect.stringMatching(/work folder shared.*environment\.setup replace the shell/),
+      })
+      expect(error.message).toMatch(
+        /is lost, COMPLETED in the scheduler's words: the scheduler says COMPLETED, but no result appeared within \d+ s/,
+      )
     })
 
     it('cannot be written where it is to run is told so', async () => {

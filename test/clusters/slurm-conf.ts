@@ -100,6 +100,7 @@ function accountingSettings(at: SlurmLayout): Record<string, string> {
     AccountingStoragePort: String(at.ports.dbd),
     AccountingStoragePass: `${at.folder}/munge/socket`,
     AccountingStorageTRES: 'gres/gpu',
+    AccountingStorageEnforce: 'associations,limits,qos',
   }
 }
 

@@ -18,19 +18,22 @@ describe('why a job waits', () => {
   test.each([
     ['Resources', 'waiting for 8 cores and 16 GB to become free'],
     ['Dependency', 'waiting for the jobs that it depends on (afterok:1) to end as asked'],
-    ['AssocGrpCpuLimit', 'your account allows no more cores at once; it waits for other jobs to end'],
+    [
+      'AssocGrpCpuLimit',
+      'your account allows no more cores at once; it waits for other jobs to end; if it asks for more than that by itself, cancel it, and lower resources.cores',
+    ],
     [
       'AssocGrpCPUMinutesLimit',
       'your account has used up its cores × minutes; it waits until they are renewed',
     ],
     [
       'AssocGrpGRESRunMinutes',
-      'your account allows no more GPUs or other generic resources × minutes at once; it waits for other jobs to end',
+      'your account allows no more GPUs or other generic resources × minutes at once; it waits for other jobs to end; if it asks for more than that by itself, cancel it, and lower resources.gpus',
     ],
     ['AssocMaxJobsLimit', 'your account allows no more running jobs at once; it waits for other jobs to end'],
     [
       'QOSMaxMemoryPerJob',
-      'it asks for more memory than its QOS allows one job; unless that is raised it will not start: cancel it, and ask for less',
+      'it asks for more memory than its QOS allows one job; unless that is raised it will not start: cancel it, and lower resources.memory',
     ],
     [
       'QOSMaxJobsPerUserLimit',
@@ -38,11 +41,11 @@ describe('why a job waits', () => {
     ],
     [
       'AssocMaxWallDurationPerJobLimit',
-      'it asks for more wall clock time than your account allows one job; unless that is raised it will not start: cancel it, and ask for less',
+      'it asks for more wall clock time than your account allows one job; unless that is raised it will not start: cancel it, and lower resources.time',
     ],
     [
       'QOSMinGRES',
-      'it asks for fewer GPUs or other generic resources than its QOS wants at least; ask for more',
+      'it asks for fewer GPUs or other generic resources than its QOS wants at least; cancel it, and raise resources.gpus',
     ],
     ['MaxJobsPerAccount', 'its QOS allows one account no more running jobs; it waits for other jobs to end'],
     [

@@ -1,0 +1,119 @@
+import { spawnSync } from 'node:child_process'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { type ClusterOptions, close, cluster, configure, type Job } from '../../src/index.ts'
+import { run } from '../clusters/processes.ts'
+import { failure, onLogin } from './left.ts'
+
+const { sshd, slurm } = inject('slurms').accounting
+const { host, port, user, identityFile, knownHosts } = sshd
+
+/** What a site's accounting holds its users to; one sacctmgr for all, as each takes a while. */
+beforeAll(() => {
+  const rules = [
+    'add qos one-job set MaxJobsPerUser=1',
+    'add qos one-submit set MaxSubmitJobsPerUser=1',
+    'add qos brief set MaxWall=00:01:00',
+    'add qos strict set MaxWall=00:01:00 MaxTRESPerJob=cpu=2,mem=1024 Flags=DenyOnLimit',
+    'add qos one-gpu set MaxTRESPerJob=gres/gpu=1 Flags=DenyOnLimit',
+    'add qos foreign',
+    'add account small,closed,others Organization=lab Description=limits',
+    'modify account where name=small set GrpTRES=cpu=2',
+    'modify account where name=closed set GrpSubmitJobs=0',
+    `add user ${user} account=small,closed`,
+    `modify user where name=${user} set qos+=one-job,one-submit,brief,strict,one-gpu`,
+  ]
+  const options = { env: { ...process.env, ...slurm.env }, input: `${rules.join('\n')}\n`, encoding: 'utf8' }
+  const { status, stdout, stderr } = spawnSync('sacctmgr', ['-i'], options as { encoding: 'utf8' })
+  expect(status, stdout + stderr).toBe(0)
+  const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts } as const
+  configure({ profiles: { limits: { ...place, queryInterval: '2s' } } })
+})
+afterAll(close)
+
+const options = { profile: 'limits', memory: '20MB', time: '1m' } as const
+const held = ['--hold']
+
+describe('a live slurmctld refuses, and the error says what to change:', () => {
+  const policy = /violates accounting\/QOS policy/
+  it.each<[ClusterOptions, RegExp, RegExp]>([
+    [{ account: 'nonesuch' }, /Invalid account/, /resources\.account/],
+    [{ account: 'others' }, /Invalid account/, /sacctmgr show associations.*resources\.account/],
+    [{ qos: 'nonesuch' }, /Invalid qos/, /resources\.qos/],
+    [{ qos: 'foreign' }, /Invalid qos/, /resources\.qos/],
+    [{ account: 'closed' }, /AssocGrpSubmitJobsLimit/, /your account.*larger chunk.*resources\.account/],
+    [{ qos: 'strict', time: '10m' }, /QOSMaxWallDurationPerJobLimit/, /the QOS.*lower resources\.time/],
+    [{ qos: 'strict', cores: 4 }, /QOSMaxCpuPerJobLimit/, /lower resources\.cores/],
+    [{ qos: 'strict', memory: '2GB' }, /QOSMaxMemoryPerJob/, /lower resources\.memory/],
+    [{ qos: 'one-gpu', gpus: 2 }, /QOSMaxGRESPerJob/, /lower resources\.gpus/],
+    [{ memory: '900GB' }, /Memory specification can not be satisfied/, /lower resources\.memory/],
+    [{ cores: 9 }, /CPU count per node can not be satisfied/, /ask for less/],
+    [{ gpus: 9 }, /Requested node configuration is not available/, /GPUs.*ask for less/],
+  ])('%j', async (asked, message, hint) => {
+    const job = cluster({ ...options, ...asked }, () => 1)()
+    const error = await failure(job, { name: 'SubmitError', code: 'SUBMIT_REFUSED', message, hint })
+    if (/Assoc|QOS/.test(message.source)) expect(error.message).toMatch(policy)
+  })
+
+  it('one more job than may be submitted, and an array that has more', async () => {
+    const message = /QOSMaxSubmitJobPerUserLimit/
+    const refused = { name: 'SubmitError', code: 'SUBMIT_REFUSED', message, hint: /have ended.*larger chunk/ }
+    const submit = { ...options, qos: 'one-submit' }
+    const first = cluster({ ...submit, native: held }, () => 1)()
+    first.catch(() => {})
+    await expect.poll(() => first.nativeId, { timeout: 20_000 }).toBeDefined()
+    await failure(cluster(submit, () => 2)(), refused)
+    await first.cancel()
+    await failure(cluster(submit, (n: number) => n).map([1, 2, 3]), refused)
+  })
+})
+
+describe('a live slurmctld lets a job wait, and its status says what to change:', () => {
+  const one = cluster(options, () => 1)
+  const waits = cluster(
+    { ...options, time: '5m' },
+    () => new Promise((resolve) => setTimeout(resolve, 600_000)),
+  )
+  const says = (job: Job<unknown>, message: RegExp) =>
+    expect.poll(() => job.status().message, { timeout: 30_000 }).toMatch(message)
+
+  it('limits of account, QOS and partition', async () => {
+    const runs = waits.with({ qos: 'one-job' })()
+    const jobs = {
+      cores: one.with({ account: 'small', cores: 4 })(),
+      time: one.with({ qos: 'brief', time: '10m' })(),
+      partition: one.with({ partition: 'short', time: '2d' })(),
+      nodes: one.with({ nodes: 9 })(),
+    }
+    const all: Job<unknown>[] = [runs, ...Object.values(jobs)]
+    for (const job of all) job.catch(() => {})
+    try {
+      await expect.poll(() => runs.status().state, { timeout: 30_000 }).toBe('ACTIVE')
+      const second = one.with({ qos: 'one-job' })()
+      second.catch(() => {})
+      all.push(second)
+      await Promise.all([
+        says(second, /^QOSMaxJobsPerUserLimit: its QOS allows one user no more running jobs; it waits/),
+        says(
+          jobs.cores,
+          /^AssocGrpCpuLimit: your account allows no more cores at once.*lower resources\.cores$/,
+        ),
+        says(
+          jobs.time,
+          /^QOSMaxWallDurationPerJobLimit: .*more wall clock time than its QOS.*lower resources\.time$/,
+        ),
+        says(
+          jobs.partition,
+          /^PartitionTimeLimit: its time of .* limit of its partition.*lower resources\.time$/,
+        ),
+        says(jobs.nodes, /^PartitionNodeLimit: it asks for more nodes than its partition.*ask for less/),
+      ])
+    } finally {
+      await Promise.all(all.map((job) => job.cancel()))
+    }
+    const ids = all.map(({ nativeId }) => nativeId).join(',')
+    expect(onLogin(sshd, `squeue -h -t PD,R -j ${ids} || true`)).toBe('')
+    expect((await run('squeue', ['-h', '-t', 'R', '-q', 'one-job'], { env: { ...slurm.env } })).stdout).toBe(
+      '',
+    )
+  })
+})
