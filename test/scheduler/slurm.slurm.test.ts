@@ -116,7 +116,9 @@ describe.each(['accounting', 'plain'] as const)('Slurm, %s', (kind) => {
     await expect.poll(async () => (await ended(id))?.members?.size, slow).toBe(5)
     const { members } = (await ended(id))!
     expect(members!.get(0)).toMatchObject({ state: 'FAILED', reason: 'exit-code', exitCode: 3 })
-    expect(members!.get(1)).toMatchObject({ state: 'CANCELED', reason: 'by-user' })
+    // Without accounting Slurm tells nobody who it was.
+    expect(members!.get(1)?.state).toBe('CANCELED')
+    expect(members!.get(1)?.reason).toBe(kind === 'accounting' ? 'by-user' : undefined)
   })
 
   test('canceling what is gone is no error; a partition that is not there is refused', async () => {
