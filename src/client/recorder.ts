@@ -1,5 +1,6 @@
 import type { JobId } from '../core/ids.ts'
 import type { RecordKind } from '../core/pack.ts'
+import type { JobSpec } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import { openStore } from '../store/open.ts'
 import type { JobStore, JobUsage, NewResult } from '../store/types.ts'
@@ -80,6 +81,12 @@ export class JobRecords {
 
   submitted(attempt: number, nativeId: string): void {
     this.recorder.later((store) => store.submitted(this.#id, attempt, nativeId))
+  }
+
+  /** Another attempt that is about to be submitted: written at once. The place has its arguments. */
+  retry(spec: JobSpec): void {
+    this.recorder.later((store) => store.retry(spec))
+    this.recorder.flush()
   }
 
   status(status: JobStatus, member?: number): void {

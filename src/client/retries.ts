@@ -90,8 +90,11 @@ export class Retries {
     const failures = new Map(items.map((item) => [item, item.failure!]))
     for (const item of items) delete item.failure
     submission.tried(spec)
+    submission.records?.retry(spec)
     try {
-      submission.made(spec, (await executor.retry(spec, this.#tools.bundle)).nativeId)
+      const { nativeId } = await executor.retry(spec, this.#tools.bundle)
+      submission.made(spec, nativeId)
+      submission.records?.submitted(spec.attempt, nativeId)
     } catch (error) {
       for (const item of items) item.failure = failures.get(item)!
       this.#refused(batch, items, error)

@@ -44,12 +44,25 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
     const payload = found?.nativeId === undefined ? recorder.store.payload(id) : undefined
     if (found?.nativeId === undefined && !payload) throw unknownJob(id, session, record)
     begin(submission, spec, found?.nativeId === undefined ? [] : found.attempts, taking)
-    submission.nativeId = found?.nativeId ?? (await session.executor.submit({ spec, ...payload! })).nativeId
-    submission.records?.submitted(spec.attempt, submission.nativeId)
+    if (found?.nativeId === undefined) {
+      submission.nativeId = (await session.executor.submit({ spec, ...payload! })).nativeId
+      submission.records?.submitted(spec.attempt, submission.nativeId)
+    } else {
+      submission.nativeId = found.nativeId
+      recordAttempts(submission, found.attempts, record?.attempt)
+    }
     return session
   } catch (error) {
     session.forget(submission)
     throw error
+  }
+}
+
+/** Attempts that the record does not have are from a client elsewhere, or one whose disk was full. */
+function recordAttempts({ records }: Submission, attempts: FoundJob['attempts'], known = 0): void {
+  for (const { spec, nativeId } of attempts) {
+    if (spec.attempt > known) records?.retry(spec)
+    records?.submitted(spec.attempt, nativeId)
   }
 }
 
