@@ -53,9 +53,7 @@ export class Intake {
         this.#submission.records?.result(item.index, kind, bytes)
         this.#settleInFile(item, file, path)
       } catch (error) {
-        this.#submission.settle(item, { state: 'FAILED', reason: 'lost' }, () =>
-          item.settled.reject(this.#missing(item, error)),
-        )
+        this.#settleUnread(item, { state: 'FAILED', reason: 'lost' }, this.#missing(item, error))
       }
     } else this.#settleWith(item, kind, bytes, (decoder) => readOutcome(kind, bytes, decoder))
   }
@@ -80,8 +78,13 @@ export class Intake {
         cause,
         hint: 'its files are kept; attach(id) reads them again',
       })
-      this.#submission.settle(item, { state: 'FAILED', reason: 'lost' }, () => item.settled.reject(error))
+      this.#settleUnread(item, { state: 'FAILED', reason: 'lost' }, error)
     }
+  }
+
+  #settleUnread(item: Item, status: JobStatus, error: ResultError): void {
+    item.unread = true
+    this.#submission.settle(item, status, () => item.settled.reject(error))
   }
 
   #settleInFile(item: Item, file: ResultFile, path: string): void {
@@ -153,11 +156,12 @@ export class Intake {
         event.status.state === 'COMPLETED'
           ? { ...event.status, state: 'FAILED', reason: 'lost' }
           : event.status
-      const error =
-        event.status.state === 'COMPLETED' ? this.#missing(item, trouble) : this.#failure(item, event, spec)
-      if (event.status.state === 'COMPLETED')
-        this.#submission.settle(item, status, () => item.settled.reject(error))
-      else this.#submission.fail(item, status, error, event.end)
+      if (event.status.state === 'COMPLETED') this.#settleUnread(item, status, this.#missing(item, trouble))
+      else {
+        // A member that failed may have results of some items all the same.
+        item.unread = trouble !== undefined
+        this.#submission.fail(item, status, this.#failure(item, event, spec), event.end)
+      }
     }
     this.#submission.memberEnded(event.member, event.end)
   }

@@ -45,6 +45,8 @@ export interface Item {
   canceling?: unknown
   /** Tries that came to nothing, oldest first. */
   readonly earlier: Attempt[]
+  /** What came of it could not be read here: its files have to stay. */
+  unread?: boolean
   /** How the try that is just over failed; it is not the last one. */
   failure?: { readonly status: JobStatus; readonly error: unknown; readonly requeue: boolean }
   /** The item of the job that really runs it, when the submission is only a front. */

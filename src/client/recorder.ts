@@ -5,6 +5,7 @@ import type { JobStatus } from '../core/status.ts'
 import { openStore } from '../store/open.ts'
 import type { JobStore, JobUsage, NewResult } from '../store/types.ts'
 import type { MemberEndEvent } from './intake.ts'
+import { trimRecordsDaily } from './trim-records.ts'
 
 /** Changes are gathered for so long: ten thousand jobs that end together are some transactions, not ten thousand. */
 const gatherMs = 100
@@ -59,6 +60,11 @@ export function recorderOf(folder: string): Recorder {
 /** Writes all that is not written yet. */
 export function flushRecords(): void {
   for (const recorder of recorders.values()) recorder.flush()
+}
+
+/** What is old goes from the records, once a day. */
+export function trimRecords(): void {
+  for (const { store } of recorders.values()) trimRecordsDaily(store, Date.now())
 }
 
 /** The key that an item's error lies under: for those who wait for this job, and for nobody later. */

@@ -10,9 +10,9 @@ import type { Executor, JobPayload } from '../executor/executor.ts'
 import { openExecutor } from '../executor/open.ts'
 import { canceledBefore } from './failures.ts'
 import { interrupts } from './interrupt.ts'
-import type { Item } from './item.ts'
+import { type Item, isFailed } from './item.ts'
 import { here, noteNode } from './node-seen.ts'
-import { flushRecords, type JobRecords } from './recorder.ts'
+import { flushRecords, type JobRecords, trimRecords } from './recorder.ts'
 import type { Submission } from './submission.ts'
 
 /** How long a program that was interrupted waits for the ends of what it canceled, so as to clean up after it. */
@@ -21,10 +21,10 @@ const endsMs = 5_000
 /** Folders of this many jobs that are done are left for `logs()`; the oldest go first. */
 const keptWhileRunning = 64
 
-/** A job whose results are here. */
+/** A job that is over here. 'detached': not all its results could be read. */
 interface Done {
   readonly id: JobId
-  readonly outcome: 'completed' | 'failed'
+  readonly outcome: 'completed' | 'failed' | 'detached'
   readonly records: JobRecords | undefined
 }
 
@@ -145,8 +145,7 @@ export class Session {
       return
     }
     if (submission.runsOn) this.#background(this.executor.cancel([{ id: submission.id }]))
-    const outcome = submission.items.every(isDoneWith) ? 'completed' : 'failed'
-    this.#done.push({ id: submission.id, outcome, records: submission.records })
+    this.#done.push({ id: submission.id, outcome: outcomeOf(submission.items), records: submission.records })
     if (this.#done.length > keptWhileRunning) void this.#release(this.#done.splice(0, keptWhileRunning / 2))
   }
 
@@ -158,11 +157,14 @@ export class Session {
     // What is cached is written before its files go.
     flushRecords()
     try {
-      for (const outcome of ['completed', 'failed'] as const) {
+      for (const outcome of ['completed', 'failed', 'detached'] as const) {
         const ids = jobs.filter((job) => job.outcome === outcome).map((job) => job.id)
         if (ids.length > 0) await this.executor.release(ids, outcome)
       }
-      for (const { records } of jobs) records?.collected()
+      for (const { records, outcome } of jobs) {
+        if (outcome === 'detached') records?.letGo()
+        else records?.collected()
+      }
     } catch (error) {
       // The results are here; what could not be removed is garbage, and `process.emitWarning` says where.
       process.emitWarning(`farcall: files of finished jobs stay on ${this.executor.name}: ${String(error)}`)
@@ -242,6 +244,11 @@ export class Session {
   }
 }
 
+function outcomeOf(items: readonly Item[]): Done['outcome'] {
+  if (items.some((item) => item.unread && isFailed(item))) return 'detached'
+  return items.every(isDoneWith) ? 'completed' : 'failed'
+}
+
 /** Nobody looks for the cause of what he has canceled himself. */
 function isDoneWith({ status: { state, reason } }: Item): boolean {
   return state === 'COMPLETED' || (state === 'CANCELED' && reason === 'by-user')
@@ -278,5 +285,6 @@ export async function closeSessions(): Promise<void> {
   if (open.length > 0) trimDaily(cacheFolder(process.env, homedir()))
   // Each is closed, whatever becomes of the others.
   const closed = await Promise.allSettled(open.map((session) => session.closeNow()))
+  if (open.length > 0) trimRecords()
   for (const result of closed) if (result.status === 'rejected') throw result.reason
 }

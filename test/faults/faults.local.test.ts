@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -19,7 +20,7 @@ import { failure } from '../client/left.ts'
 const folder = mkdtempSync(join(tmpdir(), 'farcall-faults-'))
 const workdir = join(folder, 'work')
 const place = { scheduler: 'direct', queryInterval: '1s', keep: 'all' } as const
-configure({ profiles: { here: { ...place, workdir } } })
+configure({ profiles: { here: { ...place, workdir }, sparse: { ...place, workdir, keep: 'none' } } })
 afterEach(close)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -57,6 +58,25 @@ describe('a job that is taken up on another day', () => {
     }
     writeFileSync(at('run.1.0/out.pack'), whole)
     expect(await attach(id, { profile: 'here' })).toEqual(new Uint8Array(100_000).fill(7))
+  })
+
+  it('whose result cannot be read is not cleaned up after, until it has been read', async () => {
+    const { id, at } = await call()
+    const whole = readFileSync(at('run.1.0/out.pack'))
+    writeFileSync(at('run.1.0/out.pack'), whole.subarray(0, 40))
+    rmSync(at('kept'))
+    await failure(attach(id, { profile: 'sparse' }), {
+      name: 'ResultError',
+      code: 'RESULT_MISSING',
+      message: /could not be read/,
+      hint: /files are kept/,
+    })
+    await close()
+    expect([at('run.1.0/out.pack'), at('collected')].map((path) => existsSync(path))).toEqual([true, false])
+    writeFileSync(at('run.1.0/out.pack'), whole)
+    expect(await attach(id, { profile: 'sparse' })).toEqual(new Uint8Array(100_000).fill(7))
+    await close()
+    expect(existsSync(at('spec.json'))).toBe(false)
   })
 
   it('that an older farcall has submitted, with the protocol of then, gives its result', async () => {
