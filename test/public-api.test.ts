@@ -40,7 +40,6 @@ test('farcall/testing exports these values', () => {
   expect(Object.keys(testing).sort()).toMatchInlineSnapshot(`
     [
       "MemoryExecutor",
-      "ObservedTransport",
       "executorSuite",
       "injectFaults",
       "transportSuite",

@@ -1,7 +1,8 @@
 import { type JobSpec, type MemberEnd, membersOf, submissionOf } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import type { FoundAttempt } from '../executor/executor.ts'
-import type { Attempt, Item } from './item.ts'
+import type { Attempt } from './attempt.ts'
+import type { Item } from './item.ts'
 
 /** A try of an item, as far as it is known. */
 export function makeAttempt(
