@@ -1,10 +1,11 @@
 import type { Clock } from '../core/clock.ts'
 import { FarcallError, JobCanceledError, SubmitError } from '../core/errors.ts'
-import { attemptStep, type JobSpec, type MemberEnd } from '../core/protocol.ts'
+import { attemptStep, type JobSpec, type MemberEnd, submissionOf } from '../core/protocol.ts'
 import type { RetryPolicy } from '../core/retry-policy.ts'
 import type { JobStatus } from '../core/status.ts'
 import { canceledBefore } from './failures.ts'
 import type { Item } from './item.ts'
+import { makeAttempts } from './next-attempt.ts'
 import { delayBefore, escalated, isTriedAgain } from './retry.ts'
 import type { Submission } from './submission.ts'
 
@@ -54,6 +55,11 @@ export class Retries {
     const held = this.#submission.openItems(member).filter((item) => item.failure)
     if (held.length === 0) return
     const base = this.#submission.specOf(member)
+    // Of an earlier attempt than the one that another client has made meanwhile.
+    if (end && submissionOf(end.attempt) < base.attempt) {
+      for (const item of held) delete item.failure
+      return
+    }
     // A requeue that was asked for is no lack of time.
     const reasons = new Set(
       held.map(({ failure }) => (failure!.requeue ? undefined : failure!.status.reason)),
@@ -89,22 +95,31 @@ export class Retries {
     const spec = this.#nextSpec(batch, items)
     const failures = new Map(items.map((item) => [item, item.failure!]))
     for (const item of items) delete item.failure
-    submission.tried(spec)
-    submission.records?.retry(spec)
+    const followed = (made: JobSpec) => {
+      for (const item of items) if (runs(made, item)) failures.delete(item)
+      this.#followed(made)
+    }
     try {
-      const { nativeId } = await executor.retry(spec, this.#tools.bundle)
-      submission.made(spec, nativeId)
-      submission.records?.submitted(spec.attempt, nativeId)
+      await makeAttempts(submission, executor, spec, this.#tools.bundle, followed)
     } catch (error) {
-      for (const item of items) item.failure = failures.get(item)!
-      this.#refused(batch, items, error)
-      return
+      for (const [item, failure] of failures) item.failure = failure
+      this.#refused(batch, [...failures.keys()], error)
     }
     const canceled = items.filter((item) => item.canceling !== undefined)
     if (canceled.length > 0)
       await executor.cancel([{ id: submission.id, members: membersOf(spec, canceled) }]).catch((error) => {
         process.emitWarning(`farcall: cancel failed: ${String(error)}`)
       })
+  }
+
+  /** Another client's attempt may have members along that wait here: what becomes of them is seen there. */
+  #followed(made: JobSpec): void {
+    for (const { items } of this.#batches.values())
+      for (const item of items) {
+        if (!runs(made, item)) continue
+        items.delete(item)
+        delete item.failure
+      }
   }
 
   #nextSpec({ base, reasons, retry }: Batch, items: readonly Item[]): JobSpec {
@@ -159,6 +174,8 @@ export class Retries {
     this.#stop.abort()
   }
 }
+
+const runs = ({ chunk, only }: JobSpec, { index }: Item) => !only || only.includes(Math.floor(index / chunk))
 
 function membersOf(spec: JobSpec, items: readonly Item[]): number[] {
   return [...new Set(items.map(({ index }) => Math.floor(index / spec.chunk)))].sort((a, b) => a - b)

@@ -42,7 +42,6 @@ export async function retryFailed(
     }
   if (failed.length === 0) return session
   next.tried(first)
-  next.tried(spec)
   next.begin({ ...before.submitted, spec: first })
   await session.again(next, spec)
   return session

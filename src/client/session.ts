@@ -11,6 +11,7 @@ import { openExecutor } from '../executor/open.ts'
 import { canceledBefore } from './failures.ts'
 import { interrupts } from './interrupt.ts'
 import { type Item, isFailed } from './item.ts'
+import { makeAttempts } from './next-attempt.ts'
 import { here, noteNode } from './node-seen.ts'
 import { flushRecords, type JobRecords, trimRecords } from './recorder.ts'
 import type { Submission } from './submission.ts'
@@ -83,7 +84,7 @@ export class Session {
     if (done >= 0) this.#done.splice(done, 1)
     this.follow(submission)
     try {
-      submission.made(spec, (await this.executor.retry(spec, submission.submitted?.tools?.bundle)).nativeId)
+      await makeAttempts(submission, this.executor, spec, submission.submitted?.tools?.bundle)
     } catch (error) {
       this.forget(submission)
       submission.abandon(error, { state: 'FAILED', reason: 'submit-failed' })

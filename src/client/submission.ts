@@ -59,7 +59,7 @@ export class Submission {
   readonly #early: JobEvent[] = []
   readonly #intake = new Intake(this)
   /** What its attempts asked for, the last one that was for the member last. */
-  readonly #tries: { readonly spec: JobSpec; nativeId?: string }[] = []
+  readonly #tries: { spec: JobSpec; nativeId?: string }[] = []
   retries: Retries | undefined
 
   constructor(id: JobId) {
@@ -180,10 +180,10 @@ export class Submission {
     this.#tries.push({ spec })
   }
 
-  /** The scheduler has it. */
+  /** The scheduler has it, as this client or another one that follows the job asked for it. */
   made(spec: JobSpec, nativeId: string): void {
     const one = this.#tries.findLast((each) => each.spec.attempt === spec.attempt)
-    if (one) one.nativeId = nativeId
+    if (one) Object.assign(one, { spec, nativeId })
     this.nativeId = nativeId
   }
 

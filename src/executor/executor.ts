@@ -107,9 +107,10 @@ export interface Executor extends AsyncDisposable {
   submit(job: JobPayload): Promise<{ nativeId: string }>
   /**
    * Submits the next attempt of a job that the place has, for the members in `spec.only`. Like submit, but for the
-   * arguments, which lie there; the bundle is asked for only when the place has lost it.
+   * arguments, which lie there; the bundle is asked for only when the place has lost it. Where another client has made
+   * this attempt, the spec is what that one asked for: members that it leaves out need a further attempt.
    */
-  retry(spec: JobSpec, bundle?: Uint8Array): Promise<{ nativeId: string }>
+  retry(spec: JobSpec, bundle?: Uint8Array): Promise<{ nativeId: string; spec: JobSpec }>
   /** After a restart: what is known of these jobs; they are watched from then on. */
   find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>>
   /**

@@ -71,11 +71,11 @@ export class MemoryExecutor implements Executor {
     return { nativeId: `memory:${id}` }
   }
 
-  async retry(spec: JobSpec): Promise<{ nativeId: string }> {
+  async retry(spec: JobSpec): Promise<{ nativeId: string; spec: JobSpec }> {
     const job = this.#job(spec.id)
     job.attempts.push(spec)
     void this.#run(job, spec)
-    return { nativeId: `memory:${spec.id}` }
+    return { nativeId: `memory:${spec.id}`, spec }
   }
 
   async #run(job: MemoryJob, spec: JobSpec): Promise<void> {

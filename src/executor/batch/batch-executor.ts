@@ -137,11 +137,12 @@ export class BatchExecutor implements Executor {
     return array.parseSizeLimit(await transport.exec(array.sizeLimit())) ?? array.defaultSize
   }
 
-  submit({ spec, args, bundle }: JobPayload): Promise<{ nativeId: string }> {
-    return this.#submit(spec, args, bundle)
+  async submit({ spec, args, bundle }: JobPayload): Promise<{ nativeId: string }> {
+    const { nativeId } = await this.#submit(spec, args, bundle)
+    return { nativeId }
   }
 
-  async retry(spec: JobSpec, bundle?: Uint8Array): Promise<{ nativeId: string }> {
+  async retry(spec: JobSpec, bundle?: Uint8Array): Promise<{ nativeId: string; spec: JobSpec }> {
     await this.open()
     if (this.#watcher.of(spec.id).length === 0) await this.find([spec.id])
     this.#tracked(spec.id)
@@ -152,7 +153,7 @@ export class BatchExecutor implements Executor {
     await this.open()
     const { scheduler, transport, clock } = this.#options
     const before = this.#watcher.of(asked.id).find((job) => job.spec.attempt === asked.attempt)
-    if (before) return { nativeId: before.nativeId }
+    if (before) return { nativeId: before.nativeId, spec: before.spec }
     const spec: JobSpec = { ...asked, runtime: this.#runtime.ref }
     const blobs = [
       { ref: this.#runtime.ref, bytes: this.#runtime.bytes },
@@ -165,17 +166,25 @@ export class BatchExecutor implements Executor {
     this.#clients.add(spec.client)
     const submit = () =>
       this.#persist(() => submitJob(transport, scheduler, workdir, submission, this.#known, clock))
-    const { nativeId, time } = await submit().catch(async (error: unknown) => {
+    const {
+      nativeId,
+      time,
+      spec: made = spec,
+    } = await submit().catch(async (error: unknown) => {
       if (!(error instanceof SubmitError && error.code === 'DISK_LOW')) throw error
       await this.#makeRoom()
       return submit()
     })
-    const tracked = new TrackedJob(spec, nativeId, time, clock.now())
+    const adopted = made.client !== spec.client
+    const tracked = new TrackedJob(made, nativeId, time, clock.now(), adopted)
+    tracked.restarted = adopted
+    this.#clients.add(made.client)
+    if (adopted) this.#watcher.supersede(made)
     this.#watcher.add(tracked)
     const status = { state: scheduler.immediate ? 'ACTIVE' : 'QUEUED', time: clock.now() } as const
     tracked.status = status
     this.#tell(tracked, status)
-    return { nativeId }
+    return { nativeId, spec: made }
   }
 
   /** Of an attempt that is not for all members, only those are told of. */

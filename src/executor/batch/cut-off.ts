@@ -1,8 +1,9 @@
 import type { Clock } from '../../core/clock.ts'
 import { FarcallError, SubmitError } from '../../core/errors.ts'
-import { type JobSpec, paths, scriptFile } from '../../core/protocol.ts'
+import { type JobSpec, paths, scriptFile, specFile } from '../../core/protocol.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
+import { parseSpec } from './found.ts'
 import { placeFailed } from './place.ts'
 import { cutOffScript, dropSubmissionScript } from './scripts.ts'
 import type { Submitted } from './submission.ts'
@@ -27,6 +28,8 @@ interface Traces {
   folder: string
   exitCode?: number
   nativeId?: string
+  /** What lies there as asked. */
+  spec?: JobSpec
 }
 
 /**
@@ -42,14 +45,15 @@ export async function findCutOff(at: At, spec: JobSpec): Promise<Submitted | und
   let quietSince = begun
   let seen = ''
   for (;;) {
-    const { gone, busy, folder, exitCode, nativeId } = await lookForTraces(at, spec)
+    const { gone, busy, folder, exitCode, nativeId, spec: made } = await lookForTraces(at, spec)
     // The time of submission is not known: 0 lets any answer of the queue speak of it.
-    if (nativeId !== undefined) return { nativeId, time: 0 }
+    if (nativeId !== undefined) return { nativeId, time: 0, ...(made ? { spec: made } : {}) }
     if (gone) return undefined
     // It was refused; its client is about to take the folder away, or was stopped before it could.
     if (exitCode !== undefined && folder === seen && clock.now() - begun > settleMs.immediate) break
     const queue = await askQueue(at, script)
-    if (queue.nativeId !== undefined) return { nativeId: queue.nativeId, time: 0 }
+    if (queue.nativeId !== undefined)
+      return { nativeId: queue.nativeId, time: 0, ...(made ? { spec: made } : {}) }
     const now = clock.now()
     if (busy || queue.silent || folder !== seen) quietSince = now
     seen = folder
@@ -68,8 +72,9 @@ export async function findCutOff(at: At, spec: JobSpec): Promise<Submitted | und
 }
 
 async function lookForTraces({ transport, scheduler, workdir }: At, spec: JobSpec): Promise<Traces> {
+  const files = [scriptFile(spec.attempt), specFile(spec.attempt)]
   const result = await transport.exec({
-    argv: ['sh', '-c', cutOffScript, 'farcall', ...placeOf(workdir, spec), scriptFile(spec.attempt)],
+    argv: ['sh', '-c', cutOffScript, 'farcall', ...placeOf(workdir, spec), ...files],
   })
   if (result.exitCode !== 0) throw placeFailed(result, transport.name)
   const traces: Traces = { gone: false, busy: false, folder: '' }
@@ -83,6 +88,7 @@ async function lookForTraces({ transport, scheduler, workdir }: At, spec: JobSpe
     if (mark === 'native' && rest !== '') traces.nativeId = rest.trim()
     if (mark === 'out') out.push(rest)
     if (mark === 'rc') traces.exitCode = Number(rest)
+    if (mark === 'spec') traces.spec = parseSpec(rest)
   }
   if (traces.nativeId === undefined && out.length > 0 && (traces.exitCode ?? 0) === 0) {
     const nativeId = readAnswer(scheduler, out.join('\n'))

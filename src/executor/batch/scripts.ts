@@ -28,7 +28,8 @@ exit 0`
  * Puts a job in its place and submits it. $1 workdir, $2 id, $3 attempt, $4 client, $5 KiB and $6 hundredths of a
  * percent: with less than both free it is refused, $7 number of blobs, then the blobs as name:size, then the submit
  * command. stdin: a tar of the job's files and, in blobs/, of blobs.
- * The folder submit.<n> is made by mkdir before submitting: whoever finds it knows that this attempt was made.
+ * The folder submit.<n> is made by mkdir before submitting: whoever finds it knows that this attempt was made. The
+ * job's files are of whoever made it; the others get its spec, in the second line.
  * Every process costs a millisecond or more, so builtins do what they can.
  */
 export const submitScript = `umask 077
@@ -82,26 +83,38 @@ done
 [ -z "$missing" ] || { rm -rf "$t"; printf '%s\\n' "$missing"; exit ${exits.missingBlob}; }
 fresh=
 mkdir "$d" 2>/dev/null && fresh=1
-mv -f "$t"/* "$d/" && rmdir "$t" || { rm -rf "$t"; exit ${exits.unusable}; }
 for f in "$d/collected" "$d/kept"; do [ ! -e "$f" ] || rm -f "$f"; done
-if mkdir "$s" 2>/dev/null; then
+made=
+# Whoever was refused takes the folder away: where there is none, the second mkdir is first, or says what hinders it.
+if mkdir "$s" 2>/dev/null || { [ ! -d "$s" ] && mkdir "$s"; }; then
+  mv -f "$t"/* "$d/" && rmdir "$t" || {
+    rm -rf "$t" "$s"
+    [ -z "$fresh" ] || rm -rf "$d"
+    exit ${exits.unusable}
+  }
   farcall_native=$PWD/$s/native "$@" >"$s/out" 2>"$s/err"
   rc=$?
   printf '%s\\n' "$rc" >"$s/rc"
 else
+  rm -rf "$t"
+  [ -d "$s" ] || exit ${exits.unusable}
   rc=
   [ ! -f "$s/rc" ] || read -r rc <"$s/rc"
   [ -n "$rc" ] || exit ${exits.uncertain}
+  f=$d/spec.$n.json
+  [ "$n" -ne 1 ] || f=$d/spec.json
+  [ ! -f "$f" ] || made=$(cat "$f")
 fi
 [ ! -s "$s/err" ] || cat "$s/err" >&2
 date +%s
+printf '%s\\n' "$made"
 while IFS= read -r line || [ -n "$line" ]; do printf '%s\\n' "$line"; done <"$s/out"
 [ "$rc" -eq 0 ] || { if [ -n "$fresh" ]; then rm -rf "$d"; else rm -rf "$s"; fi; }
 exit "$rc"`
 
 /**
- * What is known of a submission that has no exit code yet. $1 workdir, $2 id, $3 attempt, $4 its script. Lines: \`this FOLDER\`,
- * or \`gone\`; \`rc CODE\`, \`native ID\` that the job itself left, \`out TEXT\` that the scheduler said, and
+ * What is known of a submission that has no exit code yet. $1 workdir, $2 id, $3 attempt, $4 its script, $5 its spec. Lines:
+ * \`this FOLDER\`, or \`gone\`; \`spec JSON\`, \`rc CODE\`, \`native ID\` that the job itself left, \`out TEXT\` that the scheduler said, and
  * \`busy\` when a process on this machine is at it. [f] keeps grep from finding itself.
  */
 export const cutOffScript = `cd -- "$1" || exit ${exits.unusable}
@@ -112,6 +125,7 @@ ls -di "$s" | sed 's/^ */this /'
 [ ! -s "$s/out" ] || sed 's/^/out /' "$s/out"
 grep -ls "jobs/[f]\${2#f}/$4" /proc/[0-9]*/cmdline | sed 's/.*/busy/;q'
 [ ! -s "$s/rc" ] || sed 's/^/rc /' "$s/rc"
+[ ! -f "jobs/$2/$5" ] || printf 'spec %s\\n' "$(cat "jobs/$2/$5")"
 exit 0`
 
 /**

@@ -7,6 +7,7 @@ import type { CommandResult } from '../../core/shell.ts'
 import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { findCutOff } from './cut-off.ts'
+import { parseSpec } from './found.ts'
 import { diskLow, type Room } from './room.ts'
 import { exits, submitScript } from './scripts.ts'
 
@@ -36,6 +37,8 @@ export interface Submitted {
   readonly nativeId: string
   /** Seconds since the epoch, by the server's clock. */
   readonly time: number
+  /** What was asked, where another client had made this attempt before. */
+  readonly spec?: JobSpec
 }
 
 /**
@@ -158,9 +161,9 @@ function readSubmission(
       { hint: 'files of the work folder were purged; call the function again' },
     )
   const text = Buffer.from(result.stdout).toString('utf8')
-  const newline = text.indexOf('\n')
-  const answer = { ...result, stdout: Buffer.from(text.slice(newline + 1)) }
-  return { nativeId: scheduler.parseSubmit(answer), time: Number(text.slice(0, newline)) }
+  const [time, made, ...lines] = text.split('\n')
+  const nativeId = scheduler.parseSubmit({ ...result, stdout: Buffer.from(lines.join('\n')) })
+  return { nativeId, time: Number(time), ...(made ? { spec: parseSpec(made) } : {}) }
 }
 
 /** The line that tells most of what tar and mkdir said. */

@@ -1,7 +1,7 @@
 import type { AsyncQueue } from '../../core/async-queue.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { JobId } from '../../core/ids.ts'
-import type { JobSpec, MemberEnd } from '../../core/protocol.ts'
+import { type JobSpec, type MemberEnd, membersOf } from '../../core/protocol.ts'
 import type { JobEvent } from '../executor.ts'
 import { Alarm } from './alarm.ts'
 import type { Canceler } from './cancel.ts'
@@ -80,6 +80,15 @@ export class Watcher {
   adopt(job: TrackedJob, ends: readonly MemberEnd[]): void {
     this.add(job)
     for (const end of ends) this.#consider(job, end.member, { end })
+  }
+
+  /** What becomes of its members is from now on this attempt's matter: another client saw them end before we did. */
+  supersede(spec: JobSpec): void {
+    for (const earlier of this.of(spec.id)) {
+      if (earlier.spec.attempt >= spec.attempt) continue
+      for (const member of membersOf(spec)) if (earlier.has(member)) earlier.ended.add(member)
+      this.#jobs.ended(earlier)
+    }
   }
 
   /** Something happened that the queue will tell of: ask it soon. */

@@ -1,0 +1,28 @@
+import { attemptStep, type JobSpec, membersOf } from '../core/protocol.ts'
+import type { Executor } from '../executor/executor.ts'
+import type { Submission } from './submission.ts'
+
+/**
+ * Submits the next attempt. Another client that follows the same job may have made that number, for other members:
+ * those that it leaves out get the number after it. `made` is told of each attempt.
+ */
+export async function makeAttempts(
+  submission: Submission,
+  executor: Executor,
+  spec: JobSpec,
+  bundle: Uint8Array | undefined,
+  made: (spec: JobSpec) => void = () => {},
+): Promise<void> {
+  for (let next = spec; ; ) {
+    submission.tried(next)
+    submission.records?.retry(next)
+    const answer = await executor.retry(next, bundle)
+    submission.made(answer.spec, answer.nativeId)
+    submission.records?.submitted(answer.spec.attempt, answer.nativeId)
+    made(answer.spec)
+    const taken = new Set(membersOf(answer.spec))
+    const only = [...membersOf(next)].filter((member) => !taken.has(member))
+    if (only.length === 0) return
+    next = { ...next, attempt: submission.lastAttempt + attemptStep, only }
+  }
+}
