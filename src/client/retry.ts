@@ -32,11 +32,14 @@ export function escalated(
   const { memory, time } = policy.escalate
   const more: { memoryBytes?: number; timeSeconds?: number } = {}
   if (memory && resources.memoryBytes && reasons.has('out-of-memory'))
-    more.memoryBytes = Math.ceil(resources.memoryBytes * memory)
+    more.memoryBytes = upTo(resources.memoryBytes * memory)
   if (time && resources.timeSeconds && reasons.has('timeout'))
-    more.timeSeconds = Math.ceil(resources.timeSeconds * time)
+    more.timeSeconds = upTo(resources.timeSeconds * time)
   return { ...resources, ...more }
 }
+
+/** What is too much for any scheduler is still a number that can be written down. */
+const upTo = (amount: number) => Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(amount))
 
 /** @throws ConfigError OPTION_INVALID for a factor of what was not asked for */
 export function requireBase(policy: RetryPolicy, resources: ResolvedResources): void {

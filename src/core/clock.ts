@@ -16,7 +16,8 @@ export const systemClock: Clock = {
         signal?.removeEventListener('abort', done)
         resolve()
       }
-      const timer = setTimeout(done, ms)
+      // A timer of more fires at once; it is 24 days.
+      const timer = setTimeout(done, Math.min(ms, 2 ** 31 - 1))
       signal?.addEventListener('abort', done)
     }),
 }

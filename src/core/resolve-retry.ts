@@ -1,5 +1,7 @@
+import { inspect } from 'node:util'
 import { ConfigError } from './errors.ts'
 import { nearest } from './nearest.ts'
+import type { Duration } from './resources.ts'
 import { type RetryOptions, type RetryPolicy, type RetryReason, retryReasons } from './retry-policy.ts'
 import { parseDuration } from './units.ts'
 
@@ -30,11 +32,17 @@ export function resolveRetry(given: unknown, where = 'retry'): RetryPolicy {
   return {
     retries,
     backoff,
-    baseMs: 1000 * parseDuration(base, `${where}.base`),
-    capMs: 1000 * parseDuration(cap, `${where}.cap`),
+    baseMs: milliseconds(base, `${where}.base`),
+    capMs: milliseconds(cap, `${where}.cap`),
     on: reasons(on, more, `${where}.on`),
     escalate: more,
   }
+}
+
+function milliseconds(given: unknown, where: string): number {
+  if (typeof given !== 'number' && typeof given !== 'string')
+    throw invalid(where, given, "a duration like '2s', or a number of seconds")
+  return Math.min(Number.MAX_SAFE_INTEGER, 1000 * parseDuration(given as Duration, where))
 }
 
 function reasons(
@@ -47,7 +55,7 @@ function reasons(
   for (const reason of given) {
     if ((retryReasons as readonly unknown[]).includes(reason)) continue
     const near = typeof reason === 'string' ? nearest(reason, retryReasons) : undefined
-    throw new ConfigError('OPTION_INVALID', `${where}: ${JSON.stringify(reason)} is no reason to try again`, {
+    throw new ConfigError('OPTION_INVALID', `${where}: ${shown(reason)} is no reason to try again`, {
       hint: near ? `did you mean '${near}'?` : `reasons are ${retryReasons.join(', ')}`,
     })
   }
@@ -70,7 +78,9 @@ function record(value: unknown, known: readonly string[], where: string): object
   return value
 }
 
+const shown = (value: unknown) =>
+  typeof value === 'string' ? JSON.stringify(value) : inspect(value, { depth: 0, breakLength: Infinity })
+
 function invalid(where: string, value: unknown, wanted: string): ConfigError {
-  const shown = typeof value === 'bigint' ? `${value}n` : (JSON.stringify(value) ?? String(value))
-  return new ConfigError('OPTION_INVALID', `${where}: expected ${wanted}, got ${shown}`)
+  return new ConfigError('OPTION_INVALID', `${where}: expected ${wanted}, got ${shown(value)}`)
 }

@@ -5,12 +5,22 @@ export interface WarningSignal {
   readonly seconds: number
 }
 
-const numbers: Record<string, string> = { 1: 'HUP', 2: 'INT', 10: 'USR1', 12: 'USR2', 15: 'TERM' }
+const numbers = new Map([
+  ['1', 'HUP'],
+  ['2', 'INT'],
+  ['10', 'USR1'],
+  ['12', 'USR2'],
+  ['15', 'TERM'],
+])
+
+/** Slurm counts no more. */
+const mostSeconds = 65_535
 
 /** Slurm's own syntax, `[R|B:]signal[@seconds]`; 60 seconds where it does not say. Undefined: it is something else. */
 export function parseWarning(signal: string): WarningSignal | undefined {
   const match = /^(?:[RB]+:)?(?:SIG)?([A-Z][A-Z0-9]*|\d+)(?:@(\d+))?$/i.exec(signal)
   if (!match) return undefined
-  const name = numbers[match[1]!] ?? match[1]!.toUpperCase()
-  return { name, seconds: Number(match[2] ?? 60) }
+  const name = numbers.get(match[1]!) ?? match[1]!.toUpperCase()
+  const seconds = Number(match[2] ?? 60)
+  return seconds <= mostSeconds ? { name, seconds } : undefined
 }

@@ -184,7 +184,7 @@ export const direct: Scheduler = {
 function requireTimeForWarning({ signal, timeSeconds }: Directives): readonly string[] {
   if (signal === undefined) return []
   const warning = parseWarning(signal)
-  if (!warning || !/^(HUP|INT|USR1|USR2)$/.test(warning.name))
+  if (!warning || warning.seconds === 0 || !/^(HUP|INT|USR1|USR2)$/.test(warning.name))
     throw new ConfigError('OPTION_INVALID', `signal: '${signal}' is no warning that direct can give`, {
       hint: "write it like 'USR1@90': HUP, INT, USR1 or USR2, and seconds before the time limit",
     })
