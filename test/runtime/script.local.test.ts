@@ -1,8 +1,11 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { resolveRetry } from '../../src/core/resolve-retry.ts'
 import { finished, isRunning, makeJob, nodeProgram, shells, temporaryFolder, until } from './helpers.ts'
+
+const retry = resolveRetry({ retries: 1 })
 
 describe.each(shells)('job.sh in %s %s', (...shell) => {
   const words = shell.filter((word): word is string => typeof word === 'string')
@@ -57,6 +60,49 @@ describe.each(shells)('job.sh in %s %s', (...shell) => {
     expect((await job.run()).code).toBe(1)
     expect(job.member(0).end).toMatchObject({ reason: 'timeout', startedAt: expect.any(Number) })
     expect(job.member(1).value(1)).toBe(1)
+  })
+
+  it('warns before the time limit, and ends well where the state is saved', async () => {
+    const job = makeJob({
+      shell: words,
+      body: `const { onWarning } = globalThis[Symbol.for('farcall.checkpoints')]
+        onWarning(() => ({ so: 'far' }))
+        await new Promise((r) => setTimeout(r, 60000))`,
+      spec: { resources: { signal: 'USR1@8' }, retry },
+      script: { timeSeconds: 9, warning: { name: 'USR1', seconds: 8 } },
+    })
+    expect((await job.run()).stderr).toBe('')
+    expect(job.member(0).end).toMatchObject({ reason: 'timeout', requeue: true })
+    expect(readdirSync(join(job.folder, 'run.1.0'))).toContain('checkpoint.0')
+  })
+
+  it('runs a warned member on to its limit where nobody saves', async () => {
+    const job = makeJob({
+      shell: words,
+      body: "const { warned } = globalThis[Symbol.for('farcall.checkpoints')]; while (!warned()); console.log('warned'); for (;;);",
+      spec: { resources: { signal: 'USR1@1' } },
+      script: { timeSeconds: 1, warning: { name: 'USR1', seconds: 1 } },
+    })
+    expect((await job.run()).code).not.toBe(0)
+    const { end, out } = job.member(0)
+    expect(out).toBe('warned\n')
+    expect(end).toMatchObject({ reason: 'timeout', message: 'the time limit of 1 s is over' })
+    expect(end).not.toHaveProperty('requeue')
+  })
+
+  it('runs the members of a retry, and no others', async () => {
+    const job = makeJob({
+      shell: words,
+      args: Array.from({ length: 6 }, (_, index) => [index]),
+      chunk: 1,
+      spec: { attempt: 1001, retried: 1, only: [1, 4] },
+      script: { attempt: 1001, only: [1, 4], concurrency: 2 },
+    })
+    writeFileSync(join(job.folder, 'spec.1001.json'), readFileSync(join(job.folder, 'spec.json')))
+    expect(await job.run()).toEqual({ code: 0, stdout: '', stderr: '' })
+    const runs = readdirSync(job.folder).filter((name) => name.startsWith('run.'))
+    expect(runs.sort()).toEqual(['run.1001.1', 'run.1001.4'])
+    expect(job.member(4, 1001).value(4)).toEqual([4])
   })
 
   it('tells of setup lines that leave the script', async () => {
