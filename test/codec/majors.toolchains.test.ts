@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { resolveRetry } from '../../src/core/resolve-retry.ts'
 import { makeJob, temporaryFolder } from '../runtime/helpers.ts'
 import { type Major, majors, nodeOf } from '../runtime/nodes.ts'
 
@@ -55,5 +56,30 @@ describe.each(majors)('Node %i', (major) => {
     expect(member.value(0)).toEqual([new Float64Array([1, -0]), expect.stringMatching(`^${major}\\.`)])
     expect(member.value(1)).toEqual([new Map([[1n, undefined]]), expect.any(String)])
     expect(member.error(2)).toMatchObject({ name: 'RangeError', message: 'far', cause: 1 })
+  })
+
+  it('saves its state at a warning, and begins with it the next time', async (context) => {
+    const node = nodes.get(major) ?? context.skip(leftOut.get(major))
+    const job = makeJob({
+      body: `const { onWarning, lastCheckpoint, checkpoint } = globalThis[Symbol.for('farcall.checkpoints')]
+        const last = lastCheckpoint()
+        if (last) return [last, process.versions.node]
+        checkpoint({ at: new Map([[1n, -0]]) })
+        onWarning(() => ({ ...lastCheckpoint(), warned: true }))
+        await new Promise((r) => setTimeout(r, 60000))`,
+      spec: { resources: { signal: 'USR1@59' }, retry: resolveRetry(1) },
+      script: {
+        environment: { node },
+        timeSeconds: 60,
+        warning: { name: 'USR1', seconds: 59 },
+        restartCount: '${RESTARTS:-0}',
+      },
+    })
+    await job.run()
+    expect(job.member(0).end).toMatchObject({ reason: 'timeout', requeue: true })
+    // As a scheduler starts it again.
+    await job.run({ RESTARTS: '1' })
+    const state = { at: new Map([[1n, -0]]), warned: true }
+    expect(job.member(0, 2).value(0)).toEqual([state, expect.stringMatching(`^${major}\\.`)])
   })
 })

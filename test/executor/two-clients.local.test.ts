@@ -64,10 +64,17 @@ it('makes one attempt of a number, and tells the other client what the first one
   expect(values.sort()).toEqual([0, 1, 2])
   const runs = readdirSync(`${workdir}/jobs/${id}`).filter((name) => /^run\.[12]001/.test(name))
   expect(runs.sort()).toEqual([`run.1001.${winner}`, `run.1001.${winner + 1}`, `run.2001.${left}`])
+  // What lies there is listed by its last attempts, and the last of those to be submitted.
+  const { jobs } = await loser.list!()
+  expect(jobs.find((one) => one.spec.id === id)).toMatchObject({
+    spec: { attempt: 1 },
+    status: { state: 'COMPLETED' },
+    nativeId: readFileSync(`${workdir}/jobs/${id}/submit.2001/out`, 'utf8').trim(),
+  })
   for (const client of clients) await client[Symbol.asyncDispose]()
 })
 
-it('keeps to the next attempt of another client for members whose end it has not seen', async () => {
+it('follows the attempt that another client made, also when that is over', async () => {
   const may = join(folder, 'may-too')
   const job = payload(
     `async (n) => {

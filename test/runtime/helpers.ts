@@ -50,10 +50,10 @@ export interface Job {
   readonly workdir: string
   readonly folder: string
   readonly bundle: string
-  /** Runs job.sh to its end. */
-  run(): Promise<{ code: number | null; stdout: string; stderr: string }>
+  /** Runs job.sh to its end; with more variables, as a scheduler does that starts it again. */
+  run(env?: NodeJS.ProcessEnv): Promise<{ code: number | null; stdout: string; stderr: string }>
   /** Starts job.sh as the leader of a process group of its own. */
-  start(): ChildProcess
+  start(env?: NodeJS.ProcessEnv): ChildProcess
   member(k: number, attempt?: number): Member
 }
 
@@ -158,11 +158,11 @@ export function makeJob(options: JobOptions = {}): Job {
   })
   writeFileSync(join(folder, 'job.sh'), script)
 
-  const start = (): ChildProcess => {
+  const start = (env: NodeJS.ProcessEnv = {}): ChildProcess => {
     const [shell = 'sh', ...flags] = options.shell ?? ['sh']
     return spawn(shell, [...flags, join(folder, 'job.sh')], {
       detached: true,
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, ...options.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
   }
@@ -171,7 +171,7 @@ export function makeJob(options: JobOptions = {}): Job {
     folder,
     bundle,
     start,
-    run: () => finished(start()),
+    run: (env) => finished(start(env)),
     member: (k, attempt = 1) => readMember(workdir, k, attempt),
   }
 }
