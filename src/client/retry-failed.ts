@@ -41,6 +41,7 @@ export async function retryFailed(
       next.settle(copy, item.status, () => copy.settled.resolve(value))
     }
   if (failed.length === 0) return session
+  next.records = before.records
   next.tried(first)
   next.begin({ ...before.submitted, spec: first })
   await session.again(next, spec)
