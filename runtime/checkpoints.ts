@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import type { BundleModule } from '../src/core/bundle-module.ts'
 import { decodeRecords, encodeRecord } from '../src/core/pack.ts'
 import { checkpointFile, type JobSpec } from '../src/core/protocol.ts'
@@ -38,8 +38,11 @@ export class Checkpoints {
       warned: () => this.#isWarned(),
     })
     const warning = spec.resources.signal === undefined ? undefined : parseWarning(spec.resources.signal)
-    if (warning && /^(USR1|USR2|HUP|INT)$/.test(warning.name))
+    if (warning && /^(USR1|USR2|HUP|INT)$/.test(warning.name)) {
       process.on(`SIG${warning.name}`, () => this.#warn())
+      // job.sh sends no signal before that.
+      writeFileSync(`${place.run}/listening`, '', { mode: 0o600 })
+    }
   }
 
   begin(item: number): void {

@@ -42,6 +42,7 @@ test('farcall/testing exports these values', () => {
       "MemoryExecutor",
       "executorSuite",
       "injectFaults",
+      "lateFiles",
       "transportSuite",
     ]
   `)

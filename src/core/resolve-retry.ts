@@ -66,16 +66,16 @@ function reasons(
 }
 
 function record(value: unknown, known: readonly string[], where: string): object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  if (typeof value !== 'object' || Object.prototype.toString.call(value) !== '[object Object]')
     throw invalid(where, value, where === 'retry' ? 'a number, or a record like { retries: 3 }' : 'a record')
-  for (const key of Object.keys(value)) {
+  for (const key of Object.keys(value!)) {
     if (known.includes(key)) continue
     const near = nearest(key, known)
     throw new ConfigError('OPTION_UNKNOWN', `${where}.${key}: there is no such setting of retry`, {
       hint: near ? `did you mean '${near}'?` : `settings are ${known.join(', ')}`,
     })
   }
-  return value
+  return { ...value }
 }
 
 const shown = (value: unknown) =>

@@ -55,6 +55,9 @@ export async function readRuntime(): Promise<{ ref: BlobRef; bytes: Uint8Array }
   return { ref: blobOf(bytes, 'cjs'), bytes }
 }
 
+/** Between two looks at a file that is not seen whole yet. */
+const lookAgainMs = 250
+
 /** Jobs as folders of files on a machine with a scheduler: Scheduler × Transport. */
 export class BatchExecutor implements Executor {
   readonly name: string
@@ -96,6 +99,12 @@ export class BatchExecutor implements Executor {
     return this.#options.transport
   }
 
+  /** How long a file may take to be seen here. */
+  get #graceMs(): number {
+    const { profile, scheduler } = this.#options
+    return 1000 * parseDuration(profile.grace ?? (scheduler.immediate ? '2s' : '120s'), 'grace')
+  }
+
   open(): Promise<void> {
     this.#opened ??= this.#open().catch((error) => {
       this.#opened = undefined
@@ -122,7 +131,7 @@ export class BatchExecutor implements Executor {
       ...(scheduler.immediate ? { workersOf } : {}),
       queryIntervalMs: 1000 * parseDuration(profile.queryInterval ?? '10s', 'queryInterval'),
       filePollMs: 1000 * parseDuration(profile.filePoll ?? '2s', 'filePoll'),
-      graceMs: 1000 * parseDuration(profile.grace ?? (scheduler.immediate ? '2s' : '120s'), 'grace'),
+      graceMs: this.#graceMs,
     }
     const watched = { transport, scheduler, workdir: this.#place.workdir }
     this.#canceler = new Canceler(watched, (work) => this.#persist(work))
@@ -255,7 +264,12 @@ export class BatchExecutor implements Executor {
       const runs: string[] = []
       for (const member of some) runs.push(`${await this.#runOf(id, member)}.${member}`)
       const argv = ['sh', '-c', recordsScript, 'farcall', folder, ...runs]
-      const result = await this.#persist(() => transport.exec({ argv }, { timeoutMs: 3_600_000 }))
+      const size = some.reduce(
+        (sum, member) => sum + (this.#tracked(id, member).packSizes.get(member) ?? 0),
+        0,
+      )
+      const read = () => this.#persist(() => transport.exec({ argv }, { timeoutMs: 3_600_000 }))
+      const result = await this.#whenSeen(read, ({ stdout }) => stdout.byteLength >= size)
       const { records, torn } = decodeRecords(result.stdout)
       // A member that was killed leaves a torn last record, and with it the rest of this answer: read one by one.
       if ((torn || result.exitCode !== 0) && some.length > 1) {
@@ -274,7 +288,21 @@ export class BatchExecutor implements Executor {
   async save(id: JobId, member: number, item: number, localPath: string) {
     const run = paths.run(id, await this.#runOf(id, member), member)
     const pack = `${this.#place.workdir}/${run}/out.pack`
+    const size = this.#tracked(id, member).packSizes.get(member) ?? 0
+    const seen = () => this.#persist(() => this.#options.transport.stat(pack))
+    await this.#whenSeen(seen, (stat) => (stat?.size ?? 0) >= size)
     return this.#persist(() => saveRecord(this.#options.transport, pack, item, localPath))
+  }
+
+  /** A shared folder may show a file late, or empty at first: it is looked at again until it is whole, or the grace over. */
+  async #whenSeen<T>(look: () => Promise<T>, isWhole: (seen: T) => boolean): Promise<T> {
+    const { clock } = this.#options
+    const until = clock.now() + this.#graceMs
+    for (;;) {
+      const seen = await look()
+      if (isWhole(seen) || clock.now() >= until || this.#closing.signal.aborted) return seen
+      await clock.sleep(lookAgainMs, this.#closing.signal)
+    }
   }
 
   async logs(id: JobId, member: number, stream: 'stdout' | 'stderr', from: number) {

@@ -44,7 +44,10 @@ export class MemberEnds {
     const now = this.#clock.now()
     const question: Question = job.questions.get(member) ?? { since: now }
     if (end) question.end = end
-    if (question.end) job.runs.set(member, question.end.attempt)
+    if (question.end) {
+      job.runs.set(member, question.end.attempt)
+      job.packSizes.set(member, question.end.bytes)
+    }
     const status = verdict({
       end: question.end,
       doomed: job.doomed.get(member),

@@ -149,7 +149,7 @@ step=$2 looks=$3
 shift 4
 some() {
   for p; do
-    for f in "$p"*; do [ "$f" = "$p*" ] || return 0; done
+    for f in "$p"*; do [ "$f" = "$p*" ] || [ ! -s "$f" ] || return 0; done
   done
   return 1
 }

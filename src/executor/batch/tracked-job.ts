@@ -23,6 +23,8 @@ export class TrackedJob {
   readonly questions = new Map<number, Question>()
   /** The run that a member's end is of, where the scheduler has restarted it. */
   readonly runs = new Map<number, number>()
+  /** Bytes of a member's out.pack when it ended: the file may be seen to grow until then. */
+  readonly packSizes = new Map<number, number>()
   /** The scheduler has started some of it again: what the runs are called is not known. */
   restarted = false
   /** Members that could never start, and how that is told. */
