@@ -23,7 +23,7 @@ export async function dispatch(submission: Submission, request: Promise<Request>
     // A call is the same wherever it runs: code that is to be found again is compiled for all of them.
     const node = cache ? oldestNode : nodeAt(placeOf(settings.profile, options), here())
     const making = asked.snapshot.bundle(node)
-    // Connecting takes longest; a call that may be known needs no connection yet.
+    // Connecting takes longest; a call that may be known needs no connection yet. Submitting opens it too, and tells.
     if (!cache) session.executor.open().catch(() => {})
     const recorder = recorderOf(settings.storeDir)
     const prepared = { ...asked, settings, session, recorder, bundle: await making, node }

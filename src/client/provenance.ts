@@ -60,6 +60,7 @@ export async function gitState(folder: string): Promise<Provenance['git']> {
 export async function lockfileHash(folder: string): Promise<string | undefined> {
   for (let at = await realpath(folder).catch(() => folder); ; at = dirname(at)) {
     for (const name of lockfiles) {
+      // Not there, or not ours to read: the next one.
       const bytes = await readFile(join(at, name)).catch(() => undefined)
       if (bytes) return createHash('sha256').update(bytes).digest('hex')
     }

@@ -41,6 +41,7 @@ export class ObservedTransport implements Transport {
     const number = ++this.#count
     await this.#faults.before?.(number, operation)
     const working = work()
+    // Awaited after `during`.
     working.catch(() => {})
     await this.#faults.during?.(number, operation)
     const result = await working
