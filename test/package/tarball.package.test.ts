@@ -34,12 +34,14 @@ describe('the tarball', () => {
         'dist/testing/index.js',
         'dist/cli/main.js',
         'dist/runtime/farcall-runtime.cjs',
-        ...readdirSync(join(root, 'templates')).map((name) => `templates/${name}`),
+        ...readdirSync(join(root, 'templates'), { recursive: true }).flatMap((name) =>
+          String(name).endsWith('.liquid') ? [`templates/${name}`] : [],
+        ),
         ...readdirSync(join(root, 'docs/errors')).map((name) => `docs/errors/${name}`),
       ]),
     )
     const wanted =
-      /^(LICENSE|README\.md|package\.json|templates\/[\w.]+\.liquid|docs\/.*\.md|dist\/runtime\/farcall-runtime\.cjs)$/
+      /^(LICENSE|README\.md|package\.json|templates\/(parts\/)?[\w.-]+\.liquid|docs\/.*\.md|dist\/runtime\/farcall-runtime\.cjs)$/
     const fromSource = (file: string) =>
       /^dist\/.*\.(js|js\.map|d\.ts)$/.test(file) &&
       existsSync(join(root, file.replace(/^dist/, 'src').replace(/\.(js|js\.map|d\.ts)$/, '.ts')))
