@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { constants as osConstants, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -81,8 +82,22 @@ export function summary({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
 }
 
+/** Kinds that run side by side: the ones wait for schedulers and servers while the others compute. */
+const lanes = [
+  ['slurm', 'ssh', 'package'],
+  ['unit', 'local', 'toolchains', 'examples'],
+]
+
+/** The kinds in groups; each group is a run of vitest of its own, and they go on at the same time. */
+export function grouped(projects) {
+  const groups = [...lanes, projects.filter((name) => !lanes.flat().includes(name))]
+  return groups
+    .map((group) => projects.filter((name) => group.includes(name)))
+    .filter(({ length }) => length > 0)
+}
+
 /** Runs vitest with its words going out live; gives its exit code and its report, if it came to one. */
-async function runVitest(projects, args) {
+async function runVitest(projects, args, label) {
   const folder = mkdtempSync(join(tmpdir(), 'farcall-report-'))
   const file = join(folder, 'report.json')
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
@@ -90,7 +105,12 @@ async function runVitest(projects, args) {
   const argv = [vitest, 'run', ...projects.map((name) => `--project=${name}`), ...reporters, ...args]
   // A root shell without a login may lack the folders of daemons and of useradd.
   const env = { ...process.env, PATH: [process.env.PATH, ...systemFolders].filter(Boolean).join(':') }
-  const child = spawn(process.execPath, argv, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] })
+  const words = label === undefined ? 'inherit' : 'pipe'
+  const child = spawn(process.execPath, argv, { cwd: root, env, stdio: ['ignore', words, words] })
+  if (label !== undefined) {
+    labelLines(child.stdout, process.stdout, label)
+    labelLines(child.stderr, process.stderr, label)
+  }
   // The clusters are vitest's to stop, so wait for it. A terminal sends its Ctrl-C to both of us.
   process.on('SIGINT', () => {})
   for (const name of ['SIGTERM', 'SIGHUP']) process.on(name, () => child.kill(name))
@@ -107,6 +127,30 @@ async function runVitest(projects, args) {
   }
 }
 
+/** Of two runs that talk at once each line says whose it is. */
+function labelLines(from, to, label) {
+  createInterface({ input: from }).on('line', (line) => to.write(`${label} │ ${line}\n`))
+}
+
+async function runAll(projects, args) {
+  const groups = grouped(projects)
+  // A filter may leave nothing of one group; that none had a test is said below.
+  if (groups.length > 1 && args.length > 0) args = [...args, '--passWithNoTests']
+  const runs = await Promise.all(
+    groups.map((group) => runVitest(group, args, groups.length > 1 ? group[0] : undefined)),
+  )
+  const counts = { passed: 0, failed: 0, skipped: 0 }
+  for (const { exitCode, report } of runs) {
+    const own = report ? count(report) : { passed: 0, failed: 0, skipped: 0 }
+    if (exitCode !== 0 && own.failed === 0 && own.passed > 0) {
+      console.log('\nvitest reports an error outside the tests; see above.')
+      own.failed = 1
+    }
+    for (const key of Object.keys(counts)) counts[key] += own[key]
+  }
+  return { exitCode: Math.max(...runs.map(({ exitCode }) => exitCode)), counts }
+}
+
 async function main(args) {
   const requireAll = args.includes('--require-all') || process.env.FARCALL_TEST_REQUIRE === 'all'
   const asked = args.filter((arg) => arg in kinds)
@@ -117,16 +161,14 @@ async function main(args) {
     .filter(({ reason }) => reason !== undefined)
   const projects = wanted.filter((name) => !leftOut.some((one) => one.name === name))
 
-  const { exitCode, report } =
-    projects.length > 0 ? await runVitest(projects, rest) : { exitCode: 1, report: undefined }
-  const counts = report ? count(report) : { passed: 0, failed: 0, skipped: 0 }
+  const nothing = { exitCode: 1, counts: { passed: 0, failed: 0, skipped: 0 } }
+  const { exitCode, counts } = projects.length > 0 ? await runAll(projects, rest) : nothing
   if (requireAll) counts.failed += leftOut.length
-  const ran = counts.passed + counts.failed
-  if (exitCode !== 0 && counts.failed === 0) {
-    console.log(ran === 0 ? '\nNo test ran.' : '\nvitest reports an error outside the tests; see above.')
-    counts.failed = 1
-  } else if (ran === 0) {
+  if (counts.passed + counts.failed === 0) {
     console.log('\nNo test ran.')
+    counts.failed = 1
+  } else if (exitCode !== 0 && counts.failed === 0) {
+    console.log('\nA part of the tests did not run; see above.')
     counts.failed = 1
   }
   for (const { name, reason } of leftOut)

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
 const script = new URL('../../scripts/test.mjs', import.meta.url)
-const { count, obstacle, summary } = await import(script.href)
+const { count, grouped, obstacle, summary } = await import(script.href)
 
 const file = (status: string, ...tests: string[]) => ({
   status,
@@ -46,11 +46,32 @@ describe('npm test', () => {
     expect(obstacle({ npm: true }, without(), true, () => false)).toMatch(/^npm cannot reach/)
   })
 
+  test('runs kinds that wait beside kinds that compute, and each kind once', () => {
+    expect(grouped(['unit', 'slurm', 'ssh', 'local', 'new'])).toEqual([
+      ['slurm', 'ssh'],
+      ['unit', 'local'],
+      ['new'],
+    ])
+    expect(grouped(['unit'])).toEqual([['unit']])
+  })
+
   test('fails when no test ran, and says so in its last line', () => {
     const { status, stdout } = spawnSync(process.execPath, [fileURLToPath(script), 'unit', 'no-such-file'], {
       encoding: 'utf8',
     })
     expect(status).not.toBe(0)
     expect(stdout.trimEnd().split('\n').at(-1)).toBe('0 passed, 1 failed')
+  })
+
+  test('says of each line whose it is where two runs go on at once, and adds them up', () => {
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [fileURLToPath(script), 'unit', 'package', 'test/core/nearest'],
+      { encoding: 'utf8' },
+    )
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^unit │ .*core\/nearest/m)
+    expect(stdout).toMatch(/^package │ .*No test files found/m)
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^[1-9]\d* passed, 0 failed$/)
   })
 })
