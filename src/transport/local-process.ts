@@ -87,6 +87,31 @@ export async function runProcess(command: Command, options: ProcessOptions): Pro
   }
 }
 
+/** Gives it this process's stdin, stdout and stderr. It stays in our process group, so the terminal's keys reach it. */
+export function runOnTerminal(file: string, args: readonly string[], cwd: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    // Ctrl-C is the command's: it decides what that means
+    const ignore = () => {}
+    process.on('SIGINT', ignore)
+    const child = spawn(file, args, { cwd, stdio: 'inherit' })
+    const over = (exitCode: number) => {
+      process.off('SIGINT', ignore)
+      resolve(exitCode)
+    }
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return over(127)
+      if (error.code === 'EACCES') return over(126)
+      process.off('SIGINT', ignore)
+      reject(
+        new TransportError('COMMAND_FAILED', `${file} could not be started: ${error.message}`, {
+          cause: error,
+        }),
+      )
+    })
+    child.on('exit', (code, signal) => over(code ?? 128 + (signalNumbers[signal ?? 'SIGTERM'] ?? 0)))
+  })
+}
+
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return
   try {

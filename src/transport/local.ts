@@ -1,10 +1,12 @@
 import { setMaxListeners } from 'node:events'
+import { connect } from 'node:net'
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import type { Command, CommandResult } from '../core/shell.ts'
 import { getFile, listFolder, putFile, removeAll, statFile } from './local-files.ts'
-import { runProcess } from './local-process.ts'
+import { runOnTerminal, runProcess } from './local-process.ts'
 import type { ExecOptions, FileToPut, Transport } from './transport.ts'
+import { openTunnel } from './tunnel.ts'
 
 /**
  * Runs commands and keeps files on this machine. Relative paths and commands start in the home folder, as they
@@ -59,6 +61,11 @@ export function createLocalTransport(options: { home?: string } = {}): Transport
       roundTrips++
       return removeAll(paths.map(at))
     },
+    interactive(argv) {
+      const [file = process.env.SHELL ?? '/bin/sh', ...args] = argv ?? []
+      return runOnTerminal(file, args, home)
+    },
+    tunnel: ({ host, port }, options = {}) => openTunnel(async () => connect({ host, port }), options.port),
     ref() {
       referenced = true
       for (const child of running) child.ref()

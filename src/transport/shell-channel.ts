@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { TransportError } from '../core/errors.ts'
+import type { Connection } from './connection.ts'
 import { createMarkScanner, frame, openingCommand, openingInput } from './shell-loop.ts'
-import type { Connection } from './ssh-connection.ts'
 
 export interface ScriptResult {
   exitCode: number
@@ -31,21 +31,19 @@ const readyTimeoutMs = 60_000
 export async function openShellChannel(connection: Connection, name: string): Promise<ShellChannel> {
   const channel = await connection.openChannel(openingCommand)
   const token = randomBytes(16).toString('hex')
-  const onClosed: (() => void)[] = []
+  const { stdin: input, stdout, stderr } = channel
+  const onClosed = new Set<() => void>()
   let closed = false
   let pid = 0
   let seq = 0
-  channel.on('error', () => {
-    // a broken channel also closes, and that is where it is handled
-  })
-  channel.once('close', () => {
+  channel.onClosed(() => {
     closed = true
-    for (const listener of onClosed) listener()
+    for (const listener of [...onClosed]) listener()
   })
   const idle = () => {
     // what a process in the background writes between two commands belongs to none of them
-    channel.on('data', drop)
-    channel.stderr.on('data', drop)
+    stdout.on('data', drop)
+    stderr.on('data', drop)
   }
 
   /** Writes, and collects until the mark is there on stdout and on stderr. */
@@ -56,10 +54,10 @@ export async function openShellChannel(connection: Connection, name: string): Pr
       const found: ({ output: Buffer; value: number } | undefined)[] = [undefined, undefined]
       const feed = (index: 0 | 1) => (chunk: Buffer) => {
         found[index] ??= scanners[index].feed(chunk)
-        const [stdout, stderr] = found
-        if (!stdout || !stderr) return
+        const [out, err] = found
+        if (!out || !err) return
         release()
-        resolve({ exitCode: stdout.value, stdout: stdout.output, stderr: stderr.output })
+        resolve({ exitCode: out.value, stdout: out.output, stderr: err.output })
       }
       const onStdout = feed(0)
       const onStderr = feed(1)
@@ -70,16 +68,16 @@ export async function openShellChannel(connection: Connection, name: string): Pr
         )
       }
       const release = () => {
-        channel.off('data', onStdout)
-        channel.stderr.off('data', onStderr)
-        channel.off('close', onClose)
+        stdout.off('data', onStdout)
+        stderr.off('data', onStderr)
+        onClosed.delete(onClose)
         idle()
       }
-      channel.off('data', drop)
-      channel.stderr.off('data', drop)
-      channel.on('data', onStdout)
-      channel.stderr.on('data', onStderr)
-      channel.once('close', onClose)
+      stdout.off('data', drop)
+      stderr.off('data', drop)
+      stdout.on('data', onStdout)
+      stderr.on('data', onStderr)
+      onClosed.add(onClose)
       Promise.resolve(send()).catch((error) => {
         // half a frame went out; nothing that follows on this channel would be understood
         release()
@@ -90,19 +88,19 @@ export async function openShellChannel(connection: Connection, name: string): Pr
 
   const write = (bytes: Uint8Array) =>
     new Promise<void>((resolve) => {
-      if (closed || channel.write(bytes)) return resolve()
+      if (closed || input.write(bytes)) return resolve()
       const go = () => {
-        channel.off('drain', go)
-        channel.off('close', go)
+        input.off('drain', go)
+        onClosed.delete(go)
         resolve()
       }
-      channel.on('drain', go)
-      channel.on('close', go)
+      input.on('drain', go)
+      onClosed.add(go)
     })
 
   const timer = setTimeout(() => channel.close(), readyTimeoutMs).unref()
   try {
-    const ready = await exchange(0, () => void channel.write(openingInput(token)))
+    const ready = await exchange(0, () => void input.write(openingInput(token)))
     pid = ready.exitCode
   } finally {
     clearTimeout(timer)
@@ -132,12 +130,12 @@ export async function openShellChannel(connection: Connection, name: string): Pr
     close() {
       if (closed) return
       // the loop ends at the end of its input, and its session with it
-      channel.end()
+      input.end()
       channel.close()
     },
     onClosed(listener) {
       if (closed) listener()
-      else onClosed.push(listener)
+      else onClosed.add(listener)
     },
   }
 }

@@ -1,4 +1,4 @@
-import { shellQuote } from '../core/shell.ts'
+import { shellJoin, shellQuote } from '../core/shell.ts'
 
 /**
  * What runs at the far end of a shell channel: a loop that reads framed commands and marks where their output ends.
@@ -41,10 +41,22 @@ export function openingInput(token: string): string {
     `FARCALL_LOOP=${shellQuote(loop)}`,
     'export FARCALL_LOOP',
     'exec 3<&0 </dev/null',
+    throughLoginShell(start),
+  ].join('; ')
+  return `${line}\n${token}\n`
+}
+
+function throughLoginShell(start: string): string {
+  return [
     `case "\${SHELL##*/}" in bash|zsh|ksh|ksh93|mksh|dash|ash|fish) exec "$SHELL" -l -c ${shellQuote(start)} ;; esac`,
     `exec /bin/sh -l -c ${shellQuote(start)}`,
   ].join('; ')
-  return `${line}\n${token}\n`
+}
+
+/** A command for a terminal, started as the loop is: through the login shell, with its PATH. */
+export function terminalCommand(argv: readonly string[]): string {
+  const start = `exec /bin/sh -c ${shellQuote('exec "$@"')} sh ${shellJoin(argv)}`
+  return `exec /bin/sh -c ${shellQuote(throughLoginShell(start))}`
 }
 
 /** The frame of one command. With a size, as much stdin follows it. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ChannelRefused } from './connection.ts'
 import type { ScriptInput, ScriptResult, ShellChannel } from './shell-channel.ts'
-import { ChannelRefused } from './ssh-connection.ts'
 
 const wanted = 4
 

@@ -1,6 +1,6 @@
 import type { SFTPWrapper } from 'ssh2'
-import type { Connection } from './ssh-connection.ts'
-import { isRefusal } from './ssh-connection.ts'
+import type { Lifeline } from './connection.ts'
+import { isRefusal, type SftpSession } from './ssh-connection.ts'
 
 const chunkSize = 128 * 1024
 const window = 64
@@ -14,18 +14,17 @@ export interface BulkSession {
 
 /** Undefined: the server gives no further session, or has no SFTP. */
 export async function openBulkSession(
-  connection: Connection,
+  { sftpClient, lifeline }: { sftpClient: SftpSession; lifeline: Lifeline },
   onTrip: (count: number) => void,
 ): Promise<BulkSession | undefined> {
-  const { sftpClient } = connection
   if (!sftpClient.sftp) {
     onTrip(3) // channel, subsystem, version
     try {
-      sftpClient.sftp = await connection.guard<SFTPWrapper>((resolve, reject) =>
+      sftpClient.sftp = await lifeline.guard<SFTPWrapper>((resolve, reject) =>
         sftpClient.client.sftp((error, sftp) => (error ? reject(error) : resolve(sftp))),
       )
     } catch (error) {
-      if (!connection.lost && isRefusal(error as Error)) return undefined
+      if (!lifeline.lost && isRefusal(error as Error)) return undefined
       throw error
     }
     sftpClient.sftp.setMaxListeners(0)
@@ -38,7 +37,7 @@ export async function openBulkSession(
   }
   const sftp = sftpClient.sftp
   const call = <T>(start: (done: (error: Error | null | undefined, value?: T) => void) => void) =>
-    connection.guard<T>((resolve, reject) =>
+    lifeline.guard<T>((resolve, reject) =>
       start((error, value) => (error ? reject(error) : resolve(value as T))),
     )
   const withHandle = async <T>(
@@ -52,7 +51,7 @@ export async function openBulkSession(
     try {
       return await work(handle)
     } finally {
-      if (!connection.lost) await call<void>((done) => sftp.close(handle, done))
+      if (!lifeline.lost) await call<void>((done) => sftp.close(handle, done))
       onTrip(2)
     }
   }
@@ -64,7 +63,7 @@ export async function openBulkSession(
       if (!(content instanceof Uint8Array)) {
         onTrip(3) // open, chmod, close
         const options = { concurrency: window, chunkSize, mode: 0o600 }
-        await connection.guard<void>((resolve, reject) => {
+        await lifeline.guard<void>((resolve, reject) => {
           sftpClient.fastPut(content.localPath, path, options).then(() => resolve(), reject)
         })
         return

@@ -1,9 +1,14 @@
 import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Client, ClientChannel, ConnectConfig } from 'ssh2'
 import SftpClient from 'ssh2-sftp-client'
 import { TransportError } from '../core/errors.ts'
+import { type Channel, ChannelRefused, type Connection, createLifeline } from './connection.ts'
 import { connectionClosed } from './failures.ts'
+import { joinOwnTerminal, ownTerminalSize } from './own-terminal.ts'
+import { signalNumbers } from './signals.ts'
 import type { LoginAttempts } from './ssh-auth.ts'
+import { openBulkSession } from './ssh-bulk.ts'
 import type { HostKeyCheck } from './ssh-host-key.ts'
 
 /** ssh2-sftp-client's own ssh2 client, on which commands run too: one connection for both. */
@@ -24,24 +29,6 @@ export interface ConnectionOptions {
   keepaliveMs: number
 }
 
-export interface Connection {
-  readonly sftpClient: SftpSession
-  readonly lost: TransportError | undefined
-  /** Runs a call of ssh2 and rejects it when the connection goes, which ssh2 alone does not do. */
-  guard<T>(start: (resolve: (value: T) => void, reject: (error: unknown) => void) => void): Promise<T>
-  /** A new session channel that runs this. @throws ChannelRefused */
-  openChannel(command: string): Promise<ClientChannel>
-  onLost(listener: (error: TransportError) => void): void
-  ref(): void
-  unref(): void
-  /** Gives it up at once; what is pending is rejected with CONNECTION_LOST. */
-  drop(): void
-  close(): Promise<void>
-}
-
-/** The server gives no further session on this connection (MaxSessions). */
-export class ChannelRefused extends Error {}
-
 /** The server closed the connection before anybody had said who he is (MaxStartups). */
 export class TurnedAway extends Error {}
 
@@ -53,20 +40,9 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   const sftpClient = new SftpClient('farcall', quiet) as SftpSession
   const { client } = sftpClient
   client.setMaxListeners(0)
-  const pending = new Set<(error: TransportError) => void>()
-  const listeners: ((error: TransportError) => void)[] = []
-  let lost: TransportError | undefined
+  const lifeline = createLifeline()
+  const { guard, lose, onLost } = lifeline
   let reason: unknown
-  let keepalive: NodeJS.Timeout | undefined
-
-  const lose = (error: TransportError) => {
-    if (lost) return
-    lost = error
-    clearInterval(keepalive)
-    for (const reject of pending) reject(error)
-    pending.clear()
-    for (const listener of listeners) listener(error)
-  }
 
   await new Promise<void>((resolve, reject) => {
     let settled = false
@@ -115,51 +91,49 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     }
   })
 
-  keepalive = startKeepalive(client, socket, options.keepaliveMs, () => {
+  const keepalive = startKeepalive(client, socket, options.keepaliveMs, () => {
     lose(connectionLost(name, new Error('the server stopped answering')))
     socket.destroy()
   })
 
-  const guard: Connection['guard'] = (start) =>
-    new Promise((resolve, reject) => {
-      if (lost) return reject(lost)
-      pending.add(reject)
-      const settle = () => pending.delete(reject)
-      try {
-        start(
-          (value) => {
-            settle()
-            resolve(value)
-          },
-          (error) => {
-            settle()
-            reject(lost ?? error)
-          },
-        )
-      } catch (error) {
-        settle()
-        // ssh2 throws when it knows already that the socket is gone
-        reject(lost ?? error)
-      }
-    })
+  onLost(() => clearInterval(keepalive))
+
+  const open = (start: (done: (error: Error | undefined, channel: ClientChannel) => void) => void) =>
+    guard<ClientChannel>((resolve, reject) =>
+      start((error, channel) => {
+        if (!error) return resolve(channel)
+        reject(isRefusal(error) ? new ChannelRefused(error.message) : connectionLost(name, error))
+      }),
+    )
 
   return {
-    sftpClient,
     get lost() {
-      return lost
+      return lifeline.lost
     },
     guard,
-    openChannel: (command) =>
-      guard((resolve, reject) => {
-        client.exec(command, (error, channel) => {
-          if (!error) return resolve(channel)
-          reject(isRefusal(error) ? new ChannelRefused(error.message) : connectionLost(name, error))
+    openChannel: async (command) => channelOf(await open((done) => client.exec(command, done))),
+    async runOnTerminal(command) {
+      const size = ownTerminalSize()
+      const pty = size && { term: process.env.TERM ?? 'xterm', rows: size.rows, cols: size.columns }
+      const session = await open((done) => {
+        if (command === undefined) client.shell(pty ?? false, done)
+        else client.exec(command, pty ? { pty } : {}, done)
+      })
+      const channel = channelOf(session)
+      const over = guard<number>((resolve) => channel.onClosed((exitCode) => resolve(exitCode ?? 255)))
+      const onResize = ({ rows, columns }: { rows: number; columns: number }) =>
+        session.setWindow(rows, columns, 0, 0)
+      return joinOwnTerminal(channel, { onResize: size && onResize, over })
+    },
+    dial: (toHost, toPort) =>
+      guard<Duplex>((resolve, reject) => {
+        client.forwardOut('127.0.0.1', 0, toHost, toPort, (error, stream) => {
+          if (error) reject(error)
+          else resolve(stream)
         })
       }),
-    onLost(listener) {
-      if (lost) listener(lost)
-      else listeners.push(listener)
-    },
+    openBulk: (onTrip) => openBulkSession({ sftpClient, lifeline }, onTrip),
+    onLost,
     ref: () => void socket.ref(),
     unref: () => void socket.unref(),
     drop() {
@@ -175,6 +149,24 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
       await ended
       clearTimeout(force)
     },
+  }
+}
+
+function channelOf(channel: ClientChannel): Channel {
+  let exitCode: number | undefined
+  channel.on('exit', (code: number | null, signal?: string) => {
+    exitCode = code ?? 128 + (signalNumbers[signal ?? 'SIGTERM'] ?? 0)
+  })
+  channel.on('error', () => {
+    // a broken channel also closes, and that is where it is handled
+  })
+  return {
+    stdin: channel,
+    stdout: channel,
+    stderr: channel.stderr,
+    signal: (name) => channel.signal(name),
+    close: () => channel.close(),
+    onClosed: (listener) => void channel.once('close', () => listener(exitCode)),
   }
 }
 

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TransportError } from '../core/errors.ts'
 import type { Profile } from '../core/profile.ts'
+import type { Connection } from './connection.ts'
 import { connectionClosed } from './failures.ts'
 import { openShellChannel } from './shell-channel.ts'
 import { createShellPool, type ShellPool } from './shell-pool.ts'
 import { createLoginAttempts } from './ssh-auth.ts'
 import { resolveTarget } from './ssh-config.ts'
-import { type Connection, connect, TurnedAway } from './ssh-connection.ts'
+import { connect, TurnedAway } from './ssh-connection.ts'
 import { createHostKeyCheck } from './ssh-host-key.ts'
 
 export interface SshSettings {

@@ -1,8 +1,8 @@
 import { FarcallError } from '../core/errors.ts'
+import { ChannelRefused } from './connection.ts'
 import { commandTimeout } from './failures.ts'
 import type { ScriptInput, ScriptResult, ShellChannel } from './shell-channel.ts'
 import { killScript } from './shell-pool.ts'
-import { ChannelRefused } from './ssh-connection.ts'
 import type { Link, Links } from './ssh-link.ts'
 import type { ExecOptions } from './transport.ts'
 

@@ -1,6 +1,6 @@
 import { fileFailed } from './failures.ts'
 import type { ScriptInput, ScriptResult } from './shell-channel.ts'
-import { type BulkSession, openBulkSession } from './ssh-bulk.ts'
+import type { BulkSession } from './ssh-bulk.ts'
 import type { Link, Links } from './ssh-link.ts'
 import { runScript } from './ssh-script.ts'
 import type { ExecOptions } from './transport.ts'
@@ -32,9 +32,9 @@ export function createSession(links: Links, link: Link, onTrip: (count: number) 
       return runScript(links, link, script, stdin, label, { ...options, timeoutMs })
     },
     async bulk() {
-      const session = await openBulkSession(connection, onTrip)
+      const session = await connection.openBulk(onTrip)
       if (session || !(await pool.giveOne())) return session
-      return openBulkSession(connection, onTrip)
+      return connection.openBulk(onTrip)
     },
   }
 }

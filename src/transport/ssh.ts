@@ -1,8 +1,9 @@
 import { TransportError } from '../core/errors.ts'
 import type { Profile } from '../core/profile.ts'
 import { type Command, type CommandResult, shellJoin } from '../core/shell.ts'
+import { ChannelRefused } from './connection.ts'
 import { brief, defaultTimeoutMs, fileFailed } from './failures.ts'
-import { ChannelRefused } from './ssh-connection.ts'
+import { terminalCommand } from './shell-loop.ts'
 import {
   listScript,
   parseList,
@@ -17,6 +18,7 @@ import { createLinks, type SshSettings } from './ssh-link.ts'
 import { putFiles, sizeOf } from './ssh-put.ts'
 import { createSession, type Session, succeed } from './ssh-session.ts'
 import type { ExecOptions, Transport } from './transport.ts'
+import { openTunnel } from './tunnel.ts'
 
 const nothing = new Uint8Array()
 
@@ -115,6 +117,11 @@ export function createSshTransport(
         const result = await session.run(removeScript, input, ['remove', ...paths])
         succeed(result, 'remove', paths.length === 1 ? String(paths[0]) : `${paths.length} paths`)
       })
+    },
+    interactive: (argv) => work(({ link }) => link.connection.runOnTerminal(argv && terminalCommand(argv))),
+    async tunnel({ host, port }, options = {}) {
+      await work(async () => {})
+      return openTunnel(() => work(({ link }) => link.connection.dial(host, port)), options.port)
     },
     ref() {
       referenced = true

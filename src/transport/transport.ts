@@ -23,6 +23,17 @@ export interface FileStat {
   readonly type: 'file' | 'directory' | 'other'
 }
 
+/** A port as the far end reaches it: 'localhost' is its own loopback. */
+export interface Destination {
+  readonly host: string
+  readonly port: number
+}
+
+/** A port on this machine's loopback that leads to a destination at the far end. Disposing of it closes its connections. */
+export interface Tunnel extends AsyncDisposable {
+  readonly port: number
+}
+
 /** Where commands run and files land. Everything else is built on these verbs. */
 export interface Transport extends AsyncDisposable {
   /** For messages: 'local', 'me@login.hpc.edu:22'. */
@@ -53,6 +64,17 @@ export interface Transport extends AsyncDisposable {
   stat(path: string): Promise<FileStat | undefined>
   /** Removes files and whole folders; what is not there is no error. */
   remove(paths: readonly string[]): Promise<void>
+  /**
+   * Runs argv, or the login shell without one, on the terminal of this process: what is typed goes there, and the
+   * size of the window. Without a terminal stdin and stdout are joined as they are. Gives the exit code.
+   * @throws TransportError CONNECTION_LOST, LOGIN_REFUSED when the server gives no session for it
+   */
+  interactive?(argv?: readonly string[]): Promise<number>
+  /**
+   * Listens on this machine's loopback, on any free port or on the one that is asked for.
+   * @throws TransportError PORT_TAKEN
+   */
+  tunnel?(to: Destination, options?: { port?: number }): Promise<Tunnel>
   /** Whether pending work keeps the process alive. */
   ref(): void
   unref(): void

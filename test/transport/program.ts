@@ -1,0 +1,72 @@
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+
+export interface Program {
+  readonly file: string
+  remove(): void
+}
+
+/** A program of its own that uses the sources: its text, from the root of the project. */
+export async function program(contents: string): Promise<Program> {
+  const folder = mkdtempSync(join(tmpdir(), 'farcall-program-'))
+  const file = join(folder, 'program.cjs')
+  await build({
+    stdin: { contents, resolveDir: process.cwd(), loader: 'ts' },
+    bundle: true,
+    platform: 'node',
+    outfile: file,
+    external: ['*.node', 'cpu-features'],
+    logLevel: 'error',
+  })
+  return { file, remove: () => rmSync(folder, { recursive: true }) }
+}
+
+/** What a person at a terminal does: waits until the screen shows this, then types that. */
+export type Typing = readonly (readonly [shown: string | RegExp, typed: string])[]
+
+/** Runs node with these arguments on a terminal of its own; gives its exit code and what the screen showed. */
+export function onTerminal(
+  argv: readonly string[],
+  typing: Typing = [],
+  { env = process.env, rows = 33, columns = 101 } = {},
+): Promise<{ exitCode: number; screen: string }> {
+  const command = ['stty', 'rows', rows, 'cols', columns, '&&', 'exec', process.execPath, ...argv].join(' ')
+  const child = spawn('script', ['-qec', command, '/dev/null'], { env })
+  let screen = ''
+  let from = 0
+  const left = [...typing]
+  const look = (chunk: Buffer) => {
+    screen += chunk.toString('utf8')
+    for (let next = left[0]; next; next = left[0]) {
+      const [shown, typed] = next
+      const rest = screen.slice(from)
+      const at = typeof shown === 'string' ? rest.indexOf(shown) : rest.search(shown)
+      if (at < 0) return
+      from = screen.length
+      left.shift()
+      child.stdin.write(typed)
+    }
+  }
+  child.stdout.on('data', look)
+  child.stderr.on('data', look)
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    const timer = setTimeout(() => child.kill('SIGKILL'), 30_000)
+    child.on('close', (code) => {
+      clearTimeout(timer)
+      resolve({ exitCode: code ?? -1, screen })
+    })
+  })
+}
+
+/** Runs node with these arguments and no terminal. */
+export function withoutTerminal(argv: readonly string[], env = process.env) {
+  return new Promise<{ exitCode: number; stdout: string; stderr: string }>((resolve) => {
+    execFile(process.execPath, argv, { env, timeout: 30_000 }, (error, stdout, stderr) =>
+      resolve({ exitCode: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
+    )
+  })
+}
