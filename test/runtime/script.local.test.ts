@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -305,7 +306,12 @@ describe('the slurm script', () => {
       },
     })
     expect(await job.run()).toEqual({ code: 0, stdout: '', stderr: '' })
-    expect(job.member(2, 2).value(2)).toEqual([2, 6, 600 * 2 ** 20, ['--max-old-space-size=510']])
+    expect(job.member(2, 2).value(2)).toEqual([
+      2,
+      Math.min(6, availableParallelism()),
+      600 * 2 ** 20,
+      ['--max-old-space-size=510'],
+    ])
     expect(existsSync(join(job.folder, 'run.2.0'))).toBe(false)
   })
 

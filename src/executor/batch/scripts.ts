@@ -142,6 +142,7 @@ exit 0`
  * Waits for notices and prints them all. $1 workdir, $2 seconds between looks, $3 number of looks, $4 whether
  * stdin names notices that are recorded and may go, a path a line; then where to look, as inbox/<client>/<beginning
  * of a name>. A look costs no process but sleep; one cat reads a thousand notices (a stat of each would not).
+ * How far tasks are is told with the rest, or when the looks are over: it ends no wait.
  */
 export const watchScript = `cd -- "$1" || exit ${exits.unusable}
 step=$2 looks=$3
@@ -149,13 +150,16 @@ step=$2 looks=$3
 shift 4
 some() {
   for p; do
-    for f in "$p"*; do [ "$f" = "$p*" ] || [ ! -s "$f" ] || return 0; done
+    for f in "$p"*; do
+      case $f in "$p*" | *.progress.*) continue ;; esac
+      [ ! -s "$f" ] || return 0
+    done
   done
   return 1
 }
 until some "$@"; do
   looks=$((looks - 1))
-  [ "$looks" -gt 0 ] || exit 0
+  [ "$looks" -gt 0 ] || break
   sleep "$step" 2>/dev/null || sleep 1
 done
 read_all() {
