@@ -252,7 +252,11 @@ describe('modules', () => {
 
   it('fail by name where there is no module command', async () => {
     const job = makeJob({ script: { environment: { node, modules: ['gcc/12; rm -rf $HOME'] } } })
-    await job.run()
+    // A machine that has one has it somewhere else.
+    const script = readFileSync(`${job.folder}/job.sh`, 'utf8')
+    const without = script.replaceAll('/etc/profile.d', '/nowhere').replaceAll('/usr/share', '/nowhere')
+    writeFileSync(`${job.folder}/job.sh`, without)
+    await job.run({ MODULESHOME: undefined, LMOD_PKG: undefined, LMOD_CMD: undefined })
     expect(job.member(0).end).toMatchObject({
       reason: 'launch-failed',
       message: expect.stringMatching(
