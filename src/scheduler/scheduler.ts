@@ -55,6 +55,13 @@ export interface Scheduler {
   readonly immediate?: boolean
   /** Exit code 0: the scheduler is there. */
   detect(): Command
+  /** Its own word for its version; undefined when the answer does not say. */
+  version?(): Command
+  parseVersion?(result: CommandResult): string | undefined
+  /** What there is to run on. */
+  capacity?(): Command
+  /** @throws FarcallError COMMAND_FAILED (transient) when the answer is no answer */
+  parseCapacity?(result: CommandResult): readonly PartitionCapacity[]
   /** `file` is the absolute path of job.sh; `directives` what it was rendered with. */
   submit(file: string, directives: Directives): Command
   /** The native id. @throws SubmitError with the scheduler's own words */
@@ -88,6 +95,24 @@ export interface Scheduler {
   explainSubmit?(
     result: CommandResult,
   ): { code?: 'SCHEDULER_MISSING' | 'SUBMIT_REFUSED'; hint?: string } | undefined
+}
+
+/** A partition or queue, as users see it. */
+export interface PartitionCapacity {
+  readonly name: string
+  /** Where a job goes that names none. */
+  readonly isDefault: boolean
+  /** Whether jobs start there now. */
+  readonly up: boolean
+  /** Absent: no limit. */
+  readonly timeLimitSeconds?: number
+  readonly nodes: {
+    readonly total: number
+    readonly idle: number
+    readonly allocated: number
+    /** Down, drained, reserved. */
+    readonly other: number
+  }
 }
 
 /** Why a job waits, in plain words. */

@@ -7,7 +7,7 @@ import { refusals } from './slurm-refusals.ts'
 import { slurmStatus } from './slurm-status.ts'
 import { readIndexes, SnapshotBuilder } from './snapshot.ts'
 
-function text(result: CommandResult): string {
+export function text(result: CommandResult): string {
   return new TextDecoder().decode(result.stdout)
 }
 
@@ -47,7 +47,7 @@ function spoken(result: CommandResult): string {
     .join('\n')
 }
 
-function requireAnswer(result: CommandResult, command: string): void {
+export function requireAnswer(result: CommandResult, command: string): void {
   if (result.exitCode === 0) return
   if (result.exitCode === 127)
     throw new FarcallError('SCHEDULER_MISSING', `${command} is not on the PATH there`, {

@@ -82,3 +82,7 @@ for group do
 done
 exit $status
 `
+
+// One line a partition. SINFO_ variables would hide some, or format them.
+export const capacityScript = `${cleanEnvironment}${cleanPrefix('SINFO')}sinfo --noheader --summarize --format='%P|%a|%l|%F|'
+`

@@ -8,9 +8,11 @@ import {
   parseSubmit,
   parseSubmitted,
 } from './slurm-answers.ts'
+import { parseCapacity, parseVersion } from './slurm-capacity.ts'
 import { explainWaiting } from './slurm-reasons.ts'
 import {
   cancelScript,
+  capacityScript,
   historyScript,
   queryScript,
   recentScript,
@@ -137,6 +139,11 @@ export const slurm: Scheduler = {
   },
   restartCount: '${SLURM_RESTART_COUNT:-0}',
   detect: () => ({ argv: ['sh', '-c', 'command -v sbatch && command -v squeue'] }),
+
+  version: () => ({ argv: ['sinfo', '--version'] }),
+  parseVersion,
+  capacity: () => script(capacityScript, 'sinfo', []),
+  parseCapacity,
 
   // The options go with the command as well: SBATCH_ variables override #SBATCH lines, but not arguments.
   submit(file, all) {
