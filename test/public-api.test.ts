@@ -24,7 +24,6 @@ test('farcall exports these values', () => {
       "close",
       "cluster",
       "configure",
-      "currentTask",
       "defineConfig",
       "getConfig",
       "jobs",

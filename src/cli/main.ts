@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { configCommand } from './commands/config.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
 import { runCommand } from './commands/run.ts'
 import { exitCodes, report } from './report.ts'
@@ -24,6 +25,7 @@ const cli = new Command('farcall')
   .addCommand(runCommand(leave))
   .addCommand(explainCommand())
   .addCommand(configCommand())
+  .addCommand(doctorCommand())
   .addHelpText(
     'after',
     `
@@ -31,6 +33,7 @@ Examples:
   farcall run study.ts                  run a program; its decorated functions run on the cluster
   farcall run --profile hpc study.ts -- --seed 42
   farcall explain study.ts              what its decorated functions take along, and what cannot go
+  farcall doctor hpc                    whether the cluster can be used, and what to do where not
   farcall config show                   every setting, and where it comes from
 
 Exit codes: 0 done; 1 an error, told as "error CODE: …" (docs/errors/CODE.md explains it);

@@ -52,10 +52,9 @@ export function nodeAt(place: NodePlace, here: Here): number {
 
 /** On this machine, without a scheduler and with nothing set up before, the job's shell finds what this process finds. */
 function nodeHere({ profile, environment }: NodePlace, here: Here): number | undefined {
-  const { node = 'auto', variables = {}, ...more } = environment
+  const { node = 'auto', modules = [], setup = [], variables = {} } = environment
   const direct = profile.scheduler === 'direct' && profile.host === undefined
-  const plain = Object.values(more).every((value) => Array.isArray(value) && value.length === 0)
-  if (!direct || profile.template !== undefined || !plain) return undefined
+  if (!direct || profile.template !== undefined || modules.length + setup.length > 0) return undefined
   if ('PATH' in variables) return undefined
   const paths =
     node === 'auto' ? (here.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'node')) : [node]

@@ -47,8 +47,7 @@ describe('an option that does not exist', () => {
 
   it('is refused in an environment', () => {
     const options = untyped({ environment: { module: ['gcc'] } })
-    const message = /^environment\.module: .*did you mean 'modules'\?/
-    const expected = { code: 'OPTION_UNKNOWN', message, hint: /node, .*modules/ }
+    const expected = { code: 'OPTION_UNKNOWN', message: /^environment\.module: /, hint: /'modules'/ }
     thrown(() => cluster(options, one), { name: 'ConfigError', ...expected })
   })
 })

@@ -53,6 +53,8 @@ export interface SshdOptions {
   user?: string
   /** An account of a cluster that is up already; whoever made it takes it away. */
   account?: PlainUser
+  /** As root: file systems in memory that its sessions see and nobody else does, by folder: mount's options. */
+  privateMounts?: Readonly<Record<string, string>>
   /** Variables of every session. Without a PATH here theirs has the `node` that runs the tests. */
   env?: Readonly<Record<string, string>>
 }
@@ -89,7 +91,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
 
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true }) // sshd's privilege separation wants it
   const args = ['-D', '-f', file('sshd_config'), '-E', file('log')]
-  const daemon = spawn(sshdPath, args, { detached: true, stdio: 'ignore', cwd: '/' })
+  const argv = inPrivate(options.privateMounts ?? {}, [sshdPath, ...args])
+  const daemon = spawn(argv[0]!, argv.slice(1), { detached: true, stdio: 'ignore', cwd: '/' })
   daemon.unref()
   const log = () => (existsSync(file('log')) ? readFileSync(file('log'), 'utf8') : '')
   const pid = daemon.pid
@@ -131,6 +134,15 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     log,
     stop,
   }
+}
+
+/** The same process, in a mount namespace of its own. */
+function inPrivate(mounts: Readonly<Record<string, string>>, argv: readonly string[]): readonly string[] {
+  const all = Object.entries(mounts)
+  if (all.length === 0) return argv
+  const script =
+    'while [ "$1" != -- ]; do mount -t tmpfs -o "$2" tmpfs "$1" || exit; shift 2; done; shift; exec "$@"'
+  return ['unshare', '-m', 'sh', '-c', script, 'sh', ...all.flat(), '--', ...argv]
 }
 
 async function key(file: string, type: 'ed25519' | 'rsa', secret = ''): Promise<void> {
