@@ -9,8 +9,9 @@ import { Checkpoints } from './checkpoints.ts'
 import { keepEarlier } from './earlier.ts'
 import { guard, watchExit } from './exits.ts'
 import { OutputError, openOutput } from './output.ts'
+import { ProgressReports } from './progress.ts'
 import { canRequeue, requeueCode, requeueFile } from './requeue.ts'
-import { setTask } from './task.ts'
+import { Tasks } from './tasks.ts'
 import { decodeWith, encodeResult, encodeThrown } from './values.ts'
 
 // Taken before user code can replace them: fake timers, a patched process.exit.
@@ -25,9 +26,11 @@ async function main(): Promise<void> {
   const output = openOutput(place)
   let spec: JobSpec | undefined
   let failed = false
+  let reports: ProgressReports | undefined
 
   const finish = (how: Partial<MemberEnd>) => {
     const range = spec && memberItems(spec, place.member)
+    reports?.close()
     output.close(spec?.client, {
       protocol: protocolVersion,
       id: place.id,
@@ -67,11 +70,15 @@ async function main(): Promise<void> {
     const kept = await keepEarlier(place, spec, output)
     failed = [...kept.values()].includes('error')
 
+    reports = new ProgressReports(place, spec)
+    const tasks = new Tasks(place, spec, reports.report)
     let bundle: BundleModule | undefined
     const fail = (index: number, error: unknown) => {
       failed = true
       output.append({ kind: 'error', index, bytes: encodeThrown(bundle, error) })
     }
+    // What stands at the top level of the user's modules may ask, too.
+    tasks.begin(from)
     try {
       bundle = await guard(async () => {
         const loaded = await importBundle(path, spec!.compiledFor)
@@ -88,7 +95,7 @@ async function main(): Promise<void> {
       for (const [at, bytes] of items.entries()) {
         const index = from + at
         if (kept.has(index)) continue
-        setTask(place, spec, index)
+        tasks.begin(index)
         checkpoints.begin(index)
         try {
           await runItem(bundle, bytes, (result) => output.append({ kind: 'value', index, bytes: result }))
@@ -97,6 +104,7 @@ async function main(): Promise<void> {
           fail(index, error)
         }
         checkpoints.done()
+        reports.done(index)
       }
     }
     watch.finished()

@@ -24,6 +24,7 @@ test('farcall exports these values', () => {
       "close",
       "cluster",
       "configure",
+      "currentTask",
       "defineConfig",
       "getConfig",
       "jobs",

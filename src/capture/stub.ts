@@ -39,7 +39,11 @@ export const remote = (target, key) => {
 export const configure = () => {}
 export const getConfig = () => ({ profiles: {} })
 export const defineConfig = (config) => config
-export const currentTask = () => globalThis[Symbol.for("farcall.task")]
+export const currentTask = () => {
+  const task = globalThis[Symbol.for("farcall.task")]
+  if (task) return task
+  throw Object.assign(new Error("currentTask() was called outside of a job\\n  hint: call it in a function that runs as a job, or try that function by .local()"), { name: "FarcallError", code: "NOT_IN_JOB" })
+}
 const checkpoints = () => globalThis[Symbol.for("farcall.checkpoints")]
 export const checkpoint = (state) => { const at = checkpoints(); if (at) at.checkpoint(state) }
 export const lastCheckpoint = () => { const at = checkpoints(); return at && at.lastCheckpoint() }

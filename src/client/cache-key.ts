@@ -27,7 +27,15 @@ export function cacheKeys(facts: CacheFacts, inputs: readonly Uint8Array[]): str
 }
 
 /** As it was written, whatever the order of its keys; the order of modules and lines matters. */
-function environmentText({ node = 'auto', modules = [], setup = [], variables = {} }: Environment): string {
-  const sorted = Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1))
-  return JSON.stringify([node, modules, setup, sorted])
+function environmentText({
+  node = 'auto',
+  modules = [],
+  setup = [],
+  variables = {},
+  ...rest
+}: Environment): string {
+  const sorted = (record: object) => Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1))
+  const more = sorted(rest)
+  // What there was first keeps its keys.
+  return JSON.stringify([node, modules, setup, sorted(variables), ...(more.length > 0 ? [more] : [])])
 }

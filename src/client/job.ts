@@ -1,5 +1,6 @@
 import { JobCanceledError } from '../core/errors.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
+import type { TaskProgress } from '../core/task.ts'
 import type { Attempt } from './attempt.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
@@ -63,6 +64,11 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
     return this.#item.status
   }
 
+  /** What the function last said of how far it is, by `currentTask().progress`; undefined before, and once it has ended. */
+  get progress(): TaskProgress | undefined {
+    return this.#item.status.progress
+  }
+
   /** Every try of it so far, the current one last; one, unless it was tried again. */
   get attempts(): readonly Attempt[] {
     const { submission } = this.#handle
@@ -71,7 +77,7 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
     return [...item.earlier, submission.attemptOf(item, item.status, undefined)]
   }
 
-  /** Each status from now on, the last one final. */
+  /** Each status from now on, the last one final; also whenever the function says how far it is. */
   async *updates(): AsyncGenerator<JobStatus, void, void> {
     const item = this.#item
     const seen: JobStatus[] = [item.status]

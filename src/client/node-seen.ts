@@ -52,9 +52,10 @@ export function nodeAt(place: NodePlace, here: Here): number {
 
 /** On this machine, without a scheduler and with nothing set up before, the job's shell finds what this process finds. */
 function nodeHere({ profile, environment }: NodePlace, here: Here): number | undefined {
-  const { node = 'auto', modules = [], setup = [], variables = {} } = environment
+  const { node = 'auto', variables = {}, ...more } = environment
   const direct = profile.scheduler === 'direct' && profile.host === undefined
-  if (!direct || profile.template !== undefined || modules.length + setup.length > 0) return undefined
+  const plain = Object.values(more).every((value) => Array.isArray(value) && value.length === 0)
+  if (!direct || profile.template !== undefined || !plain) return undefined
   if ('PATH' in variables) return undefined
   const paths =
     node === 'auto' ? (here.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'node')) : [node]

@@ -1,3 +1,5 @@
+import { validateOption } from '../config/problems.ts'
+import { environmentSchema } from '../config/schema.ts'
 import { ConfigError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
 import type { Environment } from '../core/profile.ts'
@@ -5,7 +7,6 @@ import { resolveResources } from '../core/resolve-resources.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
 import { type Resources, resourceNames } from '../core/resources.ts'
 import type { RetryOptions, RetryPolicy } from '../core/retry-policy.ts'
-import { requirePlainText } from '../core/shell.ts'
 
 /**
  * What a call asks for: resources as in a profile, and where and how it runs.
@@ -138,35 +139,13 @@ export function checkOptions(options: unknown, where: string): asserts options i
   resolveResources(resources)
 }
 
-const environmentNames = ['node', 'modules', 'setup', 'variables'] as const
-
 function checkEnvironment(environment: unknown): void {
-  if (!isRecord(environment))
-    throw invalid('environment', environment, 'a record with node, modules, setup or variables')
-  for (const key of Object.keys(environment))
-    requireKnown(key, environmentNames, `environment.${key}`, 'setting of an environment')
-  const { node, modules, setup, variables } = environment
-  if (node !== undefined && !(typeof node === 'string' && /^(auto$|[/~$])/.test(node)))
-    throw invalid('environment.node', node, "'auto' or an absolute path")
-  for (const [name, lines] of Object.entries({ modules, setup }))
-    if (lines !== undefined && !(Array.isArray(lines) && lines.every((line) => typeof line === 'string')))
-      throw invalid(`environment.${name}`, lines, `a list of texts: ${name}: ['…']`)
-  for (const [index, name] of ((modules ?? []) as string[]).entries())
-    requirePlainText(name, `environment.modules[${index}]`)
-  if (variables === undefined) return
-  if (!isRecord(variables)) throw invalid('environment.variables', variables, 'a record of variables')
-  for (const [name, value] of Object.entries(variables)) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-      throw new ConfigError('OPTION_INVALID', `environment.variables.${name}: no name of a variable`, {
-        hint: 'use letters, digits and underscores, not starting with a digit',
-      })
-    if (typeof value !== 'string')
-      throw invalid(`environment.variables.${name}`, value, 'text (numbers in quotes)')
+  validateOption(environmentSchema, environment, 'environment')
+  for (const [name, value] of Object.entries((environment as Environment).variables ?? {}))
     if (value.includes('\0'))
       throw new ConfigError('VALUE_UNSAFE', `environment.variables.${name}: it holds a NUL character`, {
         hint: 'no variable can hold one; pass such text as an argument of the function',
       })
-  }
 }
 
 function requireKnown(key: string, names: readonly string[], where: string, what: string): void {
@@ -203,9 +182,16 @@ export function mergeOptions(under: ClusterOptions, over: ClusterOptions): Clust
   return merged
 }
 
-/** Variables one by one, lists as a whole. */
+/** Setting by setting, variables and the two ends of PATH one by one; a list replaces a list. */
 export function mergeEnvironments(under: Environment, over: Environment): Environment {
-  return { ...under, ...over, variables: { ...under.variables, ...over.variables } }
+  const said = Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined))
+  const merged: Environment = {
+    ...under,
+    ...said,
+    variables: { ...under.variables, ...over.variables },
+  }
+  if (under.path || over.path) merged.path = { ...under.path, ...over.path }
+  return merged
 }
 
 function requireCount(value: unknown, name: string): void {

@@ -14,6 +14,7 @@ import { JobArray } from './job-array.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
 import { Submission } from './submission.ts'
 import type { Request } from './submit.ts'
+import { asLocalTask } from './task.ts'
 
 /**
  * A function that runs on the cluster when it is called; `cluster(fn)` makes one.
@@ -202,7 +203,7 @@ export function makeRemote<A extends unknown[], R>(target: Target, self?: unknow
       requireIterable(lists, 'starmap')
       return caller.map<R>(lists, options, remote.starmap)
     },
-    local: (...args: A) => Reflect.apply(target.fn, self, args) as R | Promise<R>,
+    local: (...args: A) => asLocalTask(() => Reflect.apply(target.fn, self, args) as R | Promise<R>),
     with: (options: ClusterOptions) => {
       checkOptions(options, 'with')
       return makeRemote<A, R>({ ...target, options: mergeOptions(target.options, options) }, self)

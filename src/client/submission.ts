@@ -3,6 +3,7 @@ import type { JobId } from '../core/ids.ts'
 import type { RecordKind } from '../core/pack.ts'
 import { type JobSpec, type MemberEnd, memberItems } from '../core/protocol.ts'
 import { isFinal, type JobStatus, mayFollow } from '../core/status.ts'
+import type { TaskProgress } from '../core/task.ts'
 import type { JobEvent } from '../executor/executor.ts'
 import type { Attempt } from './attempt.ts'
 import { makeAttempt } from './attempts.ts'
@@ -155,6 +156,7 @@ export class Submission {
       this.records?.status(event.status, event.member)
       this.#observe(event.status, event.member)
     }
+    if (event.type === 'progress') this.#progress(event.item, event.progress)
     if (event.type === 'end') {
       this.records?.end(event, this.submitted.spec.members)
       this.#intake.end(event)
@@ -170,9 +172,18 @@ export class Submission {
     // The state of an array as a whole is not that of each member, where members are told apart.
     if (member === undefined && (this.submitted?.spec.members ?? 1) > 1 && status.state !== 'QUEUED')
       changed.length = 0
-    for (const item of changed) item.status = status
-    if (mayFollow(status, this.status)) this.status = status
+    for (const item of changed) item.status = withProgress(status, item.status)
+    if (mayFollow(status, this.status)) this.status = withProgress(status, this.status)
     this.#tell(status, changed)
+  }
+
+  #progress(index: number, progress: TaskProgress): void {
+    const item = this.items[index]
+    if (!item || isFinal(item.status.state)) return
+    const { native } = item.status.state === 'ACTIVE' ? item.status : {}
+    item.status = { state: 'ACTIVE', ...(native === undefined ? {} : { native }), progress }
+    if (this.items.length === 1 || this.status.state !== 'ACTIVE') this.status = item.status
+    this.#tell(item.status, [item])
   }
 
   /** An attempt that is made, or about to be. */
@@ -265,4 +276,9 @@ export class Submission {
       for (const listener of this.#listeners) listener(next, [item])
     }
   }
+}
+
+/** The scheduler's word changes, what the function said of itself stays. */
+function withProgress(status: JobStatus, { progress }: JobStatus): JobStatus {
+  return progress && status.state === 'ACTIVE' ? { ...status, progress } : status
 }

@@ -28,13 +28,40 @@ export function validate<S extends z.ZodType>(
 ): z.output<S> {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  const problems = result.error.issues.flatMap((issue) => describe(schema, value, issue, locate))
-  const secret = result.error.issues.some(isSecret)
-  throw new ConfigError('CONFIG_INVALID', [...new Set(problems)].join('\n'), {
-    hint: secret
+  const problems = describeAll(schema, value, result.error, locate)
+  throw new ConfigError('CONFIG_INVALID', problems.join('\n'), {
+    hint: result.error.issues.some(isSecret)
       ? "keep the secret in an environment variable and name it: password: { env: 'HPC_PASSWORD' }"
       : 'all keys are listed in docs/configuration.md',
   })
+}
+
+/**
+ * The same for what code hands over.
+ * @throws ConfigError OPTION_UNKNOWN for a key that is not there, OPTION_INVALID
+ */
+export function validateOption(schema: z.ZodType, value: unknown, name: string): void {
+  const { success, error } = schema.safeParse(value)
+  if (success) return
+  const locate = (path: Path) => [name, ...path].join('.').replace(/\.(\d+)(?=\.|$)/g, '[$1]')
+  const problems = describeAll(schema, value, error, locate)
+  const unknown = error.issues.find((issue) => issue.code === 'unrecognized_keys')
+  const { shape = {} } = (unknown && walk(schema as unknown as Node, unknown.path).node?.def) ?? {}
+  throw new ConfigError(unknown ? 'OPTION_UNKNOWN' : 'OPTION_INVALID', problems.join('\n'), {
+    hint: unknown
+      ? `${locate(unknown.path)} has ${Object.keys(shape).join(', ')}`
+      : 'all settings are listed in docs/configuration.md',
+  })
+}
+
+/** Each problem once, on its line. */
+function describeAll(
+  schema: z.ZodType,
+  value: unknown,
+  { issues }: z.ZodError,
+  locate: (path: Path) => string,
+): string[] {
+  return [...new Set(issues.flatMap((issue) => describe(schema, value, issue, locate)))]
 }
 
 function describe(

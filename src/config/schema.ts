@@ -35,6 +35,13 @@ const secret = z
   .strictObject({ env: variableName.describe('the name of an environment variable') })
   .describe("{ env: 'NAME' }, the name of an environment variable")
 const path = text.describe('a path')
+const yesOrNo = z.boolean().describe('true or false')
+const remotePath = text.regex(/^[/~$]/)
+// A colon would make two of one.
+const pathList = z
+  .array(remotePath.regex(/^[^:]*$/).describe('an absolute path on the cluster, without a colon'))
+  .readonly()
+  .describe('a list of absolute paths on the cluster')
 
 function oneOf<const T extends readonly [string, ...string[]]>(names: T) {
   return z.enum(names).describe(`one of ${names.map((name) => `'${name}'`).join(', ')}`)
@@ -69,7 +76,7 @@ export const resourcesShape = {
   reservation: text.exactOptional(),
   nodelist: textOrList.exactOptional(),
   exclude: textOrList.exactOptional(),
-  exclusive: z.boolean().describe('true or false').exactOptional(),
+  exclusive: yesOrNo.exactOptional(),
   licenses: textOrList.exactOptional(),
   dependency: textOrList.exactOptional(),
   priority: z.number().describe('a number').exactOptional(),
@@ -77,12 +84,13 @@ export const resourcesShape = {
   mailType: textOrList.exactOptional(),
   mailUser: text.exactOptional(),
   signal: text.exactOptional(),
-  requeue: z.boolean().describe('true or false').exactOptional(),
+  requeue: yesOrNo.exactOptional(),
   native: list.exactOptional(),
 } satisfies Record<keyof Resources, z.ZodType>
 
 export const resourcesSchema = z.strictObject(resourcesShape).describe('a record of resources')
 
+/** Also of the option `environment`. */
 export const environmentSchema = z
   .strictObject({
     node: z
@@ -90,7 +98,27 @@ export const environmentSchema = z
       .regex(/^(auto|[/~$][^\x00-\x1f\x7f]*)$/)
       .describe("'auto' or an absolute path")
       .exactOptional(),
+    loginShell: yesOrNo.exactOptional(),
+    purge: yesOrNo.exactOptional(),
     modules: list.exactOptional(),
+    conda: z
+      .union([remotePath, z.string().regex(/^[^\s/~$\x00-\x1f\x7f][^\s/\x00-\x1f\x7f]*$/), z.literal(false)])
+      .describe('the name of a conda environment, its folder as an absolute path, or false')
+      .exactOptional(),
+    venv: z
+      .union([remotePath, z.literal(false)])
+      .describe('the folder of a Python virtual environment as an absolute path, or false')
+      .exactOptional(),
+    path: z
+      .strictObject({ prepend: pathList.exactOptional(), append: pathList.exactOptional() })
+      .describe("a record with prepend or append, like { prepend: ['~/bin'] }")
+      .exactOptional(),
+    cwd: remotePath.describe('an absolute path on the cluster; ~ and $VARIABLES are its own').exactOptional(),
+    umask: z
+      .string()
+      .regex(/^0?[0-7]{3}$/)
+      .describe("three octal digits in quotes, like '027'")
+      .exactOptional(),
     setup: z.array(lines).readonly().describe('a list of shell lines').exactOptional(),
     variables: z
       .record(variableName, z.string().describe('text (numbers in quotes)'))
@@ -98,7 +126,7 @@ export const environmentSchema = z
       .describe('a record of environment variables')
       .exactOptional(),
   })
-  .describe('a record with node, modules, setup or variables')
+  .describe('a record of settings, like { modules: [gcc] }')
 
 const factor = z
   .number()
@@ -144,8 +172,7 @@ const profileShape = {
   passphrase: secret.exactOptional(),
   knownHosts: path.exactOptional(),
   hostKey: oneOf(['strict', 'accept-new']).exactOptional(),
-  workdir: text
-    .regex(/^[/~$]/)
+  workdir: remotePath
     .describe('an absolute path on the cluster; ~ and $VARIABLES are its own')
     .exactOptional(),
   resources: resourcesSchema.exactOptional(),

@@ -47,6 +47,7 @@ export const errorCodes = [
   'JOB_UNKNOWN',
   'INTERPRETER_MISSING',
   'CALLED_IN_JOB',
+  'NOT_IN_JOB',
 ] as const
 
 /** A FarcallError's `code`: stable, and the name of a page in docs/errors. */

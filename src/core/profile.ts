@@ -5,11 +5,25 @@ import type { RetryOptions } from './retry-policy.ts'
 export interface Environment {
   /** 'auto' looks for `node` on PATH after modules and setup; or an absolute path. */
   node?: string
+  /** Reads the startup files of a login shell first. */
+  loginShell?: boolean
+  /** Unloads all modules before `modules`, those too that the login has loaded. */
+  purge?: boolean
   /** Loaded with `module load`, in order. */
   modules?: readonly string[]
+  /** A conda or mamba environment, by name or by its folder; false: none. */
+  conda?: string | false
+  /** A Python virtual environment, its folder; false: none. */
+  venv?: string | false
+  /** Folders for PATH, before and after those that are on it. */
+  path?: { prepend?: readonly string[]; append?: readonly string[] }
+  variables?: Readonly<Record<string, string>>
+  /** The function's working directory; default: the work folder. */
+  cwd?: string
+  /** The mask of files that the function makes, in octal digits: '027'; default: the account's. */
+  umask?: string
   /** Shell lines run before Node starts. The only place where your text is shell. */
   setup?: readonly string[]
-  variables?: Readonly<Record<string, string>>
 }
 
 /** A named place: scheduler, transport, and defaults for what runs there. */

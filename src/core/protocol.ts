@@ -7,12 +7,14 @@
  *   <workdir>/jobs/<id>/submit.<n>/native   what attempt n's submission got from the scheduler
  *   <workdir>/jobs/<id>/run.<n>.<k>/        out.pack log.out log.err events end checkpoint.<item>: attempt n of member k
  *   <workdir>/inbox/<client>/<id>.<n>.<k>   a notice, for the client that waits
+ *   <workdir>/inbox/<client>/<id>.<n>.<k>.progress.<s>   how far its items are; the next one takes its place
  */
 import type { JobId } from './ids.ts'
 import type { Environment } from './profile.ts'
 import type { ResolvedResources } from './resources.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 import type { JobReason } from './status.ts'
+import type { TaskProgress } from './task.ts'
 
 /** Read older ones, refuse newer ones by name. */
 export const protocolVersion = 1
@@ -121,6 +123,8 @@ export const paths = {
   run: (id: JobId, attempt: number, member: number) => `jobs/${id}/run.${attempt}.${member}`,
   inbox: (client: string) => `inbox/${client}`,
   notice: (id: JobId, attempt: number, member: number) => `${id}.${attempt}.${member}`,
+  progress: ({ id, attempt, member, sequence }: TaskReport) =>
+    `${id}.${attempt}.${member}.progress.${sequence}`,
 } as const
 
 /** Results up to this many bytes travel inside the notice; larger ones are fetched. */
@@ -131,6 +135,24 @@ export const noticeLimit = 32 * 1024
  * are over noticeLimit). Notices delimit themselves, so that one `cat` reads a thousand of them.
  */
 export const noticeMagic = 'farcall-notice'
+
+/** How far the items are that a member runs just now. */
+export interface TaskReport {
+  readonly id: JobId
+  readonly attempt: number
+  readonly member: number
+  /** From 1, for each report one more. */
+  readonly sequence: number
+  readonly items: readonly (TaskProgress & { readonly item: number })[]
+}
+
+/** A progress notice: `farcall-progress <bytes of the line>\n`, then a line of JSON. */
+export const progressMagic = 'farcall-progress'
+
+export function progressNotice(report: TaskReport): string {
+  const line = `${JSON.stringify(report)}\n`
+  return `${progressMagic} ${Buffer.byteLength(line)}\n${line}`
+}
 
 export function memberItems(
   spec: Pick<JobSpec, 'items' | 'chunk'>,

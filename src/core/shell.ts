@@ -24,6 +24,22 @@ export function shellQuote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`
 }
 
+/**
+ * A path on the cluster as one word of sh: ~ and $VARIABLES are the cluster's, all else is itself.
+ * @example shellPath('$SCRATCH/my data') // "${SCRATCH:?is not set on the cluster}"'/my data'
+ */
+export function shellPath(path: string): string {
+  const tilde = /^~(?=\/|$)/.exec(path)
+  const rest = tilde ? path.slice(1) : path
+  const parts = rest.split(/(\$\{[A-Za-z_]\w*\}|\$[A-Za-z_]\w*)/)
+  const words = parts.map((part, index) => {
+    if (index % 2 === 0) return part === '' ? '' : shellQuote(part)
+    const name = part.replace(/[${}]/g, '')
+    return `"\${${name}:?is not set on the cluster}"`
+  })
+  return (tilde ? '"$HOME"' : '') + words.join('')
+}
+
 export function shellJoin(argv: readonly string[]): string {
   return argv.map(shellQuote).join(' ')
 }

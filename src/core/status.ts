@@ -1,3 +1,5 @@
+import type { TaskProgress } from './task.ts'
+
 /** PSI/J's states (https://exaworks.org/psij-python/docs/), with a reason that says more. */
 export type JobState = 'NEW' | 'QUEUED' | 'ACTIVE' | 'COMPLETED' | 'FAILED' | 'CANCELED'
 
@@ -45,6 +47,8 @@ export interface JobStatus {
   readonly elapsed?: number
   /** Peak memory in bytes, of the node's own evidence or the scheduler's accounting. */
   readonly peakMemory?: number
+  /** How far the function says it is, by `currentTask().progress`; of one that is ACTIVE. */
+  readonly progress?: TaskProgress
 }
 
 const rank: Record<JobState, number> = { NEW: 0, QUEUED: 1, ACTIVE: 2, COMPLETED: 3, FAILED: 3, CANCELED: 3 }
@@ -59,10 +63,13 @@ export function mayFollow(next: JobStatus, current: JobStatus): boolean {
   // A scheduler that took it back says so; a mere QUEUED after ACTIVE is an old answer.
   if (next.state === 'QUEUED' && current.state === 'ACTIVE')
     return next.reason === 'requeued' || next.reason === 'held'
-  // The message is news as well: why a job is pending changes while it waits.
+  // The message is news as well: why a job is pending changes while it waits. So is progress.
   if (next.state === current.state)
     return (
-      next.reason !== current.reason || next.native !== current.native || next.message !== current.message
+      next.reason !== current.reason ||
+      next.native !== current.native ||
+      next.message !== current.message ||
+      next.progress?.time !== current.progress?.time
     )
   return rank[next.state] > rank[current.state]
 }

@@ -2,6 +2,7 @@ import type { JobId } from '../core/ids.ts'
 import type { PackRecord, RecordKind } from '../core/pack.ts'
 import type { JobSpec, MemberEnd } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
+import type { TaskProgress } from '../core/task.ts'
 
 /** What the executor can do; the client asks these and never the executor's name. */
 export interface ExecutorTraits {
@@ -32,6 +33,14 @@ export type JobEvent =
   | { readonly type: 'state'; readonly id: JobId; readonly member?: number; readonly status: JobStatus }
   /** One item's result: bytes when they were small, else `fetch` has them. */
   | { readonly type: 'item'; readonly id: JobId; readonly record: ResultRecord }
+  /** What an item says of how far it is. */
+  | {
+      readonly type: 'progress'
+      readonly id: JobId
+      readonly member: number
+      readonly item: number
+      readonly progress: TaskProgress
+    }
   | { readonly type: 'yield'; readonly id: JobId; readonly record: ResultRecord }
   /** A member is over, and why. `complete`: all its items came as events before this one; else `fetch` them. */
   | {

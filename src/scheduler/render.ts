@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { Liquid, LiquidError } from 'liquidjs'
 import { ConfigError } from '../core/errors.ts'
 import type { Environment } from '../core/profile.ts'
-import { requirePlainText, shellQuote } from '../core/shell.ts'
+import { requirePlainText, shellPath, shellQuote } from '../core/shell.ts'
 import type { WarningSignal } from '../core/warning-signal.ts'
 
 /** What a job template can name. */
@@ -58,6 +58,8 @@ engine.registerFilter('sh', (value: unknown) => {
   return shellQuote(String(value))
 })
 
+engine.registerFilter('path', (value: unknown) => shellPath(String(value)))
+
 /**
  * The job script for a context. A template is a file name of ours, or a path of the user's, which may
  * `{% include 'body.sh.liquid' %}` like ours do.
@@ -110,8 +112,15 @@ function toScope(context: ScriptContext): object {
     warningSeconds: context.warning?.seconds ?? 0,
     environment: {
       node: environment.node ?? 'auto',
+      loginShell: environment.loginShell ?? false,
+      purge: environment.purge ?? false,
       modules: environment.modules ?? [],
+      conda: environment.conda || '',
+      venv: environment.venv || '',
+      path: { prepend: environment.path?.prepend ?? [], append: environment.path?.append ?? [] },
       variables: environment.variables ?? {},
+      cwd: environment.cwd ?? '',
+      umask: environment.umask ?? '',
     },
     // The lines as one text, for `eval`: a line that sh cannot read then fails by itself.
     setup: (environment.setup ?? []).join('\n'),

@@ -5,6 +5,7 @@ import { ResultError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
 import { type JobSpec, memberItems, membersOf } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
+import { makeTask, type TaskProgress, taskKey } from '../core/task.ts'
 import type {
   CancelTarget,
   Executor,
@@ -100,6 +101,7 @@ export class MemoryExecutor implements Executor {
       if (done && (done.kind === 'value' || !spec.again?.includes(index))) continue
       job.records = job.records.filter((record) => record !== done)
       if (job.cancel.signal.aborted) return { state: 'CANCELED', reason: 'by-user' }
+      this.#setTask(spec, member, index)
       const record = await Promise.race([runItem(job, bundle, index), canceled])
       if (record === 'canceled') return { state: 'CANCELED', reason: 'by-user' }
       if (record instanceof Exit) return { state: 'FAILED', reason: 'exit-code', exitCode: record.code }
@@ -107,6 +109,16 @@ export class MemoryExecutor implements Executor {
       this.#events.push({ type: 'item', id: job.spec.id, record })
     }
     return { state: 'COMPLETED' }
+  }
+
+  /** Of this process as a whole: jobs that run side by side see the one that began last. */
+  #setTask(spec: JobSpec, member: number, item: number): void {
+    const { id, items, resources, retried = 0 } = spec
+    const granted = { rank: 0, cores: resources.cores ?? 1, memory: resources.memoryBytes, gpus: [] }
+    const facts = { id, index: member, item, items, attempt: retried + 1, ...granted }
+    const report = (progress: TaskProgress) =>
+      this.#events.push({ type: 'progress', id, member, item, progress })
+    Reflect.set(globalThis, taskKey, makeTask(facts, report))
   }
 
   async find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>> {

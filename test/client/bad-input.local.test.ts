@@ -47,7 +47,8 @@ describe('an option that does not exist', () => {
 
   it('is refused in an environment', () => {
     const options = untyped({ environment: { module: ['gcc'] } })
-    const expected = { code: 'OPTION_UNKNOWN', message: /^environment\.module: /, hint: /'modules'/ }
+    const message = /^environment\.module: .*did you mean 'modules'\?/
+    const expected = { code: 'OPTION_UNKNOWN', message, hint: /node, .*modules/ }
     thrown(() => cluster(options, one), { name: 'ConfigError', ...expected })
   })
 })

@@ -1,4 +1,5 @@
 import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { decode } from '../../src/codec/codec.ts'
@@ -42,9 +43,27 @@ describe('a member that runs its items', () => {
     expect(await job.run()).toMatchObject({ code: 0 })
     const rows = [0, 1, 2, 3, 4].map((item) => job.member(Math.floor(item / 2)).value(item))
     expect(rows).toEqual(
-      [0, 1, 2, 3, 4].map((item) => [item, Math.floor(item / 2), item, 5, 'fabcdefghijklm', 1, 3, 2 ** 29]),
+      [0, 1, 2, 3, 4].map((item) => [
+        item,
+        Math.floor(item / 2),
+        item,
+        5,
+        'fabcdefghijklm',
+        1,
+        Math.min(3, availableParallelism()),
+        2 ** 29,
+      ]),
     )
     expect([0, 1, 2].map((k) => job.member(k).end?.items)).toEqual([2, 2, 1])
+  })
+
+  it('tells what stands at the top level of a module of the task, too', async () => {
+    const top = "const t = globalThis[Symbol.for('farcall.task')]; const seen = [t.item, t.random()]"
+    const job = makeJob({ args: [[], []], chunk: 1, top, body: 'return seen' })
+    expect(await job.run()).toMatchObject({ code: 0 })
+    const [first, second] = [0, 1].map((k) => job.member(k).value(k) as [number, number])
+    expect([first![0], second![0]]).toEqual([0, 1])
+    expect(first![1]).not.toBe(second![1])
   })
 
   it('keeps what the user prints out of the results', async () => {

@@ -3,14 +3,14 @@ import { paths } from '../../core/protocol.ts'
 import type { CommandResult } from '../../core/shell.ts'
 import type { Alarm } from './alarm.ts'
 import { planLooks } from './look-plan.ts'
-import { type Notice, parseNotices } from './notices.ts'
+import { type InboxContent, parseNotices } from './notices.ts'
 import { placeFailed } from './place.ts'
 import type { WatchedPlace } from './queue.ts'
 import { watchScript } from './scripts.ts'
 import type { TrackedJob } from './tracked-job.ts'
 import type { WatchedJobs } from './watched-jobs.ts'
 
-/** Notices of members that ended. Each look is one command, however many jobs there are. */
+/** Notices of members that ended, and of how far others are. Each look is one command, however many jobs there are. */
 export class Inbox {
   readonly #place: WatchedPlace
   readonly #jobs: WatchedJobs
@@ -38,7 +38,7 @@ export class Inbox {
   }
 
   /** Waits for notices, for a while. `idle`: nothing is watched any more; `wake`: there is a new job to look at. */
-  async look(idle: Alarm, wake: Alarm): Promise<Notice[]> {
+  async look(idle: Alarm, wake: Alarm): Promise<InboxContent> {
     const { scheduler, transport, workdir } = this.#place
     const { step, looks: planned } = planLooks(this.#clock.now() - this.#jobs.youngest(), {
       immediate: scheduler.immediate === true,
@@ -58,16 +58,24 @@ export class Inbox {
       if (result.exitCode !== 0) throw placeFailed(result, transport.name)
     } catch (error) {
       for (const path of recorded) this.#recorded.add(path)
-      if (signal.aborted) return []
+      if (signal.aborted) return { ends: [], reports: [] }
       throw error
     }
-    const notices = parseNotices(result.stdout)
-    for (const { end } of notices) {
-      const client = this.#jobs.ofEnd(end)?.spec.client ?? this.#jobs.client
+    const { ends, reports } = parseNotices(result.stdout)
+    for (const { end } of ends) {
+      const client = this.#clientOf(end)
       if (client) this.#recorded.add(pathOf(client, end.id, end.attempt, end.member))
     }
-    if (notices.length === 0 && looks === 1) await this.#clock.sleep(step, woken)
-    return notices
+    for (const report of reports) {
+      const client = this.#clientOf(report)
+      if (client) this.#recorded.add(`${paths.inbox(client)}/${paths.progress(report)}`)
+    }
+    if (ends.length === 0 && looks === 1) await this.#clock.sleep(step, woken)
+    return { ends, reports }
+  }
+
+  #clientOf(notice: Parameters<WatchedJobs['ofEnd']>[0]): string | undefined {
+    return this.#jobs.ofEnd(notice)?.spec.client ?? this.#jobs.client
   }
 
   /** Our own inbox as a whole; of another client's only what concerns the job that we took over. */

@@ -1,6 +1,13 @@
 import { ResultError } from '../../core/errors.ts'
 import { decodeRecords, type PackRecord } from '../../core/pack.ts'
-import { type MemberEnd, noticeMagic, protocolVersion, submissionOf } from '../../core/protocol.ts'
+import {
+  type MemberEnd,
+  noticeMagic,
+  progressMagic,
+  protocolVersion,
+  submissionOf,
+  type TaskReport,
+} from '../../core/protocol.ts'
 
 export interface Notice {
   readonly end: MemberEnd
@@ -8,15 +15,29 @@ export interface Notice {
   readonly records: readonly PackRecord[] | undefined
 }
 
+/** What an inbox held. */
+export interface InboxContent {
+  readonly ends: readonly Notice[]
+  readonly reports: readonly TaskReport[]
+}
+
 /** Reads what one `cat` of an inbox printed. A notice that is cut off ends the reading: it is read again. */
-export function parseNotices(bytes: Uint8Array): Notice[] {
+export function parseNotices(bytes: Uint8Array): InboxContent {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const notices: Notice[] = []
+  const ends: Notice[] = []
+  const reports: TaskReport[] = []
   let at = 0
   while (at < all.length) {
     const newline = all.indexOf(10, at)
     if (newline < 0) break
     const header = all.toString('latin1', at, newline)
+    const progress = new RegExp(`^${progressMagic} (\\d{1,6})$`).exec(header)
+    if (progress) {
+      at = newline + 1 + Number(progress[1])
+      if (at > all.length) break
+      reports.push(parseReport(all.toString('utf8', newline + 1, at)))
+      continue
+    }
     const match = new RegExp(`^${noticeMagic} (\\d{1,9}) (\\d{1,9})$`).exec(header)
     if (!match)
       throw new ResultError('RESULT_CORRUPT', `no notice, but ${JSON.stringify(header.slice(0, 80))}`)
@@ -26,10 +47,28 @@ export function parseNotices(bytes: Uint8Array): Notice[] {
     if (stop > all.length) break
     const end = parseEnd(all.toString('utf8', endStart, recordsStart))
     const { records, torn } = decodeRecords(all.subarray(recordsStart, stop))
-    notices.push({ end, records: torn === undefined && records.length === end.items ? records : undefined })
+    ends.push({ end, records: torn === undefined && records.length === end.items ? records : undefined })
     at = stop
   }
-  return notices
+  return { ends, reports }
+}
+
+/** @throws ResultError RESULT_CORRUPT */
+function parseReport(line: string): TaskReport {
+  let report: TaskReport | undefined
+  try {
+    report = JSON.parse(line) as TaskReport
+  } catch {
+    // Said below, as of any other line that is none.
+  }
+  const isWhole =
+    typeof report?.id === 'string' &&
+    [report.attempt, report.member, report.sequence].every(Number.isInteger) &&
+    Array.isArray(report.items) &&
+    report.items.every((one) => Number.isInteger(one?.item) && typeof one.fraction === 'number')
+  if (!isWhole)
+    throw new ResultError('RESULT_CORRUPT', `a progress notice holds ${JSON.stringify(line.slice(0, 80))}`)
+  return report!
 }
 
 /** Ends as `cat` prints them, a line each. */

@@ -1,5 +1,5 @@
 import { ConfigError, FarcallError, TransportError } from '../../core/errors.ts'
-import { type CommandResult, shellQuote } from '../../core/shell.ts'
+import { type CommandResult, shellPath, shellQuote } from '../../core/shell.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { exits, probeScript } from './scripts.ts'
 
@@ -14,19 +14,6 @@ export interface Place {
   readonly blobs: ReadonlyMap<string, number>
 }
 
-/** A workdir as an sh word: ~ and $VARIABLES are the cluster's, all else is itself. */
-export function workdirExpression(workdir: string): string {
-  const tilde = /^~(?=\/|$)/.exec(workdir)
-  const rest = tilde ? workdir.slice(1) : workdir
-  const parts = rest.split(/(\$\{[A-Za-z_]\w*\}|\$[A-Za-z_]\w*)/)
-  const words = parts.map((part, index) => {
-    if (index % 2 === 0) return part === '' ? '' : shellQuote(part)
-    const name = part.replace(/[${}]/g, '')
-    return `"\${${name}:?is not set on the cluster}"`
-  })
-  return (tilde ? '"$HOME"' : '') + words.join('')
-}
-
 /**
  * Makes the work folder, or finds it, and refuses one that others could write to.
  * @throws ConfigError WORKDIR_UNUSABLE, WORKDIR_UNSAFE
@@ -36,7 +23,7 @@ export async function probePlace(
   workdir: string,
   blobs: readonly string[],
 ): Promise<Place> {
-  const script = probeScript(workdirExpression(workdir))
+  const script = probeScript(shellPath(workdir))
   const result = await transport.exec({ argv: ['sh', '-c', script, 'farcall', ...blobs] })
   if (result.exitCode !== 0)
     throw new ConfigError(

@@ -8,7 +8,7 @@ export const exits = { unusable: 71, missingBlob: 75, uncertain: 76, diskLow: 77
 
 /**
  * Makes the work folder and says what this machine is. $1: the names of blobs that we may need, the rest: none.
- * The folder itself is an expression, see workdirExpression.
+ * The folder itself is an expression, see shellPath.
  */
 export const probeScript = (workdir: string): string => `umask 077
 w=${workdir} || exit ${exits.unusable}
@@ -32,7 +32,8 @@ exit 0`
  * job's files are of whoever made it; the others get its spec, in the second line.
  * Every process costs a millisecond or more, so builtins do what they can.
  */
-export const submitScript = `umask 077
+export const submitScript = `mask=$(umask)
+umask 077
 cd -- "$1" || exit ${exits.unusable}
 id=$2 n=$3 client=$4 least=$5 share=$6 count=$7
 shift 7
@@ -92,7 +93,8 @@ if mkdir "$s" 2>/dev/null || { [ ! -d "$s" ] && mkdir "$s"; }; then
     [ -z "$fresh" ] || rm -rf "$d"
     exit ${exits.unusable}
   }
-  farcall_native=$PWD/$s/native "$@" >"$s/out" 2>"$s/err"
+  # The job's files are made as the account has it: Slurm hands this mask on.
+  (umask "$mask"; farcall_native=$PWD/$s/native exec "$@") >"$s/out" 2>"$s/err"
   rc=$?
   printf '%s\\n' "$rc" >"$s/rc"
 else
@@ -142,6 +144,7 @@ exit 0`
  * Waits for notices and prints them all. $1 workdir, $2 seconds between looks, $3 number of looks, $4 whether
  * stdin names notices that are recorded and may go, a path a line; then where to look, as inbox/<client>/<beginning
  * of a name>. A look costs no process but sleep; one cat reads a thousand notices (a stat of each would not).
+ * How far tasks are is told with the rest, or when the looks are over: it ends no wait.
  */
 export const watchScript = `cd -- "$1" || exit ${exits.unusable}
 step=$2 looks=$3
@@ -149,13 +152,16 @@ step=$2 looks=$3
 shift 4
 some() {
   for p; do
-    for f in "$p"*; do [ "$f" = "$p*" ] || [ ! -s "$f" ] || return 0; done
+    for f in "$p"*; do
+      case $f in "$p*" | *.progress.*) continue ;; esac
+      [ ! -s "$f" ] || return 0
+    done
   done
   return 1
 }
 until some "$@"; do
   looks=$((looks - 1))
-  [ "$looks" -gt 0 ] || exit 0
+  [ "$looks" -gt 0 ] || break
   sleep "$step" 2>/dev/null || sleep 1
 done
 read_all() {

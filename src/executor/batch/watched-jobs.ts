@@ -14,8 +14,8 @@ export class WatchedJobs {
     return this.#all.get(id) ?? []
   }
 
-  /** The submission that an end is of. */
-  ofEnd(end: MemberEnd): TrackedJob | undefined {
+  /** The submission that an end, or a report, is of. */
+  ofEnd(end: Pick<MemberEnd, 'id' | 'attempt' | 'member'>): TrackedJob | undefined {
     const attempt = submissionOf(end.attempt)
     return this.of(end.id).find((job) => job.spec.attempt === attempt && job.has(end.member))
   }

@@ -1,7 +1,7 @@
 import type { AsyncQueue } from '../../core/async-queue.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { JobId } from '../../core/ids.ts'
-import { type JobSpec, type MemberEnd, membersOf } from '../../core/protocol.ts'
+import { type JobSpec, type MemberEnd, membersOf, type TaskReport } from '../../core/protocol.ts'
 import type { JobEvent } from '../executor.ts'
 import { Alarm } from './alarm.ts'
 import type { Canceler } from './cancel.ts'
@@ -113,7 +113,17 @@ export class Watcher {
   }
 
   async #look(): Promise<void> {
-    for (const notice of await this.#inbox.look(this.#idle, this.#wake)) this.#record(notice)
+    const { ends, reports } = await this.#inbox.look(this.#idle, this.#wake)
+    for (const report of reports) this.#report(report)
+    for (const notice of ends) this.#record(notice)
+  }
+
+  #report(report: TaskReport): void {
+    const { id, member, items } = report
+    const job = this.#jobs.ofEnd(report)
+    if (!job || job.ended.has(member)) return
+    for (const { item, ...progress } of items)
+      this.#events.push({ type: 'progress', id, member, item, progress })
   }
 
   async #query(): Promise<void> {

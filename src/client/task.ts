@@ -1,0 +1,56 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { FarcallError } from '../core/errors.ts'
+import { grantedCores, grantedGpus, grantedMemory } from '../core/granted.ts'
+import { thisMachine } from '../core/machine.ts'
+import { makeTask, type Task } from '../core/task.ts'
+
+const local = new AsyncLocalStorage<Task>()
+
+/**
+ * What the function knows of the job that it runs in: its id and item, cores, memory and GPUs granted, random numbers of
+ * its own, and a way to say how far it is. Under `.local()` it is a task with the id `local`, this machine's cores, and
+ * a progress that nobody hears.
+ *
+ * @throws FarcallError NOT_IN_JOB outside of a job
+ * @example
+ * import { cluster, currentTask } from 'farcall'
+ *
+ * const estimate = cluster({ cores: 2 }, (samples: number) => {
+ *   const task = currentTask()
+ *   let inside = 0
+ *   for (let i = 0; i < samples; i++) {
+ *     if (task.random() ** 2 + task.random() ** 2 < 1) inside++
+ *     if (i % 1000 === 0) task.progress(i, samples)
+ *   }
+ *   return (4 * inside) / samples
+ * })
+ * const jobs = estimate.map([10_000, 20_000])
+ * console.log(await jobs)
+ */
+export function currentTask(): Task {
+  const task = local.getStore()
+  if (task) return task
+  throw new FarcallError('NOT_IN_JOB', 'currentTask() was called outside of a job', {
+    hint: 'call it in a function that runs as a job, or try that function by .local()',
+  })
+}
+
+/** Runs work as the task of a `.local()` call. @internal */
+export function asLocalTask<T>(work: () => T): T {
+  const machine = thisMachine()
+  const facts = {
+    id: 'local',
+    index: 0,
+    item: 0,
+    items: 1,
+    attempt: 1,
+    rank: 0,
+    cores: grantedCores(undefined, machine),
+    memory: grantedMemory(undefined, machine),
+    gpus: grantedGpus(machine),
+  }
+  return local.run(
+    makeTask(facts, () => {}),
+    work,
+  )
+}

@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { close, cluster, configure, currentTask } from '../../src/index.ts'
+
+const { sshd } = inject('slurms').accounting
+const { host, port, user, identityFile, knownHosts } = sshd
+const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts, workdir: '~/task' }
+
+describe('inside a job on Slurm', () => {
+  beforeAll(() => {
+    configure({ profiles: { real: { ...place, queryInterval: '2s' } }, defaultProfile: 'real' })
+  })
+  afterAll(close)
+
+  it('currentTask tells what Slurm granted, asked for or not', async () => {
+    const look = () => {
+      const { random: _, progress: __, ...facts } = currentTask()
+      const { SLURM_CPUS_PER_TASK: cores, CUDA_VISIBLE_DEVICES: cuda, SLURM_PROCID: rank } = process.env
+      return { facts, cores, cuda, rank }
+    }
+    const remote = cluster(look)
+    const [asked, plain] = await Promise.all([
+      remote.with({ cores: 2, memory: '300MB', gpus: 2, time: '5m' })(),
+      remote(),
+    ])
+    expect(asked.facts).toMatchObject({ index: 0, item: 0, items: 1, attempt: 1, rank: 0 })
+    expect(asked).toMatchObject({ cores: '2', rank: '0', facts: { cores: 2, memory: 300 * 2 ** 20 } })
+    expect(asked.facts.gpus).toEqual(asked.cuda?.split(','))
+    expect(asked.facts.gpus.length).toBe(2)
+    expect(plain.facts).toMatchObject({ cores: 1, gpus: [] })
+    expect(plain.facts.memory).toBeGreaterThan(0)
+  })
+
+  it('progress reaches the client over its connection', async () => {
+    const job = cluster({ time: '5m' }, async () => {
+      currentTask().progress(1, 4, 'a quarter')
+      await new Promise((resolve) => setTimeout(resolve, 6_000))
+    })()
+    for await (const { progress } of job.updates()) {
+      if (!progress) continue
+      expect(progress).toMatchObject({ fraction: 0.25, message: 'a quarter' })
+      break
+    }
+    expect(job.progress?.fraction).toBe(0.25)
+    await job
+  })
+})
