@@ -8,6 +8,7 @@ import { importBundle, readArguments, verifiedBlob } from './bundle.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { keepEarlier } from './earlier.ts'
 import { guard, watchExit } from './exits.ts'
+import { provideFiles } from './files.ts'
 import { OutputError, openOutput } from './output.ts'
 import { ProgressReports } from './progress.ts'
 import { canRequeue, requeueCode, requeueFile } from './requeue.ts'
@@ -79,6 +80,7 @@ async function main(): Promise<void> {
     }
     // What stands at the top level of the user's modules may ask, too.
     tasks.begin(from)
+    provideFiles()
     try {
       bundle = await guard(async () => {
         const loaded = await importBundle(path, spec!.compiledFor)

@@ -48,7 +48,14 @@ export async function buildRuntime({ force = false } = {}) {
 }
 
 function isFresh() {
-  return isNewer(runtimeFile, ['runtime', 'src/core', 'src/codec', 'scripts/build.mjs', 'package-lock.json'])
+  return isNewer(runtimeFile, [
+    'runtime',
+    'src/core',
+    'src/codec',
+    'src/files',
+    'scripts/build.mjs',
+    'package-lock.json',
+  ])
 }
 
 function isNewer(file, sources) {

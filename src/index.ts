@@ -3,12 +3,14 @@ export type { Attempt } from './client/attempt.ts'
 export { checkpoint, lastCheckpoint, onWarning, warned } from './client/checkpoint.ts'
 export { type CleanOptions, clean } from './client/clean.ts'
 export { type ClusterDecorator, cluster, type RemoteOf } from './client/cluster.ts'
+export { Cluster, type CommandOutput, connect, type RunOptions } from './client/connect.ts'
 export { Job } from './client/job.ts'
 export { JobArray, type Progress } from './client/job-array.ts'
 export { type JobFilter, jobs, type RecordedJob } from './client/jobs.ts'
 export { type RemoteMethod, remote } from './client/method.ts'
 export { type OpenResultOptions, openResult } from './client/open-result.ts'
 export type { ClusterOptions, LogOptions, MapOptions } from './client/options.ts'
+export { fs } from './client/own-files.ts'
 export type { Remote } from './client/remote.ts'
 export type { ResultOptions, ResultsOptions } from './client/result-file.ts'
 export { closeSessions as close } from './client/session.ts'
@@ -20,6 +22,7 @@ export {
   CaptureError,
   ConfigError,
   FarcallError,
+  FileError,
   JobCanceledError,
   JobFailedError,
   type JobUsage,
@@ -33,3 +36,14 @@ export type { RetryOptions, RetryReason } from './core/retry-policy.ts'
 export type { JobReason, JobState, JobStatus } from './core/status.ts'
 export type { Task, TaskProgress } from './core/task.ts'
 export type { Cleaned } from './executor/executor.ts'
+export { Listing } from './files/listing.ts'
+export type {
+  DiskUsage,
+  FileContent,
+  FileInfo,
+  FileSystem,
+  FindOptions,
+  ReadRange,
+  RemoveOptions,
+  WriteOptions,
+} from './files/types.ts'

@@ -49,6 +49,8 @@ export const checkpoint = (state) => { const at = checkpoints(); if (at) at.chec
 export const lastCheckpoint = () => { const at = checkpoints(); return at && at.lastCheckpoint() }
 export const onWarning = (save) => { const at = checkpoints(); if (at) at.onWarning(save) }
 export const warned = () => { const at = checkpoints(); return at ? at.warned() : false }
+export const fs = globalThis[Symbol.for("farcall.files")]
+export class Listing {}
 export const range = (a, b, step) => {
   const [from, to] = b === undefined ? [0, a] : [a, b]
   const by = step === undefined ? 1 : step
@@ -70,6 +72,7 @@ export class FarcallError extends Error {
     this.transient = options.transient === true
   }
 }
+export class FileError extends FarcallError {}
 export class ConfigError extends FarcallError {}
 export class CaptureError extends FarcallError {}
 export class TransportError extends FarcallError {}
@@ -77,7 +80,7 @@ export class SubmitError extends FarcallError {}
 export class ResultError extends FarcallError {}
 export class JobFailedError extends FarcallError {}
 export class JobCanceledError extends FarcallError {}
-export default { checkpoint, lastCheckpoint, onWarning, warned, cluster, remote, configure, getConfig, defineConfig, currentTask, range, gather, share, localMap, connect, attach }
+export default { fs, checkpoint, lastCheckpoint, onWarning, warned, cluster, remote, configure, getConfig, defineConfig, currentTask, range, gather, share, localMap, connect, attach }
 `
 
 /** Files that travel in the bundle: written when they are first asked for, gone with the process. */

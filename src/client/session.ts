@@ -35,6 +35,8 @@ export class Session {
   readonly profile: Profile
   /** Names our inbox on the cluster. */
   readonly client = `c${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`
+  /** Open clusters: what `connect` gave and nobody has closed. */
+  guests = 0
   /** A job may be followed more than once: by who called, and by who attached. */
   readonly #submissions = new Map<JobId, Set<Submission>>()
   /** Jobs whose members have not all ended: a result may be here before its end is. */
@@ -234,6 +236,11 @@ export class Session {
     }
   }
 
+  /** Nobody here waits for anything of it. */
+  get idle(): boolean {
+    return this.guests === 0 && this.#submissions.size === 0 && this.#submitting.size === 0
+  }
+
   /** Cleans up what is done, then closes the connection. */
   async close(): Promise<void> {
     await Promise.all(this.#working)
@@ -267,6 +274,15 @@ export async function sessionFor(profile: Profile): Promise<Session> {
     if (sessions.size === 1) process.on('beforeExit', closeSessions)
   }
   return session
+}
+
+/** Closes the connection of a session that nobody uses any more. @internal */
+export async function leaveSession(session: Session): Promise<void> {
+  session.guests--
+  const [key] = [...sessions].find(([, one]) => one === session) ?? []
+  if (key === undefined || !session.idle) return
+  sessions.delete(key)
+  await session.close()
 }
 
 /**

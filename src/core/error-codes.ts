@@ -32,6 +32,14 @@ export const errorCodes = [
   'COMMAND_FAILED',
   'COMMAND_TIMEOUT',
   'FILE_TRANSFER_FAILED',
+  // files
+  'FILE_MISSING',
+  'FILE_DENIED',
+  'FILE_EXISTS',
+  'FILE_WRONG_TYPE',
+  'FILE_REFUSED',
+  'FOLDER_NOT_EMPTY',
+  'DISK_FULL',
   'WORKDIR_UNSAFE',
   'WORKDIR_UNUSABLE',
   // the record of jobs

@@ -101,6 +101,27 @@ export class CaptureError extends FarcallError {}
 export class TransportError extends FarcallError {}
 
 /**
+ * A file or folder that cannot be read, written, listed or removed; `path` is the one that was asked for.
+ * @example
+ * import { FileError, fs } from 'farcall'
+ *
+ * try {
+ *   await fs.read('settings.json', 'utf8')
+ * } catch (error) {
+ *   if (error instanceof FileError && error.code === 'FILE_MISSING') console.error(error.path)
+ *   else throw error
+ * }
+ */
+export class FileError extends FarcallError {
+  readonly path: string
+
+  constructor(code: ErrorCode, message: string, path: string, options: FarcallErrorOptions = {}) {
+    super(code, message, options)
+    this.path = path
+  }
+}
+
+/**
  * The scheduler did not take the job; `cause` and the message hold its own words.
  * @example
  * import { cluster, SubmitError } from 'farcall'

@@ -3,6 +3,7 @@ import type { PackRecord, RecordKind } from '../core/pack.ts'
 import type { JobSpec, MemberEnd } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
+import type { Transport } from '../transport/transport.ts'
 
 /** What the executor can do; the client asks these and never the executor's name. */
 export interface ExecutorTraits {
@@ -110,6 +111,8 @@ export interface Cleaned {
 export interface Executor extends AsyncDisposable {
   readonly name: string
   readonly traits: ExecutorTraits
+  /** The machine that it submits from: commands and files there. An executor without it has no such machine. */
+  readonly transport?: Transport
   /** Reads what traits need to know; idempotent. */
   open(): Promise<void>
   /** Idempotent on spec.id and spec.attempt. Gives the scheduler's id. @throws SubmitError, TransportError */

@@ -142,6 +142,37 @@ export function transportSuite(name: string, open: () => Promise<TransportUnderT
         expect(Buffer.from(result.stdout).toString()).toBe('end\n')
       })
 
+      test('output that is taken as it comes is all there, in pieces, and not in the result', async () => {
+        const pieces: Uint8Array[] = []
+        let most = 0
+        let using = 0
+        const result = await transport.exec(
+          { argv: ['sh', '-c', 'head -c 3000000 /dev/zero; echo err >&2; exit 3'] },
+          {
+            onStdout: async (piece) => {
+              pieces.push(Uint8Array.from(piece))
+              most = Math.max(most, ++using)
+              await new Promise((resolve) => setTimeout(resolve, 1))
+              using--
+            },
+          },
+        )
+        expect(Buffer.concat(pieces).equals(Buffer.alloc(3_000_000))).toBe(true)
+        expect(pieces.length).toBeGreaterThan(10)
+        expect(most).toBe(1)
+        expect([result.exitCode, result.stdout.length, result.stderr]).toEqual([3, 0, 'err\n'])
+        expect(await text('echo next')).toBe('next\n')
+      })
+
+      test('whoever cannot use output that comes gets the reason, and the next command runs', async () => {
+        const failing = transport.exec(
+          { argv: ['sh', '-c', 'head -c 3000000 /dev/zero'] },
+          { onStdout: () => Promise.reject(new Error('disk full here')) },
+        )
+        await expect(failing).rejects.toThrow('disk full here')
+        expect(await text('echo next')).toBe('next\n')
+      })
+
       test('it starts in the home folder', async () => {
         expect(await text('[ "$PWD" -ef "$HOME" ] && echo home')).toBe('home\n')
       })

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { TransportError } from '../core/errors.ts'
 import type { Command, CommandResult } from '../core/shell.ts'
 import { commandTimeout, connectionClosed, defaultTimeoutMs } from './failures.ts'
+import { throttled } from './shell-channel.ts'
 import { signalNumbers } from './signals.ts'
 import type { ExecOptions } from './transport.ts'
 
@@ -27,7 +28,6 @@ export async function runProcess(command: Command, options: ProcessOptions): Pro
   const child = spawn(file, args, { cwd: options.cwd, detached: true, stdio: 'pipe' })
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
   // EPIPE: the command did not read its stdin, which is its own business
   child.stdin.on('error', () => {})
@@ -41,6 +41,8 @@ export async function runProcess(command: Command, options: ProcessOptions): Pro
     killGroup(child, 'SIGTERM')
     killTimer = setTimeout(() => killGroup(child, 'SIGKILL'), killAfterMs)
   }
+  const taking = options.onStdout && throttled(child.stdout, options.onStdout, end)
+  child.stdout.on('data', taking?.feed ?? ((chunk: Buffer) => stdout.push(chunk)))
   const timer = setTimeout(() => end(commandTimeout(command.argv, timeoutMs)), timeoutMs)
   const onAbort = () => end(options.signal?.reason)
   const onClose = () => end(connectionClosed('local'))
@@ -65,10 +67,17 @@ export async function runProcess(command: Command, options: ProcessOptions): Pro
       child.on('exit', (code, signal) => {
         status = code ?? 128 + (signalNumbers[signal ?? 'SIGTERM'] ?? 0)
         // a process left behind in the background may hold the pipes open for ever
-        drain = setTimeout(() => resolve(status), failure === undefined ? drainMs : 0)
+        const wait = () => {
+          drain = setTimeout(
+            () => (failure === undefined && child.stdout.isPaused() ? wait() : resolve(status)),
+            failure === undefined ? drainMs : 0,
+          )
+        }
+        wait()
       })
       child.on('close', () => resolve(status))
     })
+    await taking?.idle()
     if (failure !== undefined) throw failure
     return { exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') }
   } finally {

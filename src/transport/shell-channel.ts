@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { TransportError } from '../core/errors.ts'
 import type { Connection } from './connection.ts'
 import { createMarkScanner, frame, openingCommand, openingInput } from './shell-loop.ts'
+import type { ExecOptions } from './transport.ts'
 
 export interface ScriptResult {
   exitCode: number
@@ -14,7 +15,7 @@ export interface ShellChannel {
   /** The far loop's process id; it leads the process group of all that it runs. */
   readonly pid: number
   readonly closed: boolean
-  run(script: string, stdin: ScriptInput): Promise<ScriptResult>
+  run(script: string, stdin: ScriptInput, take?: ExecOptions['onStdout']): Promise<ScriptResult>
   /** Asks the server to signal all that runs in it; sshd does so since 7.9, others ignore it. */
   signal(name: 'TERM' | 'KILL'): void
   close(): void
@@ -47,17 +48,36 @@ export async function openShellChannel(connection: Connection, name: string): Pr
   }
 
   /** Writes, and collects until the mark is there on stdout and on stderr. */
-  const exchange = (number: number, send: () => Promise<void> | void): Promise<ScriptResult> =>
+  const exchange = (
+    number: number,
+    send: () => Promise<void> | void,
+    take?: ExecOptions['onStdout'],
+  ): Promise<ScriptResult> =>
     connection.guard<ScriptResult>((resolve, reject) => {
       if (closed) return reject(ended(name, number, ''))
-      const scanners = [createMarkScanner(token, number), createMarkScanner(token, number)] as const
+      const fail = (error: unknown) => {
+        // what is left of the output would stand in the next one's
+        release()
+        if (closed) return reject(error)
+        // nobody is to be given it any more
+        onClosed.add(() => reject(error))
+        channel.close()
+        stdout.resume()
+      }
+      const taking = take && throttled(stdout, take, fail)
+      const scanners = [
+        createMarkScanner(token, number, taking?.feed),
+        createMarkScanner(token, number),
+      ] as const
       const found: ({ output: Buffer; value: number } | undefined)[] = [undefined, undefined]
       const feed = (index: 0 | 1) => (chunk: Buffer) => {
         found[index] ??= scanners[index].feed(chunk)
         const [out, err] = found
         if (!out || !err) return
         release()
-        resolve({ exitCode: out.value, stdout: out.output, stderr: err.output })
+        const result = { exitCode: out.value, stdout: out.output, stderr: err.output }
+        if (taking) taking.idle().then(() => resolve(result))
+        else resolve(result)
       }
       const onStdout = feed(0)
       const onStderr = feed(1)
@@ -78,12 +98,8 @@ export async function openShellChannel(connection: Connection, name: string): Pr
       stdout.on('data', onStdout)
       stderr.on('data', onStderr)
       onClosed.add(onClose)
-      Promise.resolve(send()).catch((error) => {
-        // half a frame went out; nothing that follows on this channel would be understood
-        release()
-        channel.close()
-        reject(error)
-      })
+      // half a frame went out; nothing that follows on this channel would be understood
+      Promise.resolve(send()).catch(fail)
     })
 
   const write = (bytes: Uint8Array) =>
@@ -113,16 +129,17 @@ export async function openShellChannel(connection: Connection, name: string): Pr
     get closed() {
       return closed
     },
-    run(script, stdin) {
+    run(script, stdin, take) {
       const number = ++seq
-      return exchange(number, async () => {
+      const send = async () => {
         if (stdin instanceof Uint8Array) {
           await write(frame(number, script, stdin))
           return
         }
         await write(frame(number, script, empty, stdin.size))
         for await (const chunk of stdin.chunks) await write(chunk)
-      })
+      }
+      return exchange(number, send, take)
     },
     signal(signalName) {
       if (!closed) channel.signal(signalName)
@@ -141,6 +158,28 @@ export async function openShellChannel(connection: Connection, name: string): Pr
 }
 
 function drop(): void {}
+
+/** Hands over what a stream gives, one chunk after the other, and reads no more of it while one is being used. */
+export function throttled(
+  stream: { pause(): unknown; resume(): unknown },
+  onStdout: NonNullable<ExecOptions['onStdout']>,
+  onError: (error: unknown) => void,
+): { feed(chunk: Buffer): void; idle(): Promise<void> } {
+  let last = Promise.resolve()
+  let using = 0
+  return {
+    feed(chunk) {
+      using++
+      stream.pause()
+      last = last
+        .then(() => onStdout(chunk))
+        .then(() => {
+          if (--using === 0) stream.resume()
+        }, onError)
+    },
+    idle: () => last,
+  }
+}
 
 function ended(name: string, seq: number, output: string): TransportError {
   if (seq > 0)

@@ -67,8 +67,8 @@ export function frame(seq: number, script: string, stdin: Uint8Array, size = std
   return Buffer.concat([Buffer.from(`${seq} ${short ? 0 : text.length} ${size}\n`), text, stdin])
 }
 
-/** Finds the mark at the end of a command's output, in whatever pieces the bytes come. */
-export function createMarkScanner(token: string, seq: number) {
+/** Finds the mark at the end of a command's output, in whatever pieces the bytes come. `sink` gets the output instead. */
+export function createMarkScanner(token: string, seq: number, sink?: (bytes: Buffer) => void) {
   const prefix = Buffer.from(`\n${token} ${seq} `)
   const output: Buffer[] = []
   let carry: Buffer = Buffer.alloc(0)
@@ -79,7 +79,9 @@ export function createMarkScanner(token: string, seq: number) {
       const start = window.indexOf(prefix)
       // what may be the beginning of a mark stays here
       const safe = start >= 0 ? start : Math.max(0, window.length - prefix.length + 1)
-      output.push(window.subarray(0, safe))
+      const bytes = window.subarray(0, safe)
+      if (!sink) output.push(bytes)
+      else if (bytes.length > 0) sink(bytes)
       carry = window.subarray(safe)
       if (start < 0) return undefined
       const end = carry.indexOf(10, prefix.length)

@@ -1,13 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ChannelRefused } from './connection.ts'
 import type { ScriptInput, ScriptResult, ShellChannel } from './shell-channel.ts'
+import type { ExecOptions } from './transport.ts'
 
 const wanted = 4
 
 export interface ShellPool {
   /** Channels that can be open together, as far as is known. */
   readonly limit: number
-  run(script: string, stdin: ScriptInput, onStart?: (channel: ShellChannel) => void): Promise<ScriptResult>
+  run(
+    script: string,
+    stdin: ScriptInput,
+    onStart?: (channel: ShellChannel) => void,
+    onStdout?: ExecOptions['onStdout'],
+  ): Promise<ScriptResult>
   /** Closes an idle channel to make place for another session; the last one stays. */
   giveOne(): Promise<boolean>
   /** Ends all that runs in the channel. @throws ChannelRefused when that takes a session that the server does not give */
@@ -72,11 +78,11 @@ export function createShellPool(open: () => Promise<ShellChannel>): ShellPool {
       pump()
     })
 
-  const run: ShellPool['run'] = async (script, stdin, onStart) => {
+  const run: ShellPool['run'] = async (script, stdin, onStart, onStdout) => {
     const channel = await acquire()
     try {
       onStart?.(channel)
-      return await channel.run(script, stdin)
+      return await channel.run(script, stdin, onStdout)
     } finally {
       if (!channel.closed) idle.push(channel)
       pump()

@@ -15,7 +15,7 @@ export function runScript(
   script: string,
   stdin: ScriptInput,
   label: readonly string[],
-  { signal, timeoutMs }: ExecOptions & { timeoutMs: number },
+  { signal, timeoutMs, onStdout }: ExecOptions & { timeoutMs: number },
 ): Promise<ScriptResult> {
   if (signal?.aborted) return Promise.reject(signal.reason)
   return new Promise((resolve, reject) => {
@@ -39,11 +39,16 @@ export function runScript(
     const timer = setTimeout(() => void end(commandTimeout(label, timeoutMs)), timeoutMs).unref()
     signal?.addEventListener('abort', onAbort, { once: true })
     pool
-      .run(script, stdin, (taken) => {
-        // it gave up while it waited for a shell: nothing is to run any more
-        if (over) throw over.reason
-        channel = taken
-      })
+      .run(
+        script,
+        stdin,
+        (taken) => {
+          // it gave up while it waited for a shell: nothing is to run any more
+          if (over) throw over.reason
+          channel = taken
+        },
+        onStdout,
+      )
       .then(
         (result) => over || resolve(result),
         (error) => over || reject(error),

@@ -4,6 +4,11 @@ export interface ExecOptions {
   /** Gives up, ends the command and throws COMMAND_TIMEOUT. Default 60 s. */
   timeoutMs?: number
   signal?: AbortSignal
+  /**
+   * Gets stdout as it comes; the result then holds none of it. While a promise that it gives is pending no more is read,
+   * so that what is slow to use is not held in memory.
+   */
+  onStdout?(chunk: Uint8Array): void | Promise<void>
 }
 
 export interface FileToPut {

@@ -1,0 +1,12 @@
+import { localFiles } from '../src/files/local.ts'
+
+const key = Symbol.for('farcall.files')
+
+/** What `fs` of a bundle's 'farcall' is: the node's own files. */
+export function provideFiles(): void {
+  Reflect.set(
+    globalThis,
+    key,
+    localFiles(() => process.cwd()),
+  )
+}

@@ -1,0 +1,154 @@
+import { homedir } from 'node:os'
+import { ConfigError, TransportError } from '../core/errors.ts'
+import type { Duration } from '../core/resources.ts'
+import { parseDuration } from '../core/units.ts'
+import { localFiles } from '../files/local.ts'
+import type { FileSystem } from '../files/types.ts'
+import type { Transport } from '../transport/transport.ts'
+import { farFiles } from './files/far-files.ts'
+import { type JobFilter, jobs, type RecordedJob } from './jobs.ts'
+import { leaveSession, type Session, sessionFor } from './session.ts'
+import { settingsFor } from './settings.ts'
+
+/** Options of `cluster.run`. */
+export interface RunOptions {
+  /** What the command reads. */
+  stdin?: string | Uint8Array
+  /** The command is ended after this time, '30s' or a number of seconds; default: none. */
+  timeout?: Duration
+  /** Ends the command. */
+  signal?: AbortSignal
+}
+
+/** What a command came to. */
+export interface CommandOutput {
+  /** 127: no such program; 126: it may not be run; 128 + n: ended by signal n. */
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Longer than a timer of Node can be set is for ever. */
+const neverMs = 2 ** 31 - 1
+
+/**
+ * An open connection to the machine of a profile: commands and files there. `connect` makes it.
+ * @example
+ * import { type Cluster, connect } from 'farcall'
+ *
+ * async function freeSpace(cluster: Cluster) {
+ *   return (await cluster.run(['df', '-h', '.'])).stdout
+ * }
+ * await using cluster = await connect()
+ * console.log(await freeSpace(cluster))
+ */
+export class Cluster implements AsyncDisposable {
+  /** The profile's name. */
+  readonly profile: string
+  /** Its files. Relative paths begin at the home folder there. */
+  readonly fs: FileSystem
+  readonly #session: Session
+  readonly #transport: Transport
+  #closed: Promise<void> | undefined
+
+  /** @internal */
+  constructor(profile: string, session: Session, transport: Transport) {
+    this.profile = profile
+    this.#session = session
+    this.#transport = transport
+    session.guests++
+    this.fs = session.profile.host === undefined ? localFiles(homedir) : farFiles(transport)
+  }
+
+  /** For messages: 'me@login.hpc.edu:22', 'local'. */
+  get name(): string {
+    return this.#transport.name
+  }
+
+  /**
+   * Runs a program in the home folder there. One that fails is no error: look at `exitCode`. For pipes and variables:
+   * `['sh', '-c', 'squeue --me | wc -l']`.
+   * @throws (by rejecting) TransportError COMMAND_TIMEOUT, CONNECTION_LOST; ConfigError UNIT_INVALID
+   * @example
+   * import { connect } from 'farcall'
+   *
+   * await using cluster = await connect()
+   * const { exitCode, stdout } = await cluster.run(['uname', '-a'], { timeout: '30s' })
+   * console.log(exitCode, stdout)
+   */
+  async run(command: readonly string[], options: RunOptions = {}): Promise<CommandOutput> {
+    const { stdin, timeout, signal } = options
+    if (!Array.isArray(command) || !command.every((word) => typeof word === 'string'))
+      throw new ConfigError(
+        'OPTION_INVALID',
+        `run: expected a list of words, got ${JSON.stringify(command)}`,
+        {
+          hint: "run(['ls', '-l']); for a line of shell: run(['sh', '-c', '…'])",
+        },
+      )
+    if (this.#closed) throw closed(this.name)
+    const timeoutMs = timeout === undefined ? neverMs : parseDuration(timeout, 'timeout') * 1000
+    const asked = { argv: command, ...(stdin === undefined ? {} : { stdin }) }
+    const result = await this.#transport.exec(asked, {
+      timeoutMs: Math.min(timeoutMs, neverMs),
+      ...(signal ? { signal } : {}),
+    })
+    return {
+      exitCode: result.exitCode,
+      stdout: Buffer.from(result.stdout).toString('utf8'),
+      stderr: result.stderr,
+    }
+  }
+
+  /** The jobs of this profile that this machine has on record. */
+  jobs(filter: Omit<JobFilter, 'profile'> = {}): Promise<RecordedJob[]> {
+    return jobs({ ...filter, profile: this.profile })
+  }
+
+  /** Closes the connection, unless a job that is awaited here, or another open cluster, uses it. */
+  close(): Promise<void> {
+    this.#closed ??= leaveSession(this.#session)
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+function closed(name: string): TransportError {
+  return new TransportError('CONNECTION_LOST', `${name}: this cluster was closed`, {
+    hint: 'connect() opens it again',
+  })
+}
+
+/**
+ * Opens the machine of a profile, or this one for a profile without host: commands and files there. It shares its
+ * connection with the jobs of the same profile.
+ *
+ * @throws (by rejecting) ConfigError, TransportError
+ * @example
+ * import { connect } from 'farcall'
+ *
+ * await using cluster = await connect() // or connect('hpc')
+ * await cluster.fs.write('farcall-notes/today.txt', 'began')
+ * for (const { name, size } of await cluster.fs.ls('farcall-notes')) console.log(name, size)
+ * await cluster.fs.remove('farcall-notes', { recursive: true })
+ */
+export async function connect(profile?: string): Promise<Cluster> {
+  const settings = await settingsFor(profile)
+  const session = await sessionFor(settings.profile)
+  const { transport, name } = session.executor
+  if (!transport)
+    throw new ConfigError('OPTION_INVALID', `connect: ${name} has no machine to log in to`, {
+      hint: 'name a profile with `host`, or one that runs here',
+    })
+  const cluster = new Cluster(settings.name, session, transport)
+  try {
+    await transport.open()
+    return cluster
+  } catch (error) {
+    await cluster.close()
+    throw error
+  }
+}

@@ -1,0 +1,42 @@
+import type { CommandResult } from '../../core/shell.ts'
+
+export type Taker = (chunk: Uint8Array) => Promise<void>
+
+/** What a command writes, piece by piece, no faster than it is used; returns its result. Whoever stops early ends the command. */
+export async function* outputOf(
+  run: (take: Taker, signal: AbortSignal) => Promise<CommandResult>,
+): AsyncGenerator<Uint8Array, CommandResult, void> {
+  const stop = new AbortController()
+  let waiting: { chunk: Uint8Array; used: () => void } | undefined
+  let over = false
+  let wake = () => {}
+  const take: Taker = (chunk) =>
+    new Promise((used) => {
+      waiting = { chunk, used }
+      wake()
+    })
+  const running = run(take, stop.signal).finally(() => {
+    over = true
+    wake()
+  })
+  running.catch(() => {
+    // told below, or nobody listens any more
+  })
+  try {
+    for (;;) {
+      if (waiting) {
+        const { chunk, used } = waiting
+        waiting = undefined
+        yield chunk
+        used()
+      } else if (over) return await running
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve
+          if (waiting || over) resolve()
+        })
+    }
+  } finally {
+    stop.abort(new Error('no longer wanted'))
+  }
+}
