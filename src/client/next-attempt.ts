@@ -1,5 +1,6 @@
 import { attemptStep, type JobSpec, membersOf } from '../core/protocol.ts'
-import type { Executor } from '../executor/executor.ts'
+import type { Executor, RetryPayload } from '../executor/executor.ts'
+import { readSecrets } from './secrets.ts'
 import type { Submission } from './submission.ts'
 
 /**
@@ -13,10 +14,14 @@ export async function makeAttempts(
   bundle: Uint8Array | undefined,
   made: (spec: JobSpec) => void = () => {},
 ): Promise<void> {
+  const payload: RetryPayload = {
+    ...(bundle ? { bundle } : {}),
+    secrets: readSecrets(spec.environment, process.env),
+  }
   for (let next = spec; ; ) {
     submission.tried(next)
     submission.records?.retry(next)
-    const answer = await executor.retry(next, bundle)
+    const answer = await executor.retry(next, payload)
     submission.made(answer.spec, answer.nativeId)
     submission.records?.submitted(answer.spec.attempt, answer.nativeId)
     made(answer.spec)

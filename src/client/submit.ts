@@ -11,6 +11,7 @@ import { type ClusterOptions, splitOptions } from './options.ts'
 import { provenanceOf } from './provenance.ts'
 import { JobRecords, type Recorder } from './recorder.ts'
 import { submitPatiently } from './retries.ts'
+import { readSecrets } from './secrets.ts'
 import type { Session } from './session.ts'
 import type { Settings } from './settings.ts'
 import { makeSpec, placeOf } from './spec.ts'
@@ -63,13 +64,16 @@ export async function submit(
     map,
   })
   if (submission.canceling !== undefined) throw canceledBefore(submission)
+  const secrets = readSecrets(spec.environment, process.env)
   const payload = { args: [snapshot.values(), ...entries], bundle: bundle.code }
   record(prepared, spec, payload, cacheKeys)
   submission.records = new JobRecords(recorder, submission.id, cacheKeys)
   submission.decoder = { classes: snapshot.classes(), map: bundle.map }
   const tools = { clock: systemClock, random: Math.random, client: session.client, bundle: bundle.code }
   submission.begin({ spec, executor: session.executor, tools })
-  await submitPatiently(submission, spec.retry, tools, () => session.submit(submission, { spec, ...payload }))
+  await submitPatiently(submission, spec.retry, tools, () =>
+    session.submit(submission, { spec, ...payload, secrets }),
+  )
 }
 
 function record(

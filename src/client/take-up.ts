@@ -9,6 +9,7 @@ import { isDead, isSame, thisProcess } from '../store/owner.ts'
 import type { JobRecord } from '../store/types.ts'
 import { recallAttempts } from './attempts.ts'
 import { JobRecords, type Recorder } from './recorder.ts'
+import { readSecrets } from './secrets.ts'
 import type { Session } from './session.ts'
 import type { Submission } from './submission.ts'
 
@@ -45,7 +46,8 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
     if (found?.nativeId === undefined && !payload) throw unknownJob(id, session, record)
     begin(submission, spec, found?.nativeId === undefined ? [] : found.attempts, taking)
     if (found?.nativeId === undefined) {
-      submission.nativeId = (await session.executor.submit({ spec, ...payload! })).nativeId
+      const secrets = readSecrets(spec.environment, process.env)
+      submission.nativeId = (await session.executor.submit({ spec, ...payload!, secrets })).nativeId
       submission.records?.submitted(spec.attempt, submission.nativeId)
     } else {
       submission.nativeId = found.nativeId

@@ -14,7 +14,7 @@ interface Node {
   description?: string
 }
 
-const secretKeys = new Set<PropertyKey>(['password', 'passphrase'])
+const secretKeys = new Set<PropertyKey>(['password', 'passphrase', 'secrets'])
 
 /**
  * The value as the schema gives it.
@@ -79,8 +79,7 @@ function describe(
     })
   }
   if (issue.code === 'invalid_key') return [`${locate(issue.path)}: this name cannot be used here`]
-  if (isSecret(issue))
-    return [`${locate(issue.path)}: a secret is not written here; expected { env: 'NAME' }`]
+  if (isSecret(issue)) return [`${locate(issue.path)}: a secret is not written here; expected ${expected}`]
   return [
     `${locate(issue.path)}: expected ${expected ?? 'something else'}, got ${show(at(value, issue.path))}`,
   ]

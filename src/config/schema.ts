@@ -113,6 +113,11 @@ export const environmentSchema = z
       .strictObject({ prepend: pathList.exactOptional(), append: pathList.exactOptional() })
       .describe("a record with prepend or append, like { prepend: ['~/bin'] }")
       .exactOptional(),
+    secrets: z
+      .array(variableName.describe('the name of an environment variable'))
+      .readonly()
+      .describe("a list of names of environment variables, like ['HF_TOKEN']")
+      .exactOptional(),
     cwd: remotePath.describe('an absolute path on the cluster; ~ and $VARIABLES are its own').exactOptional(),
     umask: z
       .string()

@@ -9,6 +9,7 @@ export const errorCodes = [
   'UNIT_INVALID',
   'RESOURCE_UNSUPPORTED',
   'VALUE_UNSAFE',
+  'SECRET_MISSING',
   'SCHEDULER_UNKNOWN',
   'TEMPLATE_INVALID',
   // taking the function along

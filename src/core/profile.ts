@@ -18,6 +18,8 @@ export interface Environment {
   /** Folders for PATH, before and after those that are on it. */
   path?: { prepend?: readonly string[]; append?: readonly string[] }
   variables?: Readonly<Record<string, string>>
+  /** Variables that the calling program has, by name. Their values go over beside the job, and into no script, record or log. */
+  secrets?: readonly string[]
   /** The function's working directory; default: the work folder. */
   cwd?: string
   /** The mask of files that the function makes, in octal digits: '027'; default: the account's. */

@@ -19,13 +19,21 @@ export interface ExecutorTraits {
   readonly slots?: number
 }
 
+/** Values of environment variables by name. They go to the place and are kept nowhere else. */
+export type Secrets = Readonly<Record<string, string>>
+
 /** Bytes that a job needs. They are asked for only when the place does not have them yet. */
 export interface JobPayload {
   readonly spec: JobSpec
   /** Entry 0: the captured values. Entry 1 + i: item i's arguments. */
   readonly args: readonly Uint8Array[]
   readonly bundle: Uint8Array
+  /** Of what the spec's environment names. */
+  readonly secrets?: Secrets
 }
+
+/** What the place may need for another attempt. */
+export type RetryPayload = Partial<Pick<JobPayload, 'bundle' | 'secrets'>>
 
 export type ResultRecord = PackRecord
 
@@ -122,7 +130,7 @@ export interface Executor extends AsyncDisposable {
    * arguments, which lie there; the bundle is asked for only when the place has lost it. Where another client has made
    * this attempt, the spec is what that one asked for: members that it leaves out need a further attempt.
    */
-  retry(spec: JobSpec, bundle?: Uint8Array): Promise<{ nativeId: string; spec: JobSpec }>
+  retry(spec: JobSpec, payload?: RetryPayload): Promise<{ nativeId: string; spec: JobSpec }>
   /** After a restart: what is known of these jobs; they are watched from then on. */
   find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>>
   /**

@@ -32,6 +32,8 @@ export interface ScriptContext {
   readonly memberBase: 0 | 1
   /** A shell expression: how often the scheduler has restarted the job. */
   readonly restartCount: string
+  /** Whether the scheduler may do that. */
+  readonly restarts?: boolean
   readonly environment: Environment
   readonly cores?: number | undefined
   readonly memoryBytes?: number | undefined
@@ -96,6 +98,7 @@ function toScope(context: ScriptContext): object {
   for (const name of [
     ...(memberVariable ? [memberVariable] : []),
     ...Object.keys(environment.variables ?? {}),
+    ...(environment.secrets ?? []),
   ])
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
       throw new ConfigError('VALUE_UNSAFE', `${JSON.stringify(name)} is no name of an environment variable`, {
@@ -108,6 +111,7 @@ function toScope(context: ScriptContext): object {
     timeSeconds: context.timeSeconds ?? null,
     concurrency: context.concurrency ?? null,
     only: context.only ?? [],
+    restarts: context.restarts ?? false,
     warning: context.warning?.name ?? '',
     warningSeconds: context.warning?.seconds ?? 0,
     environment: {
@@ -119,6 +123,7 @@ function toScope(context: ScriptContext): object {
       venv: environment.venv || '',
       path: { prepend: environment.path?.prepend ?? [], append: environment.path?.append ?? [] },
       variables: environment.variables ?? {},
+      secrets: environment.secrets ?? [],
       cwd: environment.cwd ?? '',
       umask: environment.umask ?? '',
     },

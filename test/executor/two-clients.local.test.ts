@@ -40,7 +40,7 @@ it('makes one attempt of a number, and tells the other client what the first one
     only,
   })
   const asked = [next('cconformance', [0, 1]), next('canother', [1, 2])]
-  const made = await Promise.all(clients.map((client, k) => client.retry(asked[k]!, job.bundle)))
+  const made = await Promise.all(clients.map((client, k) => client.retry(asked[k]!, { bundle: job.bundle })))
   expect(made[0]).toEqual(made[1])
   const written = JSON.parse(readFileSync(`${workdir}/jobs/${id}/spec.1001.json`, 'utf8'))
   expect(written).toEqual(made[0]!.spec)
@@ -48,7 +48,7 @@ it('makes one attempt of a number, and tells the other client what the first one
   expect(written.only).toEqual(asked[winner]!.only)
   const left = winner === 0 ? 2 : 0
   const loser = clients[1 - winner]!
-  const { spec } = await loser.retry(next(asked[1 - winner]!.client, [left], 2001), job.bundle)
+  const { spec } = await loser.retry(next(asked[1 - winner]!.client, [left], 2001), { bundle: job.bundle })
   expect(spec.only).toEqual([left])
 
   const log = logs[1 - winner]!

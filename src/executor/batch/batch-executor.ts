@@ -22,6 +22,7 @@ import type {
   JobPayload,
   ListedJobs,
   ResultRecord,
+  RetryPayload,
 } from '../executor.ts'
 import { Canceler } from './cancel.ts'
 import { agesOf, cleanPlace, isDue } from './clean.ts'
@@ -146,19 +147,19 @@ export class BatchExecutor implements Executor {
     return array.parseSizeLimit(await transport.exec(array.sizeLimit())) ?? array.defaultSize
   }
 
-  async submit({ spec, args, bundle }: JobPayload): Promise<{ nativeId: string }> {
-    const { nativeId } = await this.#submit(spec, args, bundle)
+  async submit({ spec, args, ...payload }: JobPayload): Promise<{ nativeId: string }> {
+    const { nativeId } = await this.#submit(spec, args, payload)
     return { nativeId }
   }
 
-  async retry(spec: JobSpec, bundle?: Uint8Array): Promise<{ nativeId: string; spec: JobSpec }> {
+  async retry(spec: JobSpec, payload: RetryPayload = {}): Promise<{ nativeId: string; spec: JobSpec }> {
     await this.open()
     if (this.#watcher.of(spec.id).length === 0) await this.find([spec.id])
     this.#tracked(spec.id)
-    return this.#submit(spec, undefined, bundle)
+    return this.#submit(spec, undefined, payload)
   }
 
-  async #submit(asked: JobSpec, args: JobPayload['args'] | undefined, bundle: Uint8Array | undefined) {
+  async #submit(asked: JobSpec, args: JobPayload['args'] | undefined, { bundle, secrets }: RetryPayload) {
     await this.open()
     const { scheduler, transport, clock } = this.#options
     const before = this.#watcher.of(asked.id).find((job) => job.spec.attempt === asked.attempt)
@@ -171,7 +172,7 @@ export class BatchExecutor implements Executor {
     const { workdir } = this.#place
     const [script, directives] = [this.#script(spec, workdir), directivesOf(spec, workdir)]
     const room = roomOf(this.#options.profile)
-    const submission = { spec, args, script, directives, blobs, room }
+    const submission = { spec, args, script, directives, blobs, room, secrets }
     this.#clients.add(spec.client)
     const submit = () =>
       this.#persist(() => submitJob(transport, scheduler, workdir, submission, this.#known, clock))

@@ -39,6 +39,7 @@ export function renderJobScript(
     memberVariable: spec.members > 1 ? (scheduler.array?.indexVariable ?? '') : '',
     memberBase: scheduler.array?.base ?? 0,
     restartCount: scheduler.restartCount,
+    restarts: scheduler.restartCount !== '0' && resources.requeue !== false,
     environment: spec.environment,
     cores: resources.cores,
     memoryBytes: resources.memoryBytes,

@@ -88,7 +88,7 @@ for f in "$d/collected" "$d/kept"; do [ ! -e "$f" ] || rm -f "$f"; done
 made=
 # Whoever was refused takes the folder away: where there is none, the second mkdir is first, or says what hinders it.
 if mkdir "$s" 2>/dev/null || { [ ! -d "$s" ] && mkdir "$s"; }; then
-  mv -f "$t"/* "$d/" && rmdir "$t" || {
+  { [ ! -f "$t/secrets" ] || mv -f "$t/secrets" "$s/"; } && mv -f "$t"/* "$d/" && rmdir "$t" || {
     rm -rf "$t" "$s"
     [ -z "$fresh" ] || rm -rf "$d"
     exit ${exits.unusable}
@@ -137,7 +137,7 @@ exit 0`
  */
 export const dropSubmissionScript = `cd -- "$1" || exit ${exits.unusable}
 s=jobs/$2/submit.$3 t=jobs/$2/.submit.$3.$$
-[ "$(ls -di "$s" 2>/dev/null | sed 's/^ *//')" = "$4" ] && mv "$s" "$t" 2>/dev/null
+[ "$(ls -di "$s" 2>/dev/null | sed 's/^ *//')" = "$4" ] && mv "$s" "$t" 2>/dev/null && rm -f "$t/secrets"
 exit 0`
 
 /**
@@ -284,6 +284,8 @@ while IFS= read -r path; do
     collected\\ * | kept\\ *)
       d=jobs/\${path#* } mark=\${path%% *}
       [ ! -d "$d" ] || [ -L "$d" ] || [ -L "$d/$mark" ] || true >"$d/$mark"
+      # Of members that a signal ended.
+      for s in "$d"/submit.*/secrets; do [ ! -f "$s" ] || rm -f "$s"; done
       ;;
     jobs/*) jobs="$jobs $path" ;;
     *) rest="$rest $path" ;;

@@ -3,9 +3,10 @@ import type { Clock } from '../../core/clock.ts'
 import { CaptureError, SubmitError } from '../../core/errors.ts'
 import { encodeTable } from '../../core/pack.ts'
 import { type BlobRef, blobName, type JobSpec, scriptFile, specFile } from '../../core/protocol.ts'
-import type { CommandResult } from '../../core/shell.ts'
+import { type CommandResult, shellQuote } from '../../core/shell.ts'
 import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
+import type { Secrets } from '../executor.ts'
 import { findCutOff } from './cut-off.ts'
 import { parseSpec } from './found.ts'
 import { diskLow, type Room } from './room.ts'
@@ -31,6 +32,7 @@ export interface Submission {
   readonly directives: Directives
   readonly blobs: readonly Blob[]
   readonly room: Room
+  readonly secrets?: Secrets | undefined
 }
 
 export interface Submitted {
@@ -79,7 +81,7 @@ async function send(
   transport: Transport,
   scheduler: Scheduler,
   workdir: string,
-  { spec, args, script, directives, blobs, room }: Submission,
+  { spec, args, script, directives, blobs, room, secrets = {} }: Submission,
   missing: readonly Blob[],
 ): Promise<CommandResult> {
   const withBytes = missing.flatMap(({ ref, bytes }) => (bytes ? [{ ref, bytes }] : []))
@@ -94,6 +96,7 @@ async function send(
     { name: specFile(spec.attempt), data: JSON.stringify(spec), ...file },
     { name: scriptFile(spec.attempt), data: script, ...file },
     ...(args ? [{ name: 'args.pack', data: encodeTable(args), ...file }] : []),
+    ...(Object.keys(secrets).length > 0 ? [{ name: 'secrets', data: secretsFile(secrets), ...file }] : []),
     ...along.map((blob) => ({ name: `blobs/${blobName(blob.ref)}`, data: blob.bytes, ...file })),
   ])
   const submit = scheduler.submit(`${workdir}/jobs/${spec.id}/${scriptFile(spec.attempt)}`, directives)
@@ -119,6 +122,13 @@ async function send(
     // A megabyte a second, where there is much to send.
     { timeoutMs: 120_000 + tar.byteLength / 1000 },
   )
+}
+
+/** What job.sh reads, and removes. */
+function secretsFile(secrets: Secrets): string {
+  return Object.entries(secrets)
+    .map(([name, value]) => `export ${name}=${shellQuote(value)}\n`)
+    .join('')
 }
 
 function requireSendable({ spec, args = [] }: Submission): void {
