@@ -21,6 +21,7 @@ const slurmCommands = {
   munged: 'munge',
   mariadbd: 'mariadb-server',
   'mariadb-install-db': 'mariadb-server',
+  modulecmd: 'environment-modules',
 }
 const kinds = {
   unit: {},
