@@ -10,6 +10,7 @@ import { keepEarlier } from './earlier.ts'
 import { guard, watchExit } from './exits.ts'
 import { provideFiles } from './files.ts'
 import { OutputError, openOutput } from './output.ts'
+import { bundleBeside, packagesFolder } from './packages.ts'
 import { ProgressReports } from './progress.ts'
 import { canRequeue, requeueCode, requeueFile } from './requeue.ts'
 import { Tasks } from './tasks.ts'
@@ -66,7 +67,10 @@ async function main(): Promise<void> {
   try {
     spec = readSpec(place)
     const { from, to } = memberItems(spec, place.member)
-    const path = verifiedBlob(place, spec.bundle)
+    const bundleFile = verifiedBlob(place, spec.bundle)
+    const path = spec.packages
+      ? bundleBeside(await packagesFolder(place, spec.packages), bundleFile)
+      : bundleFile
     const { values, items } = readArguments(place, from, to)
     const kept = await keepEarlier(place, spec, output)
     failed = [...kept.values()].includes('error')

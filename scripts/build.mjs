@@ -53,6 +53,7 @@ function isFresh() {
     'src/core',
     'src/codec',
     'src/files',
+    'src/archive',
     'scripts/build.mjs',
     'package-lock.json',
   ])

@@ -5,21 +5,20 @@ import type * as Esbuild from 'esbuild'
 import { CaptureError } from '../core/errors.ts'
 import { type Kept, keepBundle, keptBundle, unchanged } from './cache.ts'
 import { homeMap } from './home-map.ts'
-import { refuseFolderReader } from './packages.ts'
+import { Packages } from './packages.ts'
 import { plugin } from './plugin.ts'
 import type { Emitted } from './slice.ts'
 import { headerLines } from './slice.ts'
 import { cacheVersion, sha256 } from './sources.ts'
 import { assets, stub, support } from './stub.ts'
-import type { Bundle } from './types.ts'
+import type { Bundle, PackageChoices } from './types.ts'
 
 export interface Emission {
   /** The first one is the entry. */
   modules: readonly Emitted[]
   root: string
   target: string
-  /** Packages that are installed where the bundle runs, and so stay imports. */
-  external: readonly string[]
+  packages: PackageChoices
   cacheDir?: string | undefined
 }
 
@@ -39,7 +38,7 @@ export async function makeBundle(emission: Emission): Promise<Bundle> {
       cacheVersion,
       esbuildVersion(),
       emission.target,
-      emission.external.join(),
+      JSON.stringify(emission.packages),
       emission.root,
       stub,
       support,
@@ -72,11 +71,21 @@ export async function makeBundle(emission: Emission): Promise<Bundle> {
 const banner =
   "import{createRequire as $farcallRequire}from'node:module';const require=$farcallRequire(import.meta.url);"
 
+/** A package of which files turn out to read their own folder is left out of the next pass. */
 async function build(emission: Emission): Promise<{ bundle: Bundle; inputs: Kept['inputs'] }> {
+  const packages = new Packages(emission.packages, emission.root)
+  for (;;) {
+    const made = await buildOnce(emission, packages)
+    if (!packages.leavesMore(made.holds)) return made
+  }
+}
+
+async function buildOnce(emission: Emission, packages: Packages) {
   const modules = new Map(emission.modules.map((m) => [m.id, m]))
   const tsconfig = nearestTsconfig(emission)
   const esbuild = await import('esbuild')
   const files = new Set<string>()
+  const metafiles: Esbuild.Metafile[] = []
   const options = {
     bundle: true,
     write: false,
@@ -97,7 +106,7 @@ async function build(emission: Emission): Promise<{ bundle: Bundle; inputs: Kept
     plugin({
       modules: own,
       root: emission.root,
-      external: emission.external,
+      packages,
       cacheDir: emission.cacheDir,
       files,
       async bundleWorker(path) {
@@ -106,7 +115,7 @@ async function build(emission: Emission): Promise<{ bundle: Bundle; inputs: Kept
           entryPoints: [path],
           plugins: [pluginFor(new Map())],
         })
-        for (const input of inputPaths(worker.metafile, emission.root)) files.add(input)
+        metafiles.push(worker.metafile)
         return worker.outputFiles[0]!.contents
       },
     })
@@ -120,20 +129,28 @@ async function build(emission: Emission): Promise<{ bundle: Bundle; inputs: Kept
     .catch((error: unknown) => {
       throw bundleFailed(error, modules)
     })
+  metafiles.push(result.metafile)
   const code = result.outputFiles.find((f) => f.path.endsWith('.mjs'))!.contents
   const rawMap = result.outputFiles.find((f) => f.path.endsWith('.map'))!.text
-  for (const output of Object.values(result.metafile.outputs))
-    for (const [name, { bytesInOutput }] of Object.entries(output.inputs))
-      if (bytesInOutput > 0 && name.includes('node_modules/'))
-        refuseFolderReader(resolve(emission.root, name))
-  for (const input of inputPaths(result.metafile, emission.root)) files.add(input)
+  const outputs = metafiles.flatMap((metafile) => Object.values(metafile.outputs))
+  const imported = outputs.flatMap(({ imports }) => imports.flatMap((i) => (i.external ? [i.path] : [])))
+  const left = packages.among(imported)
+  for (const metafile of metafiles) for (const input of inputPaths(metafile, emission.root)) files.add(input)
+  for (const { folder } of left) files.add(join(folder, 'package.json'))
   const inputs = [...files].flatMap((path) => {
     const stats = statSync(path, { throwIfNoEntry: false })
     return stats?.isFile() ? [{ path, mtime: stats.mtimeMs, size: stats.size }] : []
   })
+  const map = homeMap(rawMap, modules, emission.root)
   return {
-    bundle: { hash: sha256(code), code, map: homeMap(rawMap, modules, emission.root) },
+    bundle: { hash: sha256(code), code, map, packages: left },
     inputs,
+    /** Files that have something in it. */
+    holds: outputs.flatMap(({ inputs }) =>
+      Object.entries(inputs).flatMap(([name, { bytesInOutput }]) =>
+        bytesInOutput > 0 ? [resolve(emission.root, name)] : [],
+      ),
+    ),
   }
 }
 

@@ -7,6 +7,7 @@ import type { Bundle } from './types.ts'
 export interface Kept {
   hash: string
   inputs: { path: string; mtime: number; size: number }[]
+  packages: Bundle['packages']
 }
 
 /** `root`: the project's folder, which `key` must tell apart too. */
@@ -22,7 +23,7 @@ export function keepBundle(
   writeAtomic(join(cacheDir, 'code', `${bundle.hash}.mjs`), bundle.code)
   writeAtomic(
     join(cacheDir, 'bundles', `${key}.json`),
-    JSON.stringify({ hash: bundle.hash, inputs } satisfies Kept),
+    JSON.stringify({ hash: bundle.hash, inputs, packages: bundle.packages } satisfies Kept),
   )
 }
 
@@ -51,7 +52,8 @@ export function keptBundle(cacheDir: string, key: string) {
   const code = readFileSync(path)
   if (sha256(code) !== kept.hash) return undefined
   touch(entry)
-  return { bundle: { hash: kept.hash, code: new Uint8Array(code), map }, inputs: kept.inputs }
+  const { hash, packages, inputs } = kept
+  return { bundle: { hash, code: new Uint8Array(code), map, packages }, inputs }
 }
 
 /** What is used stays: trimming goes by this time. */

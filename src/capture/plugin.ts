@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type * as Esbuild from 'esbuild'
 import { assetLine } from './emit.ts'
 import { isOwnFile, isOwnSpecifier } from './own.ts'
-import { refuseExternal } from './packages.ts'
+import type { Packages } from './packages.ts'
 import type { Emitted } from './slice.ts'
 import { placeNames } from './slice.ts'
 import { openFile } from './sources.ts'
@@ -12,7 +12,7 @@ import { assets, stub, support } from './stub.ts'
 export interface PluginOptions {
   modules: ReadonlyMap<string, Emitted>
   root: string
-  external: readonly string[]
+  packages: Packages
   cacheDir: string | undefined
   /** Files read beside what esbuild knows of; grows. */
   files: Set<string>
@@ -22,7 +22,7 @@ export interface PluginOptions {
 
 /** Gives esbuild the modules that capture wrote, the stub for farcall, and files that travel as they are. */
 export function plugin(options: PluginOptions): Esbuild.Plugin {
-  const { modules, root, external, files } = options
+  const { modules, root, packages, files } = options
   return {
     name: 'farcall',
     setup(build) {
@@ -75,8 +75,8 @@ export function plugin(options: PluginOptions): Esbuild.Plugin {
       build.onResolve({ filter: /.*/ }, async ({ path, resolveDir, importer, kind, pluginData }) => {
         if (pluginData === 'farcall' || kind === 'entry-point') return undefined
         if (isOwnSpecifier(path, resolveDir)) return { path: 'farcall', namespace: 'farcall-stub' }
-        if (external.some((name) => path === name || path.startsWith(`${name}/`)))
-          return { path, external: true }
+        const chosen = packages.chosen(path, resolveDir)
+        if (chosen !== undefined) return { path: chosen, external: true }
         const found = await build.resolve(path, { resolveDir, kind, importer, pluginData: 'farcall' })
         if (found.errors.length > 0) return { errors: found.errors }
         if (found.namespace === 'file' && isOwnFile(found.path))
@@ -92,8 +92,11 @@ export function plugin(options: PluginOptions): Esbuild.Plugin {
           const text = `${path} is the file ${found.path}, which is taken along in parts already`
           return { errors: [{ text, detail: undefined }] }
         }
-        if (!found.external && found.namespace === 'file') refuseExternal(found.path, importer)
-        return found
+        const external =
+          !found.external && found.namespace === 'file'
+            ? packages.external(found.path, path, importer)
+            : undefined
+        return external === undefined ? found : { path: external, external: true }
       })
     },
   }

@@ -14,13 +14,10 @@ import { positionOf } from './positions.ts'
 import { References } from './references.ts'
 import { objectionsTo, refuse } from './refusals.ts'
 import type { Emitted } from './slice.ts'
-import type { Bundle, CallSite, CaptureOptions, Snapshot } from './types.ts'
+import type { Bundle, CallSite, CaptureOptions, PackageChoices, Snapshot } from './types.ts'
 import { travelsPlainly } from './values.ts'
 
-export interface SnapshotOptions extends CaptureOptions {
-  /** Packages that are installed where the function runs: they stay imports. */
-  external?: readonly string[]
-}
+export type SnapshotOptions = CaptureOptions
 
 /** Finds the function's source ahead of the first call, so that the call itself is quick. Never throws. */
 export function prepare(fn: Function, site: CallSite, options: SnapshotOptions = {}): void {
@@ -166,7 +163,7 @@ class Taking implements Snapshot {
     }
   }
 
-  async bundle(node = 16): Promise<Bundle> {
+  async bundle(node = 16, packages: PackageChoices = { install: [], bundle: [] }): Promise<Bundle> {
     if (!this.emitted) {
       this.values()
       this.frozen = this.shape()
@@ -178,7 +175,7 @@ class Taking implements Snapshot {
       modules: this.emitted,
       root: this.main.place.file.root,
       target: `node${node}`,
-      external: this.options.external ?? [],
+      packages,
       cacheDir: this.options.cacheDir,
     })
   }

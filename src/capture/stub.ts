@@ -93,6 +93,12 @@ let root
 const folder = () => {
   if (root === undefined) {
     root = fs.mkdtempSync(path.join(os.tmpdir(), "farcall-assets-"))
+    // a worker looks up its packages from there
+    for (let at = path.dirname(fileURLToPath(import.meta.url)); ; at = path.dirname(at)) {
+      const modules = path.join(at, "node_modules")
+      if (fs.existsSync(modules)) fs.symlinkSync(modules, path.join(root, "node_modules"))
+      if (fs.existsSync(modules) || at === path.dirname(at)) break
+    }
     process.on("exit", () => fs.rmSync(root, { recursive: true, force: true }))
   }
   return fs.mkdtempSync(path.join(root, "a"))

@@ -20,6 +20,25 @@ export interface Bundle {
   readonly code: Uint8Array
   /** Source map v3 JSON, whose sources are absolute paths of the user's files. Stays on this machine. */
   readonly map: string
+  /** What it imports that it does not hold. */
+  readonly packages: readonly BundlePackage[]
+}
+
+/** A package that a bundle does not hold: it travels beside it. */
+export interface BundlePackage {
+  /** What the bundle calls it: its name, unless that is another version's. */
+  readonly alias: string
+  readonly name: string
+  readonly version: string
+  /** Where it is installed here. */
+  readonly folder: string
+  readonly why: string
+}
+
+/** Names of packages whose way is chosen by hand. */
+export interface PackageChoices {
+  readonly install: readonly string[]
+  readonly bundle: readonly string[]
 }
 
 /**
@@ -36,7 +55,7 @@ export interface Snapshot {
   /** Encodes arguments (or `this` with arguments). @throws CaptureError naming the path from `root` */
   encode(value: unknown, root: string): Uint8Array
   /** `node`: major version of the oldest Node that the bundle must run on; default 16. */
-  bundle(node?: number): Promise<Bundle>
+  bundle(node?: number, packages?: PackageChoices): Promise<Bundle>
   /** The classes of this program that a result may hold instances of, by their id in the bundle. */
   classes(): ReadonlyMap<string, Function>
 }

@@ -3,6 +3,7 @@ import { blobOf } from '../core/blob.ts'
 import { answerFromCache } from './front.ts'
 import { here, nodeAt, oldestNode } from './node-seen.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
+import { packagesFor } from './packages.ts'
 import { recorderOf } from './recorder.ts'
 import { type Session, sessionFor } from './session.ts'
 import { settingsFor } from './settings.ts'
@@ -26,7 +27,9 @@ export async function dispatch(submission: Submission, request: Promise<Request>
     // Connecting takes longest; a call that may be known needs no connection yet. Submitting opens it too, and tells.
     if (!cache) session.executor.open().catch(() => {})
     const recorder = recorderOf(settings.storeDir)
-    const prepared = { ...asked, settings, session, recorder, bundle: await making, node }
+    const bundle = await making
+    const packages = await packagesFor(bundle)
+    const prepared = { ...asked, settings, session, recorder, bundle, packages, node }
     if (cache) await answerFromCache(submission, prepared)
     else await submit(submission, prepared, [])
     return session

@@ -21,7 +21,8 @@ export function placeOf(profile: ResolvedProfile, options: ClusterOptions): Node
   }
 }
 
-export interface SpecFacts extends Pick<JobSpec, 'bundle' | 'compiledFor' | 'client' | 'items' | 'map'> {}
+export interface SpecFacts
+  extends Pick<JobSpec, 'bundle' | 'compiledFor' | 'client' | 'items' | 'map' | 'packages'> {}
 
 /** What is asked of the place. */
 export function makeSpec(

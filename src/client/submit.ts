@@ -3,11 +3,12 @@ import type { Bundle, Snapshot } from '../capture/types.ts'
 import { blobOf } from '../core/blob.ts'
 import { systemClock } from '../core/clock.ts'
 import { JobCanceledError } from '../core/errors.ts'
-import type { JobSpec } from '../core/protocol.ts'
+import type { JobSpec, PackagesRef } from '../core/protocol.ts'
 import { thisProcess } from '../store/owner.ts'
 import type { StoredPayload } from '../store/types.ts'
 import { canceledBefore } from './failures.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
+import { archiveOf } from './packages.ts'
 import { provenanceOf } from './provenance.ts'
 import { JobRecords, type Recorder } from './recorder.ts'
 import { submitPatiently } from './retries.ts'
@@ -32,6 +33,8 @@ export interface Prepared extends Request {
   readonly session: Session
   readonly recorder: Recorder
   readonly bundle: Bundle
+  /** What the bundle imports and does not hold. */
+  readonly packages: PackagesRef | undefined
   /** Major version of the Node that the bundle is compiled for. */
   readonly node: number
 }
@@ -53,7 +56,7 @@ export async function submit(
   prepared: Prepared,
   cacheKeys: readonly (string | undefined)[],
 ): Promise<void> {
-  const { snapshot, options, entries, map, settings, session, recorder, bundle, node } = prepared
+  const { snapshot, options, entries, map, settings, session, recorder, bundle, packages, node } = prepared
   await session.executor.open()
   const at = placeOf(settings.profile, options)
   const spec = makeSpec(submission.id, snapshot, at, options, session.executor.traits, {
@@ -62,6 +65,7 @@ export async function submit(
     client: session.client,
     items: entries.length,
     map,
+    ...(packages ? { packages } : {}),
   })
   if (submission.canceling !== undefined) throw canceledBefore(submission)
   const secrets = readSecrets(spec.environment, process.env)
@@ -72,7 +76,7 @@ export async function submit(
   const tools = { clock: systemClock, random: Math.random, client: session.client, bundle: bundle.code }
   submission.begin({ spec, executor: session.executor, tools })
   await submitPatiently(submission, spec.retry, tools, () =>
-    session.submit(submission, { spec, ...payload, secrets }),
+    session.submit(submission, { spec, ...payload, secrets, ...archiveOf(spec) }),
   )
 }
 

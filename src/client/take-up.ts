@@ -8,6 +8,7 @@ import type { FoundJob } from '../executor/executor.ts'
 import { isDead, isSame, thisProcess } from '../store/owner.ts'
 import type { JobRecord } from '../store/types.ts'
 import { recallAttempts } from './attempts.ts'
+import { archiveOf } from './packages.ts'
 import { JobRecords, type Recorder } from './recorder.ts'
 import { readSecrets } from './secrets.ts'
 import type { Session } from './session.ts'
@@ -47,7 +48,8 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
     begin(submission, spec, found?.nativeId === undefined ? [] : found.attempts, taking)
     if (found?.nativeId === undefined) {
       const secrets = readSecrets(spec.environment, process.env)
-      submission.nativeId = (await session.executor.submit({ spec, ...payload!, secrets })).nativeId
+      const files = { ...payload!, secrets, ...archiveOf(spec) }
+      submission.nativeId = (await session.executor.submit({ spec, ...files })).nativeId
       submission.records?.submitted(spec.attempt, submission.nativeId)
     } else {
       submission.nativeId = found.nativeId

@@ -57,6 +57,8 @@ export interface JobSpec {
   readonly concurrency?: number
   readonly resources: ResolvedResources
   readonly environment: Environment
+  /** Those that the bundle does not hold. */
+  readonly packages?: PackagesRef
   /** What becomes of members that fail; whoever follows the job applies it. */
   readonly retry?: RetryPolicy
   /** Which retry of its members this is; absent in the first attempt. */
@@ -68,6 +70,27 @@ export interface JobSpec {
   /** ISO 8601, by the client's clock. */
   readonly createdAt: string
   readonly farcall: string
+}
+
+/** Packages that travel beside the bundle. */
+export interface PackagesRef {
+  /** Under blobs/; unpacked once on each node. */
+  readonly archive: BlobRef
+  readonly needs: PlatformNeeds
+  /** Those that the bundle imports, with their versions. */
+  readonly names: readonly string[]
+}
+
+/** What a machine has to be for packages to run on it. What is absent does not matter to them. */
+export interface PlatformNeeds {
+  /** As `process.platform` and `process.arch`. */
+  readonly platform?: string
+  readonly arch?: string
+  readonly libc?: 'glibc' | 'musl'
+  /** The oldest glibc that has what they call, like '2.34'. */
+  readonly glibc?: string
+  /** NODE_MODULE_VERSION that they are compiled for; those that use Node-API run on any. */
+  readonly abi?: string
 }
 
 /** How a member ended, in the words of the runtime or of job.sh; the content of `end`, one line of JSON. */

@@ -30,10 +30,12 @@ export interface JobPayload {
   readonly bundle: Uint8Array
   /** Of what the spec's environment names. */
   readonly secrets?: Secrets
+  /** The file here that has the archive of spec.packages. */
+  readonly archive?: string
 }
 
 /** What the place may need for another attempt. */
-export type RetryPayload = Partial<Pick<JobPayload, 'bundle' | 'secrets'>>
+export type RetryPayload = Partial<Pick<JobPayload, 'bundle' | 'secrets' | 'archive'>>
 
 export type ResultRecord = PackRecord
 

@@ -99,9 +99,7 @@ export const f = cluster(() => new Promise((resolve, reject) => {
       'main.ts': `${head}export const f = cluster(() => { const url = new URL('./w.ts', import.meta.url); return new Worker(url) })
 export const g = cluster(() => { const url = new URL('./w.ts', import.meta.url); return String(url) })`,
     })
-    const explained = await Promise.all(
-      survey(join(root, 'main.ts')).map((s) => s.bundle!({ node: 20, external: [] })),
-    )
+    const explained = await Promise.all(survey(join(root, 'main.ts')).map((s) => s.bundle!({ node: 20 })))
     const shipped = explained.map(({ code }) => {
       const [, data] = /asset\("[^"]*",\s*"([^"]*)"\)/.exec(Buffer.from(code).toString())!
       return Buffer.from(data!, 'base64').toString()
@@ -236,7 +234,7 @@ import data from './data.json' with { type: 'json' }
 export const f = cluster(() => [text, sql, data.k])`,
     })
     const [found] = survey(join(root, 'main.ts'))
-    const { code } = await found!.bundle!({ node: 20, external: [] })
+    const { code } = await found!.bundle!({ node: 20 })
     const built = Buffer.from(code).toString()
     expect(built).toContain('"select 1"')
     expect(built).toContain('"select 2"')

@@ -80,12 +80,12 @@ function surveyOne(graph: Graph, file: UserFile, mark: Mark): Survey {
     texts: emitted.flatMap(({ file: path, text }) =>
       path === undefined ? [] : [{ file: path, text, headerLines }],
     ),
-    bundle: ({ node, external }) =>
+    bundle: ({ node, packages = { install: [], bundle: [] } }) =>
       makeBundle({
         modules: [{ id: 'farcall-entry:entry', text: entryText(graph, main) }, ...emitted],
         root: file.root,
         target: `node${node}`,
-        external,
+        packages,
       }),
   }
 }

@@ -1,4 +1,4 @@
-import type { Bundle } from '../types.ts'
+import type { Bundle, PackageChoices } from '../types.ts'
 
 /** Where something stands in the user's source; line and column are 1-based. */
 export interface Position {
@@ -61,8 +61,8 @@ export interface Survey {
   /** The texts that go along: the user's own, with lines of ours before it and blanks for what stays. */
   readonly texts: readonly { readonly file: string; readonly text: string; readonly headerLines: number }[]
   /**
-   * Bundles it, without the packages that are `external`. Absent when it is refused.
+   * Bundles it. Absent when it is refused.
    * @throws CaptureError CAPTURE_EXTERNAL, BUNDLE_FAILED
    */
-  readonly bundle?: (options: { node: number; external: readonly string[] }) => Promise<Bundle>
+  readonly bundle?: (options: { node: number; packages?: PackageChoices }) => Promise<Bundle>
 }

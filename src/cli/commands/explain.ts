@@ -108,7 +108,7 @@ function chosen(all: readonly Explanation[], name: string, file: string): readon
   })
 }
 
-const canTravel = ({ refusals, externals }: Explanation) => refusals.length === 0 && externals.length === 0
+const canTravel = ({ refusals }: Explanation) => refusals.length === 0
 
 type Render = (head: string[], rows: string[][]) => string
 
@@ -128,7 +128,7 @@ function shown(one: Explanation, render: Render): string {
     ...one.packages.map(({ name, version, imports }) => [
       'package',
       version === undefined ? name : `${name} ${version}`,
-      one.externals.some((external) => external.name === name) ? 'cannot be bundled' : 'bundled',
+      one.externals.some((external) => external.name === name) ? 'installed' : 'bundled',
       imports.join(', '),
     ]),
     ...one.builtins.map((name) => ['module of Node', name, "the cluster's own", '']),
@@ -136,10 +136,10 @@ function shown(one: Explanation, render: Render): string {
   if (travelling.length > 0) lines.push(render(['what', 'name', 'goes as', 'where'], travelling))
   if (one.externals.length > 0)
     lines.push(
-      'Packages that cannot be bundled, so that a call is refused; farcall installs none on the cluster yet:',
+      'Packages that cannot be bundled; they and what they need travel beside the bundle:',
       render(
         ['package', 'why'],
-        one.externals.map(({ name, why }) => [name, why]),
+        one.externals.map(({ name, version, why }) => [`${name} ${version}`, why]),
       ),
     )
   for (const { at, message } of one.warnings) lines.push(`  warning: ${place(at)} ${message}`)

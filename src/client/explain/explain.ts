@@ -1,11 +1,10 @@
-import { packageName, positionOf, refusalOf, survey } from '../../capture/survey/survey.ts'
+import { positionOf, refusalOf, survey } from '../../capture/survey/survey.ts'
 import type { Survey } from '../../capture/survey/types.ts'
 import type { Bundle } from '../../capture/types.ts'
-import { CaptureError } from '../../core/errors.ts'
 import { oldestNode } from '../node-seen.ts'
 import { contentOf } from './content.ts'
 import { newerApis } from './newer-apis.ts'
-import type { Explanation, External, Warning } from './types.ts'
+import type { Explanation, Warning } from './types.ts'
 
 export interface ExplainOptions {
   /** Tells the size and content of the bundle. It is made in any case: esbuild may refuse too. */
@@ -33,17 +32,16 @@ async function explainOne(
   { node = oldestNode, bundle: wanted }: ExplainOptions,
 ): Promise<Explanation> {
   const refusals = [...found.refusals]
-  const externals: External[] = []
   let bundle: Bundle | undefined
   try {
-    bundle = makeBundle && (await bundleWithout(externals, (external) => makeBundle({ node, external })))
+    bundle = await makeBundle?.({ node })
   } catch (error) {
     refusals.push(refusalOf(error))
   }
   return {
     ...found,
     refusals,
-    externals,
+    externals: (bundle?.packages ?? []).map(({ name, version, why }) => ({ name, version, why })),
     warnings: unique(texts.flatMap((text) => warningsIn(text, node))),
     ...(wanted && bundle && { bundle: { bytes: bundle.code.length, content: contentOf(bundle) } }),
   }
@@ -62,28 +60,4 @@ function warningsIn({ file, text, headerLines }: Survey['texts'][number], node: 
 function unique(warnings: readonly Warning[]): Warning[] {
   const key = ({ at, message }: Warning) => `${at.file}:${at.line}:${at.column} ${message}`
   return [...new Map(warnings.map((warning) => [key(warning), warning])).values()]
-}
-
-/** Packages that cannot be bundled are told one at a time: each is left out, and the rest tried again. */
-async function bundleWithout(
-  externals: External[],
-  bundle: (external: readonly string[]) => Promise<Bundle>,
-): Promise<Bundle> {
-  for (;;) {
-    try {
-      return await bundle(externals.map(({ name }) => name))
-    } catch (error) {
-      const [, told = '', why] =
-        (error instanceof CaptureError &&
-          error.code === 'CAPTURE_EXTERNAL' &&
-          /^the package '([^']+)' cannot be bundled: (.*?)(?: \(imported by .*\))?$/m.exec(error.message)) ||
-        []
-      // a compiled part is told by its path
-      const name = told.includes('/node_modules/')
-        ? packageName(told.slice(told.lastIndexOf('/node_modules/') + '/node_modules/'.length))
-        : told
-      if (why === undefined || externals.some((known) => known.name === name)) throw error
-      externals.push({ name, why })
-    }
-  }
 }

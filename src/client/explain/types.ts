@@ -2,9 +2,10 @@ import type { Position, Survey } from '../../capture/survey/types.ts'
 
 export type { Position }
 
-/** A package that stays an import: it has to be installed on the cluster. */
+/** A package that stays an import: it travels beside the bundle. */
 export interface External {
   readonly name: string
+  readonly version: string
   readonly why: string
 }
 

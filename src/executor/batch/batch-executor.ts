@@ -35,7 +35,7 @@ import { roomOf } from './room.ts'
 import { runOf } from './runs.ts'
 import { saveRecord } from './save-record.ts'
 import { exits, findScript, listScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
-import { submitJob } from './submission.ts'
+import { archiveBlob, type Blob, submitJob } from './submission.ts'
 import { TrackedJob } from './tracked-job.ts'
 import { Watcher } from './watcher.ts'
 
@@ -159,15 +159,20 @@ export class BatchExecutor implements Executor {
     return this.#submit(spec, undefined, payload)
   }
 
-  async #submit(asked: JobSpec, args: JobPayload['args'] | undefined, { bundle, secrets }: RetryPayload) {
+  async #submit(
+    asked: JobSpec,
+    args: JobPayload['args'] | undefined,
+    { bundle, secrets, archive }: RetryPayload,
+  ) {
     await this.open()
     const { scheduler, transport, clock } = this.#options
     const before = this.#watcher.of(asked.id).find((job) => job.spec.attempt === asked.attempt)
     if (before) return { nativeId: before.nativeId, spec: before.spec }
     const spec: JobSpec = { ...asked, runtime: this.#runtime.ref }
-    const blobs = [
-      { ref: this.#runtime.ref, bytes: this.#runtime.bytes },
-      { ref: spec.bundle, bytes: bundle },
+    const blobs: Blob[] = [
+      { ref: this.#runtime.ref, content: this.#runtime.bytes },
+      { ref: spec.bundle, content: bundle },
+      ...(spec.packages ? [archiveBlob(spec.packages, archive)] : []),
     ]
     const { workdir } = this.#place
     const [script, directives] = [this.#script(spec, workdir), directivesOf(spec, workdir)]

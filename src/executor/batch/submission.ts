@@ -2,10 +2,17 @@ import { createTar } from 'nanotar'
 import type { Clock } from '../../core/clock.ts'
 import { CaptureError, SubmitError } from '../../core/errors.ts'
 import { encodeTable } from '../../core/pack.ts'
-import { type BlobRef, blobName, type JobSpec, scriptFile, specFile } from '../../core/protocol.ts'
+import {
+  type BlobRef,
+  blobName,
+  type JobSpec,
+  type PackagesRef,
+  scriptFile,
+  specFile,
+} from '../../core/protocol.ts'
 import { type CommandResult, shellQuote } from '../../core/shell.ts'
 import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
-import type { Transport } from '../../transport/transport.ts'
+import type { FileToPut, Transport } from '../../transport/transport.ts'
 import type { Secrets } from '../executor.ts'
 import { findCutOff } from './cut-off.ts'
 import { parseSpec } from './found.ts'
@@ -21,7 +28,13 @@ const argumentLimit = 4 * 2 ** 30
 export interface Blob {
   readonly ref: BlobRef
   /** Undefined: whoever submits has not got it. */
-  readonly bytes: Uint8Array | undefined
+  readonly content: FileToPut['content'] | undefined
+  /** Large, and most likely there from an earlier job: sent only when it turns out to be missing. */
+  readonly late?: boolean
+}
+
+export function archiveBlob({ archive }: PackagesRef, localPath: string | undefined): Blob {
+  return { ref: archive, content: localPath === undefined ? undefined : { localPath }, late: true }
 }
 
 export interface Submission {
@@ -58,6 +71,7 @@ export async function submitJob(
   clock: Clock,
 ): Promise<Submitted> {
   requireSendable(submission)
+  for (const { ref, late } of submission.blobs) if (late) known.add(blobName(ref))
   const unknown = () => submission.blobs.filter((blob) => !known.has(blobName(blob.ref)))
   const sendAll = async () => {
     const result = await send(transport, scheduler, workdir, submission, unknown())
@@ -84,13 +98,14 @@ async function send(
   { spec, args, script, directives, blobs, room, secrets = {} }: Submission,
   missing: readonly Blob[],
 ): Promise<CommandResult> {
-  const withBytes = missing.flatMap(({ ref, bytes }) => (bytes ? [{ ref, bytes }] : []))
-  const along = withBytes.filter((blob) => blob.bytes.byteLength <= alongLimit)
-  const before = withBytes.filter((blob) => blob.bytes.byteLength > alongLimit)
-  if (before.length > 0)
-    await transport.put(
-      before.map((blob) => ({ path: `${workdir}/blobs/${blobName(blob.ref)}`, content: blob.bytes })),
-    )
+  const along: { ref: BlobRef; bytes: Uint8Array }[] = []
+  const before: FileToPut[] = []
+  for (const { ref, content } of missing) {
+    if (content === undefined) continue
+    if (content instanceof Uint8Array && content.byteLength <= alongLimit) along.push({ ref, bytes: content })
+    else before.push({ path: `${workdir}/blobs/${blobName(ref)}`, content })
+  }
+  if (before.length > 0) await transport.put(before)
   const file = { attrs: { mode: '600' } }
   const tar = createTar([
     { name: specFile(spec.attempt), data: JSON.stringify(spec), ...file },
@@ -167,7 +182,7 @@ function readSubmission(
   if (result.exitCode === exits.missingBlob)
     throw new SubmitError(
       'SUBMIT_REFUSED',
-      `job ${spec.id} on ${place}: its bundle is no longer there, and this process has not got it`,
+      `job ${spec.id} on ${place}: its bundle or its packages are no longer there, and this process has not got them`,
       { hint: 'files of the work folder were purged; call the function again' },
     )
   const text = Buffer.from(result.stdout).toString('utf8')
