@@ -7,10 +7,11 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { guard } from './guard.ts'
 import { pathWithNode } from './node-on-path.ts'
 import { descendants, freePorts, isAlive, run, stopProcesses, until } from './processes.ts'
@@ -18,7 +19,7 @@ import { type PlainUser, plainUser } from './user.ts'
 
 /** A private OpenSSH server on loopback, and all that a client needs to log in. */
 export interface Sshd {
-  readonly host: '127.0.0.1'
+  readonly host: string
   readonly port: number
   readonly pid: number
   readonly user: string
@@ -57,6 +58,12 @@ export interface SshdOptions {
   privateMounts?: Readonly<Record<string, string>>
   /** Variables of every session. Without a PATH here theirs has the `node` that runs the tests. */
   env?: Readonly<Record<string, string>>
+  /** The address it listens on; default 127.0.0.1. */
+  listen?: string
+  /** The network namespace that it lives in, and its sessions. */
+  netns?: string
+  /** A PAM service of its own, as lines of its file: sshd asks by keyboard-interactive what they ask. Root only. */
+  pam?: readonly string[]
 }
 
 export const sshdPath = '/usr/sbin/sshd'
@@ -67,6 +74,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const folder = mkdtempSync(join(tmpdir(), 'farcall-sshd-'))
   chmodSync(folder, 0o755)
   const file = (name: string) => join(folder, name)
+  const host = options.listen ?? '127.0.0.1'
   const [port, account] = await Promise.all([
     freePorts(1).then(([free]) => free!),
     options.account ?? plainUser(file('home'), options.user),
@@ -83,15 +91,23 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   writeFileSync(file('authorized_keys'), publicKeys.join(''))
   const env = { PATH: options.env?.['PATH'] ?? (await pathWithNode(folder, account)), ...options.env }
   writeFileSync(file('sshd_config'), configuration(folder, port, { ...options, env }))
-  writeFileSync(file('known_hosts'), knownHost(port, file('hostkey_ed25519.pub')))
-  writeFileSync(file('known_hosts_rsa'), knownHost(port, file('hostkey_rsa.pub')))
+  writeFileSync(file('known_hosts'), knownHost(host, port, file('hostkey_ed25519.pub')))
+  writeFileSync(file('known_hosts_rsa'), knownHost(host, port, file('hostkey_rsa.pub')))
   copyFileSync(file('known_hosts'), file('known_hosts_hashed'))
   await run('ssh-keygen', ['-q', '-H', '-f', file('known_hosts_hashed')])
   rmSync(file('known_hosts_hashed.old'), { force: true })
 
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true }) // sshd's privilege separation wants it
   const args = ['-D', '-f', file('sshd_config'), '-E', file('log')]
-  const argv = inPrivate(options.privateMounts ?? {}, [sshdPath, ...args])
+  // PAM names the service after the file that was started, in small letters
+  const binary = options.pam ? file(basename(folder).toLowerCase()) : sshdPath
+  const pamFile = options.pam && `/etc/pam.d/${basename(binary)}`
+  if (options.pam && pamFile) {
+    symlinkSync(sshdPath, binary)
+    writeFileSync(pamFile, `${options.pam.join('\n')}\n`)
+  }
+  const inside = options.netns ? ['nsenter', `--net=/run/netns/${options.netns}`] : []
+  const argv = [...inside, ...inPrivate(options.privateMounts ?? {}, [binary, ...args])]
   const daemon = spawn(argv[0]!, argv.slice(1), { detached: true, stdio: 'ignore', cwd: '/' })
   daemon.unref()
   const log = () => (existsSync(file('log')) ? readFileSync(file('log'), 'utf8') : '')
@@ -101,6 +117,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const sessions = () => descendants([pid])
   const stop = async () => {
     await stopProcesses([pid, ...sessions()])
+    if (pamFile) rmSync(pamFile, { force: true })
     if (!options.account) await account.remove()
     rmSync(folder, { recursive: true, force: true })
     release()
@@ -115,7 +132,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const identityFile = file('id_ed25519')
   const knownHosts = file('known_hosts')
   return {
-    host: '127.0.0.1',
+    host,
     port,
     pid,
     user: account.name,
@@ -150,8 +167,8 @@ async function key(file: string, type: 'ed25519' | 'rsa', secret = ''): Promise<
   await run('ssh-keygen', ['-q', '-t', type, ...size, '-N', secret, '-C', 'farcall-test', '-f', file])
 }
 
-function knownHost(port: number, publicKeyFile: string): string {
-  return `[127.0.0.1]:${port} ${readFileSync(publicKeyFile, 'utf8').split(' ').slice(0, 2).join(' ')}\n`
+function knownHost(host: string, port: number, publicKeyFile: string): string {
+  return `[${host}]:${port} ${readFileSync(publicKeyFile, 'utf8').split(' ').slice(0, 2).join(' ')}\n`
 }
 
 function sshArgs(port: number, identityFile: string, knownHosts: string): string[] {
@@ -178,15 +195,15 @@ function configuration(folder: string, port: number, options: SshdOptions): stri
     ...(options.extra ?? []),
     ...(env.length > 0 ? [`SetEnv ${env.join(' ')}`] : []),
     `Port ${port}`,
-    'ListenAddress 127.0.0.1',
+    `ListenAddress ${options.listen ?? '127.0.0.1'}`,
     `HostKey ${folder}/hostkey_ed25519`,
     `HostKey ${folder}/hostkey_rsa`,
     'PidFile none',
     `AuthorizedKeysFile ${folder}/authorized_keys`,
     'StrictModes no', // the temporary folder above is writable by all
-    'UsePAM no',
+    `UsePAM ${options.pam ? 'yes' : 'no'}`,
     'PasswordAuthentication no',
-    'KbdInteractiveAuthentication no',
+    `KbdInteractiveAuthentication ${options.pam ? 'yes' : 'no'}`,
     'PrintMotd no',
     'PrintLastLog no',
     'UseDNS no',

@@ -54,6 +54,12 @@ async function passwdEntry(name: string): Promise<{ uid: number; gid: number; ho
   }
 }
 
+/** Gives an account that was made here a password. Root only. */
+export async function setPassword(account: string, password: string): Promise<void> {
+  const hash = (await run('openssl', ['passwd', '-6', password])).stdout.trim()
+  await changeAccounts(['usermod', '-p', hash, account])
+}
+
 /** useradd and userdel take turns by lock files and give up at once; so ask again for a while. */
 async function changeAccounts([command, ...args]: readonly [string, ...string[]]): Promise<void> {
   for (let attempt = 1; ; attempt++) {
