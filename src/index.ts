@@ -47,3 +47,9 @@ export type {
   RemoveOptions,
   WriteOptions,
 } from './files/types.ts'
+export {
+  type LoginPrompt,
+  type LoginPromptLine,
+  type LoginQuestion,
+  setLoginPrompt,
+} from './transport/prompt.ts'

@@ -37,6 +37,7 @@ test('farcall exports these values', () => {
       "onWarning",
       "openResult",
       "remote",
+      "setLoginPrompt",
       "warned",
     ]
   `)

@@ -8,6 +8,8 @@ export const profileVariables: Readonly<Record<string, { path: readonly string[]
   FARCALL_PORT: { path: ['port'], number: true },
   FARCALL_USER: { path: ['user'] },
   FARCALL_TRANSPORT: { path: ['transport'] },
+  FARCALL_SSH_CONFIG: { path: ['sshConfig'] },
+  FARCALL_PROXY_JUMP: { path: ['proxyJump'] },
   FARCALL_IDENTITY_FILE: { path: ['identityFile'] },
   FARCALL_KNOWN_HOSTS: { path: ['knownHosts'] },
   FARCALL_HOST_KEY: { path: ['hostKey'] },

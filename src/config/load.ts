@@ -124,7 +124,7 @@ function normalize(
   if (config.profiles) {
     const entries = Object.entries(config.profiles).map(([name, profile]) => {
       const copy = { ...profile }
-      for (const key of ['identityFile', 'knownHosts', 'template'] as const)
+      for (const key of ['sshConfig', 'identityFile', 'knownHosts', 'template'] as const)
         if (copy[key]) copy[key] = local(copy[key])
       if (copy.resources?.queue !== undefined) {
         const { queue, ...resources } = copy.resources

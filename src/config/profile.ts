@@ -35,7 +35,6 @@ export function resolveProfile(
   }
   const profile: ResolvedProfile = {
     transport: written.host === undefined ? 'local' : 'ssh',
-    hostKey: 'strict',
     workdir: '$HOME/.farcall',
     queryInterval: '10s',
     filePoll: '2s',

@@ -172,6 +172,11 @@ const profileShape = {
     .describe('a login name')
     .exactOptional(),
   transport: oneOf(['local', 'ssh']).exactOptional(),
+  sshConfig: path.exactOptional(),
+  proxyJump: text
+    .regex(/^[^-\s][^\s]*$/)
+    .describe("hosts to go through, like 'me@bastion:2222'")
+    .exactOptional(),
   identityFile: path.exactOptional(),
   password: secret.exactOptional(),
   passphrase: secret.exactOptional(),

@@ -47,7 +47,6 @@ export interface LoadedConfig {
 /** A profile with every default filled in. */
 export interface ResolvedProfile extends Profile {
   transport: 'local' | 'ssh'
-  hostKey: 'strict' | 'accept-new'
   workdir: string
   resources: Resources
   environment: Environment & { node: string }

@@ -37,11 +37,16 @@ export interface Profile {
   port?: number
   user?: string
   transport?: 'local' | 'ssh'
+  /** An ssh_config file that is read instead of ~/.ssh/config and /etc/ssh/ssh_config. */
+  sshConfig?: string
+  /** Hosts to go through, as ssh's ProxyJump: 'me@bastion:2222', with commas between several; 'none' for none. */
+  proxyJump?: string
   identityFile?: string
   /** A password or passphrase by environment variable name; never the secret itself. */
   password?: { env: string }
   passphrase?: { env: string }
   knownHosts?: string
+  /** Of a host that is not known yet. Default: what the ssh configuration says, else 'strict'. */
   hostKey?: 'strict' | 'accept-new'
   /** May hold ~ and $VARIABLES of the cluster. */
   workdir?: string

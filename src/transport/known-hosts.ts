@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { matchesAny } from './wildcards.ts'
 
 /** One usable line of a known_hosts file. */
 export interface KnownHost {
@@ -100,14 +101,7 @@ function matchingEntries(entries: readonly KnownHost[], host: string, port: numb
 
 function matches(hosts: string, name: string): boolean {
   if (hosts.startsWith('|')) return matchesHashed(hosts, name)
-  let found = false
-  for (const pattern of hosts.toLowerCase().split(',')) {
-    if (pattern.startsWith('!')) {
-      // one negation that matches takes the whole line out
-      if (matchesPattern(pattern.slice(1), name)) return false
-    } else if (pattern && matchesPattern(pattern, name)) found = true
-  }
-  return found
+  return matchesAny(hosts.toLowerCase().split(','), name)
 }
 
 function matchesHashed(hosts: string, name: string): boolean {
@@ -116,26 +110,4 @@ function matchesHashed(hosts: string, name: string): boolean {
   const expected = Buffer.from(hash, 'base64')
   const actual = createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest()
   return expected.length === actual.length && timingSafeEqual(expected, actual)
-}
-
-/** `*` any run, `?` any one character; iterative, so that no pattern takes exponential time. */
-function matchesPattern(pattern: string, name: string): boolean {
-  let p = 0
-  let n = 0
-  let star = -1
-  let resume = 0
-  while (n < name.length) {
-    if (pattern[p] === '*') {
-      star = p++
-      resume = n
-    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === name[n])) {
-      p++
-      n++
-    } else if (star >= 0) {
-      p = star + 1
-      n = ++resume
-    } else return false
-  }
-  while (pattern[p] === '*') p++
-  return p === pattern.length
 }

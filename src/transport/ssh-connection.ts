@@ -1,5 +1,4 @@
-import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { Client, ClientChannel, ConnectConfig } from 'ssh2'
 import SftpClient from 'ssh2-sftp-client'
 import { TransportError } from '../core/errors.ts'
@@ -9,7 +8,9 @@ import { joinOwnTerminal, ownTerminalSize } from './own-terminal.ts'
 import { signalNumbers } from './signals.ts'
 import type { LoginAttempts } from './ssh-auth.ts'
 import { openBulkSession } from './ssh-bulk.ts'
+import type { SshTarget } from './ssh-config.ts'
 import type { HostKeyCheck } from './ssh-host-key.ts'
+import type { Route } from './ssh-route.ts'
 
 /** ssh2-sftp-client's own ssh2 client, on which commands run too: one connection for both. */
 export interface SftpSession extends SftpClient {
@@ -19,14 +20,16 @@ export interface SftpSession extends SftpClient {
 
 export interface ConnectionOptions {
   /** 'me@login.hpc.edu:22', for messages. */
-  name: string
-  host: string
-  port: number
-  user: string
-  attempts: LoginAttempts
-  hostKey: HostKeyCheck
-  connectTimeoutMs: number
-  keepaliveMs: number
+  readonly name: string
+  readonly target: Pick<SshTarget, 'host' | 'port' | 'user'>
+  readonly attempts: LoginAttempts
+  readonly hostKey: HostKeyCheck
+  readonly route: Route
+  /** Not counted while a person is asked. */
+  readonly connectTimeoutMs: number
+  readonly keepalive: { readonly everyMs: number; readonly count: number }
+  /** Aborts when the login cannot go on, with the reason. */
+  readonly signal: AbortSignal
 }
 
 /** The server closed the connection before anybody had said who he is (MaxStartups). */
@@ -34,8 +37,8 @@ export class TurnedAway extends Error {}
 
 /** Connects, checks the host key, logs in. @throws TransportError, TurnedAway */
 export async function connect(options: ConnectionOptions): Promise<Connection> {
-  const { name, host, port, hostKey, attempts } = options
-  const socket = new Socket()
+  const { name, target, hostKey, attempts, route, signal } = options
+  const { stream } = route
   const quiet = { error() {}, end() {}, close() {} } // the library's own callbacks print
   const sftpClient = new SftpClient('farcall', quiet) as SftpSession
   const { client } = sftpClient
@@ -43,57 +46,75 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   const lifeline = createLifeline()
   const { guard, lose, onLost } = lifeline
   let reason: unknown
+  let banner = ''
 
-  await new Promise<void>((resolve, reject) => {
+  const ready = new Promise<void>((resolve, reject) => {
     let settled = false
-    const fail = (error: unknown) => {
-      if (settled) return
+    const settle = () => {
       settled = true
       clearTimeout(timer)
-      socket.destroy()
+      signal.removeEventListener('abort', onAbort)
+    }
+    const fail = (error: unknown) => {
+      if (settled) return
+      settle()
+      stream.destroy()
       reject(error)
     }
     const timer = setTimeout(
-      () => fail(unreachable(name, `no answer within ${options.connectTimeoutMs / 1000} s`)),
+      () =>
+        attempts.asked || fail(unreachable(name, `no answer within ${options.connectTimeoutMs / 1000} s`)),
       options.connectTimeoutMs,
+    )
+    const onAbort = () => fail(signal.reason)
+    signal.addEventListener('abort', onAbort)
+    client.on('banner', (text) => {
+      banner += text
+    })
+    client.on('change password', () =>
+      fail(refusedWith(attempts, name, 'the password has expired, and a new one is asked for')),
     )
     client.on('error', (error: Error & { level?: string }) => {
       // the agent failed; the next way to log in is tried
       if (error.level === 'agent') return attempts.note(`agent: ${error.message}`)
       reason = error
-      fail(hostKey.failure ?? connectFailure(error, options))
+      fail(hostKey.failure ?? connectFailure(error, banner, options))
     })
     client.on('close', () => {
-      fail(hostKey.failure ?? new TurnedAway('the server closed the connection', { cause: reason }))
+      fail(hostKey.failure ?? closedAtLogin(options, reason))
       lose(connectionLost(name, reason))
     })
     client.on('ready', () => {
-      settled = true
-      clearTimeout(timer)
+      settle()
       resolve()
     })
     const config: ConnectConfig = {
-      sock: socket,
-      host,
-      port,
-      username: options.user,
+      // ssh2 knows only how to write to it and to read from it
+      sock: stream as Readable,
+      username: target.user,
       readyTimeout: 0,
       authHandler: attempts.handler as NonNullable<ConnectConfig['authHandler']>,
       hostVerifier: (key: Buffer) => hostKey.verify(key),
-      algorithms: hostKey.algorithms,
+      algorithms: { ...hostKey.algorithms, compress: ['none'] },
     }
     try {
       client.connect(config)
-      socket.setNoDelay(true)
-      socket.connect({ host, port })
+      hearRefusals(client, attempts)
+      route.start()
     } catch (error) {
       fail(error)
     }
   })
 
-  const keepalive = startKeepalive(client, socket, options.keepaliveMs, () => {
+  await ready.catch(async (error) => {
+    const isOfRoute = error instanceof TurnedAway || error?.code === 'HOST_UNREACHABLE'
+    const why = isOfRoute && (await route.failure?.())
+    throw why ? unreachable(name, why, error) : error
+  })
+
+  const keepalive = startKeepalive(client, stream, options.keepalive, () => {
     lose(connectionLost(name, new Error('the server stopped answering')))
-    socket.destroy()
+    stream.destroy()
   })
 
   onLost(() => clearInterval(keepalive))
@@ -134,21 +155,35 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
       }),
     openBulk: (onTrip) => openBulkSession({ sftpClient, lifeline }, onTrip),
     onLost,
-    ref: () => void socket.ref(),
-    unref: () => void socket.unref(),
+    ref: () => route.hold(true),
+    unref: () => route.hold(false),
     drop() {
       lose(connectionLost(name))
-      socket.destroy()
+      stream.destroy()
     },
     async close() {
       lose(connectionClosed(name))
-      if (socket.destroyed) return
-      const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+      if (stream.destroyed) return
+      const ended = new Promise<void>((resolve) => client.once('close', () => resolve()))
       client.end()
-      const force = setTimeout(() => socket.destroy(), 1000)
+      const force = setTimeout(() => stream.destroy(), 1000)
       await ended
       clearTimeout(force)
     },
+  }
+}
+
+/**
+ * Tells which ways are left after each refusal. ssh2 itself forgets it where the key came from an agent, and would go on
+ * with the ways that were there before that key was taken.
+ */
+function hearRefusals(client: Client, attempts: LoginAttempts): void {
+  type Refusal = (protocol: unknown, methods: string[], partial: boolean) => void
+  const { _protocol } = client as unknown as { _protocol: { _handlers: { USERAUTH_FAILURE: Refusal } } }
+  const { USERAUTH_FAILURE: refused } = _protocol._handlers
+  _protocol._handlers.USERAUTH_FAILURE = (protocol, methods, partial) => {
+    attempts.heard(methods, partial)
+    refused(protocol, methods, partial)
   }
 }
 
@@ -171,15 +206,20 @@ function channelOf(channel: ClientChannel): Channel {
 }
 
 /** ssh2's own timer would hold the process; this one does not. */
-function startKeepalive(client: Client, socket: Socket, everyMs: number, onDead: () => void): NodeJS.Timeout {
+function startKeepalive(
+  client: Client,
+  stream: Duplex,
+  { everyMs, count }: ConnectionOptions['keepalive'],
+  onDead: () => void,
+): NodeJS.Timeout {
   const internals = client as unknown as { _callbacks: (() => void)[]; _protocol: { ping(): void } }
   let silent = 0
-  let seen = socket.bytesRead
+  stream.on('data', () => {
+    silent = 0
+  })
   return setInterval(() => {
-    silent = socket.bytesRead === seen ? silent + 1 : 0
-    seen = socket.bytesRead
-    if (silent > 3) return onDead()
-    if (silent > 0) {
+    if (silent++ > count) return onDead()
+    if (silent > 1) {
       internals._callbacks.push(() => {}) // the answer to the ping takes one
       internals._protocol.ping()
     }
@@ -199,7 +239,7 @@ export function connectionLost(name: string, cause?: unknown): TransportError {
   })
 }
 
-function unreachable(name: string, why: string, cause?: unknown): TransportError {
+export function unreachable(name: string, why: string, cause?: unknown): TransportError {
   return new TransportError('HOST_UNREACHABLE', `${name}: ${why}`, {
     hint: 'check host and port of the profile, your network and VPN, and whether `ssh` reaches it',
     cause,
@@ -207,22 +247,44 @@ function unreachable(name: string, why: string, cause?: unknown): TransportError
   })
 }
 
+function refusedWith(attempts: LoginAttempts, name: string, note: string, cause?: unknown): TransportError {
+  attempts.note(note)
+  return attempts.refused(name, cause)
+}
+
+/** Before anybody had said who he is the server may be busy; later it has had enough of us. */
+function closedAtLogin({ attempts, name }: ConnectionOptions, reason: unknown): Error {
+  if (attempts.asked)
+    return refusedWith(attempts, name, 'the server closed it while it waited for an answer', reason)
+  return new TurnedAway('the server closed the connection', { cause: reason })
+}
+
 function connectFailure(
-  error: Error & { level?: string; code?: string; errors?: Error[] },
+  error: Error & { level?: string; code?: string | number; errors?: Error[] },
+  banner: string,
   options: ConnectionOptions,
 ): Error {
-  const { name, host, port, attempts } = options
+  const { name, target, attempts } = options
+  if (banner.trim() && attempts.begun) attempts.note(`the server says: ${banner.trim().slice(-300)}`)
   if (error.level === 'client-authentication') return attempts.refused(name, error)
+  // the server's own words for why it has had enough
+  if (attempts.begun && typeof error.code === 'number')
+    return refusedWith(attempts, name, error.message, error)
+  if (error.level === 'handshake' && /no matching/.test(error.message))
+    return new TransportError('HOST_UNREACHABLE', `${name}: ${error.message}`, {
+      hint: "the server takes only ciphers or keys that ssh2 does not know; transport: 'openssh' uses the system's ssh",
+      cause: error,
+    })
   const words: Record<string, string> = {
-    ECONNREFUSED: `nothing listens on port ${port}`,
-    ENOTFOUND: `the name ${host} is not known`,
-    EAI_AGAIN: `the name ${host} could not be looked up`,
+    ECONNREFUSED: `nothing listens on port ${target.port}`,
+    ENOTFOUND: `the name ${target.host} is not known`,
+    EAI_AGAIN: `the name ${target.host} could not be looked up`,
     EHOSTUNREACH: 'there is no route to it',
     ENETUNREACH: 'there is no route to it',
     ETIMEDOUT: 'no answer',
   }
   if (error.code === 'ECONNRESET' || /lost before handshake/.test(error.message))
-    return new TurnedAway(error.message, { cause: error })
-  const text = words[error.code ?? ''] ?? (error.message || error.errors?.[0]?.message || 'cannot connect')
+    return closedAtLogin(options, error)
+  const text = words[String(error.code)] ?? (error.message || error.errors?.[0]?.message || 'cannot connect')
   return unreachable(name, text, error)
 }

@@ -23,6 +23,8 @@ export interface HostKeyCheck {
 export interface HostKeyOptions {
   host: string
   port: number
+  /** The name in known_hosts instead of host and port. */
+  alias?: string | undefined
   policy: 'strict' | 'accept-new'
   /** The files that are asked. A key accepted is added to the first one. */
   files: readonly string[]
@@ -38,7 +40,8 @@ const algorithmsOf: Readonly<Record<string, readonly string[]>> = {
 }
 
 export function createHostKeyCheck(options: HostKeyOptions): HostKeyCheck {
-  const { host, port, files } = options
+  const { files } = options
+  const [host, port] = options.alias === undefined ? [options.host, options.port] : [options.alias, 22]
   const entries = files.flatMap((file) => parseKnownHosts(readIfThere(file), file))
   const first = knownKeyTypes(entries, host, port).filter((type) => type in algorithmsOf)
   const order = new Set([...first, ...Object.keys(algorithmsOf)].flatMap((type) => algorithmsOf[type] ?? []))
@@ -75,7 +78,7 @@ export function createHostKeyCheck(options: HostKeyOptions): HostKeyCheck {
         }
         case 'certificate':
           failure = new TransportError('HOST_KEY_UNKNOWN', `${name} is known by a host certificate only`, {
-            hint: `host certificates are not supported yet (${place(verdict.entry)}); add the host's own key, ${shown}, once checked`,
+            hint: `transport: 'openssh' checks it by ${place(verdict.entry)}; or add the host's own key, ${shown}, once checked`,
           })
           return false
         case 'unknown':
@@ -84,7 +87,7 @@ export function createHostKeyCheck(options: HostKeyOptions): HostKeyCheck {
             return true
           }
           failure = new TransportError('HOST_KEY_UNKNOWN', `${name} is not in ${target}; it shows ${shown}`, {
-            hint: `compare it with what the cluster publishes, then connect once with \`ssh -p ${port} ${host}\`, or set hostKey: 'accept-new'`,
+            hint: `compare it with what the cluster publishes, then connect once with \`ssh -p ${options.port} ${options.host}\`, or set hostKey: 'accept-new'`,
           })
           return false
       }

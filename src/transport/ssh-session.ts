@@ -21,15 +21,24 @@ export interface Session {
   bulk(): Promise<BulkSession | undefined>
 }
 
-/** `onTrip` counts the answers waited for. */
-export function createSession(links: Links, link: Link, onTrip: (count: number) => void): Session {
+export interface SessionOptions {
+  readonly links: Links
+  readonly link: Link
+  /** Aborts when the transport is disposed of. */
+  readonly closing: AbortSignal
+  /** Counts the answers waited for. */
+  onTrip(count: number): void
+}
+
+export function createSession({ links, link, closing, onTrip }: SessionOptions): Session {
   const { connection, pool } = link
   return {
     link,
     run(script, stdin, label, options = {}) {
       if (!options.signal?.aborted) onTrip(1)
       const timeoutMs = options.timeoutMs ?? fileTimeoutMs
-      return runScript(links, link, script, stdin, label, { ...options, timeoutMs })
+      const signal = options.signal ? AbortSignal.any([options.signal, closing]) : closing
+      return runScript(links, link, script, stdin, label, { ...options, timeoutMs, signal })
     },
     async bulk() {
       const session = await connection.openBulk(onTrip)

@@ -1,8 +1,9 @@
+import { setMaxListeners } from 'node:events'
 import { TransportError } from '../core/errors.ts'
 import type { Profile } from '../core/profile.ts'
 import { type Command, type CommandResult, shellJoin } from '../core/shell.ts'
-import { ChannelRefused } from './connection.ts'
-import { brief, defaultTimeoutMs, fileFailed } from './failures.ts'
+import { ChannelRefused, createLifeline } from './connection.ts'
+import { brief, connectionClosed, defaultTimeoutMs, fileFailed } from './failures.ts'
 import { terminalCommand } from './shell-loop.ts'
 import {
   listScript,
@@ -31,6 +32,9 @@ export function createSshTransport(
   settings: SshSettings = {},
 ): Transport {
   const links = createLinks(profile, settings)
+  const { guard, lose } = createLifeline()
+  const closing = new AbortController()
+  setMaxListeners(0, closing.signal) // one for each script that runs
   let referenced = true
   let working = 0
   let roundTrips = 0
@@ -41,12 +45,18 @@ export function createSshTransport(
     working++
     hold()
     try {
-      const link = await links.get()
-      return await action(
-        createSession(links, link, (trips) => {
-          roundTrips += trips
-        }),
-      )
+      // the connection may outlive this transport: others use it
+      return await guard<T>((resolve, reject) => {
+        links
+          .get()
+          .then((link) => {
+            const onTrip = (trips: number) => {
+              roundTrips += trips
+            }
+            return action(createSession({ links, link, closing: closing.signal, onTrip }))
+          })
+          .then(resolve, reject)
+      })
     } catch (error) {
       if (error instanceof ChannelRefused)
         throw new TransportError(
@@ -131,6 +141,11 @@ export function createSshTransport(
       referenced = false
       hold()
     },
-    [Symbol.asyncDispose]: () => links.close(),
+    async [Symbol.asyncDispose]() {
+      const error = connectionClosed(links.name)
+      lose(error)
+      // what still runs for us alone is ended; with the last user the connection itself goes
+      if (!(await links.close())) closing.abort(error)
+    },
   }
 }

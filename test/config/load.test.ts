@@ -49,7 +49,6 @@ test('layers are merged by key, lists are replaced whole, and each value keeps i
     port: 2222,
     user: 'me',
     transport: 'ssh',
-    hostKey: 'strict',
     workdir: '$HOME/.farcall',
     queryInterval: '10s',
     filePoll: '2s',

@@ -95,11 +95,11 @@ describe('host keys', () => {
     expect(error.hint).toContain('revoked:2')
   })
 
-  test('a host known by a certificate authority gets told that this is not supported yet', async () => {
+  test('a host known by a certificate authority gets told which transport knows certificates', async () => {
     const known = readFileSync(sshd.knownHosts, 'utf8')
     const error = await failure(to({ knownHosts: file('authority', `@cert-authority ${known}`) }))
     expect(error.code).toBe('HOST_KEY_UNKNOWN')
-    expect(error.hint).toContain('host certificates are not supported yet')
+    expect(error.hint).toContain("transport: 'openssh'")
   })
 })
 
