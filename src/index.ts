@@ -38,6 +38,7 @@ export type { Task, TaskProgress } from './core/task.ts'
 export type { Cleaned } from './executor/executor.ts'
 export { Listing } from './files/listing.ts'
 export type {
+  ClusterFiles,
   DiskUsage,
   FileContent,
   FileInfo,
@@ -45,6 +46,11 @@ export type {
   FindOptions,
   ReadRange,
   RemoveOptions,
+  Synced,
+  SyncOptions,
+  TransferOptions,
+  TransferProgress,
+  Transferred,
   WriteOptions,
 } from './files/types.ts'
 export {

@@ -1,11 +1,9 @@
-import { homedir } from 'node:os'
 import { ConfigError, TransportError } from '../core/errors.ts'
 import type { Duration } from '../core/resources.ts'
 import { parseDuration } from '../core/units.ts'
-import { localFiles } from '../files/local.ts'
-import type { FileSystem } from '../files/types.ts'
+import type { ClusterFiles } from '../files/types.ts'
 import type { Transport } from '../transport/transport.ts'
-import { farFiles } from './files/far-files.ts'
+import { clusterFiles } from './files/cluster-files.ts'
 import { type JobFilter, jobs, type RecordedJob } from './jobs.ts'
 import { leaveSession, type Session, sessionFor } from './session.ts'
 import { settingsFor } from './settings.ts'
@@ -46,7 +44,7 @@ export class Cluster implements AsyncDisposable {
   /** The profile's name. */
   readonly profile: string
   /** Its files. Relative paths begin at the home folder there. */
-  readonly fs: FileSystem
+  readonly fs: ClusterFiles
   readonly #session: Session
   readonly #transport: Transport
   #closed: Promise<void> | undefined
@@ -57,7 +55,7 @@ export class Cluster implements AsyncDisposable {
     this.#session = session
     this.#transport = transport
     session.guests++
-    this.fs = session.profile.host === undefined ? localFiles(homedir) : farFiles(transport)
+    this.fs = clusterFiles(transport, session.profile.host === undefined)
   }
 
   /** For messages: 'me@login.hpc.edu:22', 'local'. */

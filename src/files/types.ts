@@ -70,11 +70,13 @@ export interface RemoveOptions {
   force?: boolean
 }
 
+/** Options of `put` and `get`. */
 export interface TransferOptions {
   onProgress?: (progress: TransferProgress) => void
   signal?: AbortSignal
 }
 
+/** How far a transfer is. */
 export interface TransferProgress {
   readonly files: number
   readonly totalFiles: number
@@ -86,6 +88,60 @@ export interface TransferProgress {
 export interface Transferred {
   readonly files: number
   readonly bytes: number
+}
+
+/** Options of `sync`. */
+export interface SyncOptions extends TransferOptions {
+  /** 'up': from this machine to the cluster; 'down': from the cluster to this machine. */
+  direction: 'up' | 'down'
+  /** Removes at the target what the source does not have; default false. */
+  delete?: boolean
+  /** What is the same: size and time of modification (default), or the content by its sha256. */
+  compare?: 'time' | 'hash'
+  /** Patterns of what is left alone at both ends: a name at any depth ('*.tmp'), or a path from the top ('out/raw'). */
+  exclude?: readonly string[]
+  /** Only says what would be done. */
+  dryRun?: boolean
+}
+
+/** What a sync did, as paths below the folder. */
+export interface Synced {
+  readonly copied: readonly string[]
+  readonly removed: readonly string[]
+  /** Files and links that were the same already. */
+  readonly unchanged: number
+  /** Pipes, sockets and devices, which are not copied. */
+  readonly skipped: readonly string[]
+  /** Of the files that were copied. */
+  readonly bytes: number
+}
+
+/**
+ * The files of a cluster, and the ways between them and those of this machine. For a profile without host both are here.
+ *
+ * A file appears whole under its name or not at all, with mode and time of the original. Links are copied as links. A
+ * lost connection is waited out for some seconds; called again after that, the same transfer goes on in the middle of a
+ * large file. Relative local paths begin in the working directory.
+ *
+ * @example
+ * import { connect } from 'farcall'
+ *
+ * await using cluster = await connect()
+ * await cluster.fs.write('farcall-data/a.csv', '1,2')
+ * await cluster.fs.get('farcall-data', 'copied')
+ * const { copied } = await cluster.fs.sync('copied', 'farcall-data', { direction: 'up' })
+ * console.log(copied.length) // 0: nothing has changed
+ */
+export interface ClusterFiles extends FileSystem {
+  /**
+   * Copies a local file or folder to the cluster, under the name `remote`; into it, when that ends in / or several are
+   * given. What is there of the same names is replaced, all else stays.
+   */
+  put(local: string | readonly string[], remote: string, options?: TransferOptions): Promise<Transferred>
+  /** The other way round. */
+  get(remote: string | readonly string[], local: string, options?: TransferOptions): Promise<Transferred>
+  /** Makes one folder like the other: copies what is missing or differs. */
+  sync(local: string, remote: string, options: SyncOptions): Promise<Synced>
 }
 
 /** What `write` takes. */

@@ -1,7 +1,7 @@
 /** What files are done with at the far end, one command each: POSIX sh, for GNU's tools and busybox's. */
 import { decodeWord } from './words.ts'
 
-const begin = `LC_ALL=C
+export const beginScript = `LC_ALL=C
 export LC_ALL
 ${decodeWord}
 `
@@ -10,7 +10,7 @@ ${decodeWord}
  * Does something with all below a folder that fits. $1 folder, $2 mark, $3 how far down ('': all the way), $4 type of
  * find ('': any), then patterns of names.
  */
-const walking = (action: string, walk: string) => `${begin}
+const walking = (action: string, walk: string) => `${beginScript}
 path "$1"
 inside
 mark=$2 depth=$3 type=$4
@@ -51,12 +51,12 @@ export const countScript = walking(
 )
 
 /** $1 path, $2 format, $3 -L or ''. */
-export const statScript = `${begin}
+export const statScript = `${beginScript}
 path "$1"
 exec stat \${3:+"$3"} -c "$2" -- "$v"`
 
 /** Says whether there is something of this kind. $1 path, $2 e, d or f. What cannot be looked at is no answer. */
-export const testScript = `${begin}
+export const testScript = `${beginScript}
 path "$1"
 if [ -"$2" "$v" ]; then echo yes; exit 0; fi
 [ ! -e "$v" ] && [ ! -L "$v" ] || { echo no; exit 0; }
@@ -66,7 +66,7 @@ esac
 echo no`
 
 /** Sizes of all below a path, files with several names once. Prints bytes, allocated, files, folders. $1 path. */
-export const usageScript = `${begin}
+export const usageScript = `${beginScript}
 path "$1"
 if [ -d "$v" ] && [ ! -L "$v" ]; then
   inside
@@ -81,7 +81,7 @@ else ls -d -- "$v" >/dev/null || exit 1; fi
   END { printf "%.0f %.0f %.0f %.0f\\n", bytes, allocated, files, folders; exit rc }'`
 
 /** Prints what fits patterns without **, each name ended by NUL. All arguments are patterns. */
-export const globScript = `${begin}
+export const globScript = `${beginScript}
 IFS=
 for p; do
   word "$p"
@@ -94,7 +94,7 @@ for p; do
 done`
 
 /** Prints the bytes of a file. $1 path, $2 the first byte from 1, $3 how many ('': all). */
-export const readScript = `${begin}
+export const readScript = `${beginScript}
 path "$1"
 [ ! -d "$v" ] || { echo 'Is a directory' >&2; exit 1; }
 exec <"$v"
@@ -102,12 +102,12 @@ if [ "$2" -le 1 ]; then from=cat; else from="tail -c +$2"; fi
 if [ -z "$3" ]; then $from; else $from | head -c "$3"; fi`
 
 /** $1 path. */
-export const makeFolderScript = `${begin}
+export const makeFolderScript = `${beginScript}
 path "$1"
 exec mkdir -p -- "$v"`
 
 /** $1 path, $2 recursive, $3 force. What it refuses it says with exit code 90, 91 or 92. */
-export const removeScript = `${begin}
+export const removeScript = `${beginScript}
 path "$1"
 if [ ! -e "$v" ] && [ ! -L "$v" ]; then
   said=$(ls -d -- "$v" 2>&1)
@@ -130,7 +130,7 @@ if [ "$2" = yes ]; then exec rm -rf -- "$v"; fi
 exec rmdir -- "$v"`
 
 /** As rename(2): replaces a file, or an empty folder by a folder. $1 from, $2 to. */
-export const renameScript = `${begin}
+export const renameScript = `${beginScript}
 path "$2"
 to=$v
 path "$1"
@@ -149,7 +149,7 @@ fi
 exec mv -f -- "$v" "$to"`
 
 /** Adds stdin to a file, which it makes with its folders when $2 is `new`. $1 path. */
-export const appendScript = `${begin}
+export const appendScript = `${beginScript}
 path "$1"
 if [ "$2" = new ]; then
   up=\${v%/*}
@@ -160,7 +160,7 @@ fi
 exec cat >>"$v"`
 
 /** Puts a file that was written under another name in its place. $1 that name, $2 its own, $3 mode, $4 size. */
-export const placeScript = `${begin}
+export const placeScript = `${beginScript}
 path "$2"
 to=$v
 path "$1"
