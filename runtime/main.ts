@@ -9,6 +9,7 @@ import { Checkpoints } from './checkpoints.ts'
 import { keepEarlier } from './earlier.ts'
 import { guard, watchExit } from './exits.ts'
 import { provideFiles } from './files.ts'
+import { interpreterFacts } from './interpreter.ts'
 import { OutputError, openOutput } from './output.ts'
 import { bundleBeside, packagesFolder } from './packages.ts'
 import { ProgressReports } from './progress.ts'
@@ -43,6 +44,7 @@ async function main(): Promise<void> {
       items: range ? range.to - range.from : 0,
       host: hostname(),
       node: process.version,
+      interpreter: interpreterFacts(),
       startedAt,
       endedAt: Date.now(),
       peakMemory: process.resourceUsage().maxRSS * 1024,

@@ -1,13 +1,24 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, realpathSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { cacheFolder } from '../config/cache-folder.ts'
+import type { InterpreterFacts, InterpreterSource } from '../core/interpreter.ts'
+import { isWanted, oldestNode, parseNodeSetting } from '../core/node-setting.ts'
 import type { Environment, Profile } from '../core/profile.ts'
+import type { MemberEnd } from '../core/protocol.ts'
 import type { ResolvedResources } from '../core/resources.ts'
 
-/** The oldest Node that farcall runs on, and what a place has that nothing is known of. */
-export const oldestNode = 16
+export { oldestNode } from '../core/node-setting.ts'
 
 /** Seen longer ago than this, a version says nothing any more: nodes are updated. */
 const rememberedMs = 30 * 24 * 3600 * 1000
@@ -46,8 +57,17 @@ export const here = (): Here => ({
  * this very program; else the oldest that jobs ran on there lately; else the oldest of all.
  */
 export function nodeAt(place: NodePlace, here: Here): number {
-  const known = nodeHere(place, here) ?? Math.min(...seen(place, here))
-  return Number.isFinite(known) ? Math.max(oldestNode, known) : oldestNode
+  const majors = nodesAt(place, here).map(({ version }) => majorOf(version) ?? oldestNode)
+  const known = nodeHere(place, here) ?? Math.min(...majors)
+  return Math.max(oldestNode, Number.isFinite(known) ? known : leastAsked(place))
+}
+
+/** environment.node: '20' runs on nothing older. */
+function leastAsked({ environment }: NodePlace): number {
+  const setting = parseNodeSetting(environment.node ?? 'auto')
+  return setting?.kind === 'version'
+    ? Number.parseInt(setting.versions.prefix || setting.versions.least, 10)
+    : oldestNode
 }
 
 /** On this machine, without a scheduler and with nothing set up before, the job's shell finds what this process finds. */
@@ -57,8 +77,12 @@ function nodeHere({ profile, environment }: NodePlace, here: Here): number | und
   const plain = Object.values(more).every((value) => Array.isArray(value) && value.length === 0)
   if (!direct || profile.template !== undefined || !plain) return undefined
   if ('PATH' in variables) return undefined
-  const paths =
-    node === 'auto' ? (here.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'node')) : [node]
+  const setting = parseNodeSetting(node)
+  if (!setting || setting.kind === 'module') return undefined
+  const onPath = () => (here.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'node'))
+  const paths = setting.kind === 'path' ? [setting.path] : onPath()
+  if (setting.kind === 'version' && !isWanted(here.version.replace(/^v/, ''), setting.versions))
+    return undefined
   const found = paths.map(realPath).find((path) => path !== undefined)
   return found !== undefined && found === realPath(here.execPath) ? majorOf(here.version) : undefined
 }
@@ -71,30 +95,69 @@ function realPath(path: string): string | undefined {
   }
 }
 
+/** What was seen of a Node at a place: its version, and what is known of the machine it ran on. */
+export interface SeenNode extends InterpreterFacts {
+  /** 'v20.11.1' */
+  readonly version: string
+}
+
+/** What was noted in this process, by file: a map's members all tell the same. */
+const noted = new Map<string, { text: string; time: number }>()
+
 /** A job of this place ran on this version. */
-export function noteNode(place: NodePlace, version: string, here: Here): void {
-  const major = majorOf(version)
+export function noteNode(
+  place: NodePlace,
+  { node, interpreter }: Pick<MemberEnd, 'node' | 'interpreter'>,
+  here: Here,
+): void {
+  const major = node === undefined ? undefined : majorOf(node)
   if (major === undefined) return
   const folder = folderOf(place, here)
-  const path = join(folder, String(major))
-  const last = lastSeen(path)
-  if (last !== undefined && here.now - last < noteAgainMs) return
+  const [kind = 'path'] = (interpreter?.from ?? 'path').split(':')
+  // A file for each version and way to it: processes that note different ones at once lose none.
+  const path = join(folder, kind === 'path' ? String(major) : `${major}-${kind}`)
+  const text = JSON.stringify({ version: node, ...interpreter })
+  const before = noted.get(path)
+  if (before?.text === text && here.now - before.time < noteAgainMs && lastSeen(path) !== undefined) return
+  noted.set(path, { text, time: here.now })
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    // a file for each version: processes that note different ones at once lose none
-    writeFileSync(path, '')
-    utimesSync(path, here.now / 1000, here.now / 1000)
+    const temporary = `${path}.${process.pid}`
+    writeFileSync(temporary, text, { mode: 0o600 })
+    utimesSync(temporary, here.now / 1000, here.now / 1000)
+    renameSync(temporary, path)
   } catch {
     // a cache that cannot be written costs time, not the call: the next bundle is for the oldest Node again
   }
 }
 
-function seen(place: NodePlace, here: Here): number[] {
+/** The Nodes that jobs of this place ran on lately, the last one first: version, ABI, and the platform with its libc. */
+export function nodesAt(place: NodePlace, here: Here): SeenNode[] {
   const folder = folderOf(place, here)
   return namesIn(folder)
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => here.now - (lastSeen(join(folder, name)) ?? 0) < rememberedMs)
-    .map(Number)
+    .filter((name) => /^\d+(-[a-z]+)?$/.test(name))
+    .map((name) => ({ name, time: lastSeen(join(folder, name)) ?? 0 }))
+    .filter(({ time }) => here.now - time < rememberedMs)
+    .sort((a, b) => b.time - a.time)
+    .map(({ name }) => ({ version: `v${Number.parseInt(name, 10)}.0.0`, ...readNote(join(folder, name)) }))
+}
+
+function readNote(path: string): Partial<SeenNode> {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as SeenNode
+  } catch {
+    return {} // of an older farcall, or just gone: its name tells the major version
+  }
+}
+
+/** How the last job of this place came to its Node; one that found it on PATH says little of the other machines there. */
+export function interpreterAt(place: NodePlace, here: Here): InterpreterSource | undefined {
+  const seen = nodesAt(place, here)
+  const last = seen.find(({ from = 'path' }) => from !== 'path') ?? seen[0]
+  if (!last) return undefined
+  const { from = 'path', platform } = last
+  if (from.startsWith('module:')) return { from: 'module', module: from.slice('module:'.length) }
+  return from === 'runtime' && platform ? { from: 'runtime', platform } : { from: 'path' }
 }
 
 function namesIn(folder: string): string[] {

@@ -198,7 +198,7 @@ export class Session {
     if (!running) return
     if (--running.members === 0) this.#running.delete(id)
     const { resources, environment } = running.spec
-    if (end?.node) noteNode({ profile: this.profile, resources, environment }, end.node, here())
+    if (end) noteNode({ profile: this.profile, resources, environment }, end, here())
   }
 
   /** What passes is waited out; what does not (a changed host key, a lost login) ends the waiting, not the jobs. */
@@ -269,7 +269,7 @@ export async function sessionFor(profile: Profile): Promise<Session> {
   const key = JSON.stringify(profile)
   let session = sessions.get(key)
   if (!session) {
-    session = new Session(profile, openExecutor(profile, systemClock))
+    session = new Session(profile, openExecutor(profile, systemClock, cacheFolder(process.env, homedir())))
     sessions.set(key, session)
     if (sessions.size === 1) process.on('beforeExit', closeSessions)
   }

@@ -22,7 +22,7 @@ export function placeOf(profile: ResolvedProfile, options: ClusterOptions): Node
 }
 
 export interface SpecFacts
-  extends Pick<JobSpec, 'bundle' | 'compiledFor' | 'client' | 'items' | 'map' | 'packages'> {}
+  extends Pick<JobSpec, 'bundle' | 'compiledFor' | 'client' | 'items' | 'map' | 'packages' | 'interpreter'> {}
 
 /** What is asked of the place. */
 export function makeSpec(

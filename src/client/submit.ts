@@ -7,6 +7,7 @@ import type { JobSpec, PackagesRef } from '../core/protocol.ts'
 import { thisProcess } from '../store/owner.ts'
 import type { StoredPayload } from '../store/types.ts'
 import { canceledBefore } from './failures.ts'
+import { here, interpreterAt } from './node-seen.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
 import { archiveOf } from './packages.ts'
 import { provenanceOf } from './provenance.ts'
@@ -59,6 +60,7 @@ export async function submit(
   const { snapshot, options, entries, map, settings, session, recorder, bundle, packages, node } = prepared
   await session.executor.open()
   const at = placeOf(settings.profile, options)
+  const interpreter = interpreterAt(at, here())
   const spec = makeSpec(submission.id, snapshot, at, options, session.executor.traits, {
     bundle: blobOf(bundle.code, 'mjs'),
     compiledFor: node,
@@ -66,6 +68,7 @@ export async function submit(
     items: entries.length,
     map,
     ...(packages ? { packages } : {}),
+    ...(interpreter && { interpreter }),
   })
   if (submission.canceling !== undefined) throw canceledBefore(submission)
   const secrets = readSecrets(spec.environment, process.env)

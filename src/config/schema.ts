@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { nodeSettingForms, parseNodeSetting } from '../core/node-setting.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Resources } from '../core/resources.ts'
 import { retryReasons } from '../core/retry-policy.ts'
@@ -95,8 +96,8 @@ export const environmentSchema = z
   .strictObject({
     node: z
       .string()
-      .regex(/^(auto|[/~$][^\x00-\x1f\x7f]*)$/)
-      .describe("'auto' or an absolute path")
+      .refine((text) => parseNodeSetting(text) !== undefined)
+      .describe(nodeSettingForms)
       .exactOptional(),
     loginShell: yesOrNo.exactOptional(),
     purge: yesOrNo.exactOptional(),

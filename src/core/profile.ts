@@ -3,7 +3,10 @@ import type { RetryOptions } from './retry-policy.ts'
 
 /** What is set up on the node before the function runs. */
 export interface Environment {
-  /** 'auto' looks for `node` on PATH after modules and setup; or an absolute path. */
+  /**
+   * 'auto' takes `node` on PATH after modules and setup, else a module, else one that farcall sends; or an absolute
+   * path, a module's name ('nodejs/20'), or a version ('20', '22.11', '>=20').
+   */
   node?: string
   /** Reads the startup files of a login shell first. */
   loginShell?: boolean

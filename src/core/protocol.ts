@@ -2,14 +2,17 @@
  * What lies on the cluster, and the shapes of it. Both ends read this file; nothing else knows these names.
  *
  *   <workdir>/blobs/<sha256>.<ext>          immutable: runtime, bundles
+ *   <workdir>/node/<version>-<platform>/    bin/node, a Node that we sent; needs: the glibc it needs, and its bytes
  *   <workdir>/jobs/<id>/spec.json job.sh args.pack
  *   <workdir>/jobs/<id>/spec.<n>.json job.<n>.sh   of a retry, n = 1001, 2001 …; args.pack serves them all
  *   <workdir>/jobs/<id>/submit.<n>/native   what attempt n's submission got from the scheduler
  *   <workdir>/jobs/<id>/run.<n>.<k>/        out.pack log.out log.err events end checkpoint.<item>: attempt n of member k
  *   <workdir>/inbox/<client>/<id>.<n>.<k>   a notice, for the client that waits
  *   <workdir>/inbox/<client>/<id>.<n>.<k>.progress.<s>   how far its items are; the next one takes its place
+ *   <workdir>/inbox/<client>/<id>.<n>.<k>.need   the member waits for a Node to be sent
  */
 import type { JobId } from './ids.ts'
+import type { InterpreterFacts, InterpreterSource } from './interpreter.ts'
 import type { Environment } from './profile.ts'
 import type { ResolvedResources } from './resources.ts'
 import type { RetryPolicy } from './retry-policy.ts'
@@ -59,6 +62,8 @@ export interface JobSpec {
   readonly environment: Environment
   /** Those that the bundle does not hold. */
   readonly packages?: PackagesRef
+  /** How jobs of this place came to their Node, as far as is remembered; the job looks for itself all the same. */
+  readonly interpreter?: InterpreterSource
   /** What becomes of members that fail; whoever follows the job applies it. */
   readonly retry?: RetryPolicy
   /** Which retry of its members this is; absent in the first attempt. */
@@ -114,6 +119,7 @@ export interface MemberEnd {
   readonly items: number
   readonly host?: string
   readonly node?: string
+  readonly interpreter?: InterpreterFacts
   /** Milliseconds since the epoch, by the node's clock. */
   readonly startedAt?: number
   readonly endedAt?: number
@@ -148,6 +154,7 @@ export const paths = {
   notice: (id: JobId, attempt: number, member: number) => `${id}.${attempt}.${member}`,
   progress: ({ id, attempt, member, sequence }: TaskReport) =>
     `${id}.${attempt}.${member}.progress.${sequence}`,
+  node: (name: string) => `node/${name}`,
 } as const
 
 /** Results up to this many bytes travel inside the notice; larger ones are fetched. */
@@ -176,6 +183,8 @@ export function progressNotice(report: TaskReport): string {
   const line = `${JSON.stringify(report)}\n`
   return `${progressMagic} ${Buffer.byteLength(line)}\n${line}`
 }
+/** The same with a NodeNeed instead of the end, and no records. */
+export const needMagic = 'farcall-need'
 
 export function memberItems(
   spec: Pick<JobSpec, 'items' | 'chunk'>,

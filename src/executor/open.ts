@@ -5,6 +5,7 @@ import { openTransport } from '../transport/open.ts'
 import type { Transport } from '../transport/transport.ts'
 import { BatchExecutor } from './batch/batch-executor.ts'
 import type { Executor } from './executor.ts'
+import { thisMachine } from './interpreter/provide.ts'
 
 let wrap = (transport: Transport): Transport => transport
 
@@ -13,8 +14,19 @@ export function wrapTransports(wrapper: (transport: Transport) => Transport): vo
   wrap = wrapper
 }
 
-/** The executor that a profile names; nothing is connected before its first use. @throws ConfigError */
-export function openExecutor(profile: Profile, clock: Clock, random = Math.random): Executor {
+/**
+ * The executor that a profile names; nothing is connected before its first use.
+ * @param cacheDir where it keeps the Node that it sends to machines without one; without it none is sent
+ * @throws ConfigError
+ */
+export function openExecutor(
+  profile: Profile,
+  clock: Clock,
+  cacheDir?: string,
+  random = Math.random,
+): Executor {
   const scheduler = findScheduler(profile.scheduler)
-  return new BatchExecutor({ profile, scheduler, transport: wrap(openTransport(profile)), clock, random })
+  const transport = wrap(openTransport(profile))
+  const provider = cacheDir === undefined ? {} : { provider: thisMachine(cacheDir) }
+  return new BatchExecutor({ profile, scheduler, transport, clock, random, ...provider })
 }

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Liquid, LiquidError } from 'liquidjs'
 import { ConfigError } from '../core/errors.ts'
+import type { InterpreterSource } from '../core/interpreter.ts'
+import { anyNode, describeVersions, nodeSettingForms, parseNodeSetting } from '../core/node-setting.ts'
 import type { Environment } from '../core/profile.ts'
 import { requirePlainText, shellPath, shellQuote } from '../core/shell.ts'
 import type { WarningSignal } from '../core/warning-signal.ts'
@@ -35,6 +37,8 @@ export interface ScriptContext {
   /** Whether the scheduler may do that. */
   readonly restarts?: boolean
   readonly environment: Environment
+  /** How jobs of this place came to their Node before. */
+  readonly interpreter?: InterpreterSource | undefined
   readonly cores?: number | undefined
   readonly memoryBytes?: number | undefined
   readonly timeSeconds?: number | undefined
@@ -114,6 +118,9 @@ function toScope(context: ScriptContext): object {
     restarts: context.restarts ?? false,
     warning: context.warning?.name ?? '',
     warningSeconds: context.warning?.seconds ?? 0,
+    node: nodeScope(environment.node ?? 'auto'),
+    nodeWaitSeconds: nodeWaitSeconds(context.timeSeconds),
+    found: { module: '', ...(context.interpreter ?? { from: '' }) },
     environment: {
       node: environment.node ?? 'auto',
       loginShell: environment.loginShell ?? false,
@@ -130,6 +137,19 @@ function toScope(context: ScriptContext): object {
     // The lines as one text, for `eval`: a line that sh cannot read then fails by itself.
     setup: (environment.setup ?? []).join('\n'),
   }
+}
+
+function nodeScope(text: string): object {
+  const setting = parseNodeSetting(text)
+  if (!setting)
+    throw new ConfigError('CONFIG_INVALID', `environment.node: expected ${nodeSettingForms}, got '${text}'`)
+  const versions = 'versions' in setting ? setting.versions : anyNode
+  return { ...setting, ...versions, wanted: describeVersions(versions) }
+}
+
+/** How long a job waits for a Node to be sent; no longer than half of what it was granted. */
+function nodeWaitSeconds(timeSeconds = Number.POSITIVE_INFINITY): number {
+  return Math.max(1, Math.min(300, Math.floor(timeSeconds / 2)))
 }
 
 function invalid(file: string, error: unknown): ConfigError {

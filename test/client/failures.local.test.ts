@@ -145,22 +145,24 @@ describe('a place without', () => {
     await failure(using({ node: old }), { ...expected, message: /v12\.22\.1; Node >= 16/ })
   })
 
-  it('node on PATH is told so', async () => {
+  it('node on PATH gets the one of this process, unless it is to be a version that there is not', async () => {
     const expected = { name: 'JobFailedError', code: 'INTERPRETER_MISSING', hint: /modules/ }
     const bin = join(folder, 'bin')
     mkdirSync(bin)
     for (const name of readdirSync('/usr/bin'))
       if (!/^node(js)?$/.test(name)) symlinkSync(join('/usr/bin', name), join(bin, name))
-    await failure(using({ setup: [`PATH='${bin}'`] }), {
+    const setup = [`PATH='${bin}'`]
+    expect(await cluster({ environment: { setup } }, () => process.version)()).toBe(process.version)
+    await failure(using({ setup, node: '15999' }), {
       ...expected,
-      message: /no node on PATH/,
+      message: /no node on PATH .*(no Node that starts on .*: the registry has no such version|registry: )/,
     })
   })
 
   it('a module command, or with a setup line that fails, is told so', async () => {
     await failure(using({ modules: ['gcc/12'] }), {
       ...failed,
-      message: /module gcc\/12 .*no module command/,
+      message: /module (gcc\/12 .*no module command|load gcc\/12 failed)/,
     })
     await failure(using({ setup: ['echo oh no >&2', 'exit 5'] }), {
       ...failed,

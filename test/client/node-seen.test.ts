@@ -50,20 +50,20 @@ test('what a job sets up, or another machine, may bring another Node', () => {
 })
 
 test('elsewhere it is the oldest that jobs ran on in the last 30 days', () => {
-  noteNode(far, 'v24.1.0', here)
+  noteNode(far, { node: 'v24.1.0' }, here)
   expect(nodeAt(far, here)).toBe(24)
-  noteNode(far, 'v20.2.0', here)
-  noteNode(far, 'v22.2.0', here)
+  noteNode(far, { node: 'v20.2.0' }, here)
+  noteNode(far, { node: 'v22.2.0' }, here)
   expect(nodeAt(far, here)).toBe(20)
   const later = { ...here, now: here.now + 20 * day }
-  noteNode(far, 'v24.1.0', later)
+  noteNode(far, { node: 'v24.1.0' }, later)
   expect(nodeAt(far, later)).toBe(20)
   expect(nodeAt(far, { ...here, now: here.now + 31 * day })).toBe(24)
   expect(nodeAt(far, { ...here, now: here.now + 60 * day })).toBe(16)
 })
 
 test('places are told apart by host, partition and environment, and no secret is written', () => {
-  noteNode(far, 'v24.1.0', here)
+  noteNode(far, { node: 'v24.1.0' }, here)
   const others: NodePlace[] = [
     { ...far, profile: { ...far.profile, host: 'other' } },
     { ...far, resources: { partition: 'old' } },
@@ -77,12 +77,12 @@ test('places are told apart by host, partition and environment, and no secret is
 })
 
 test('a version that makes no sense is passed over', () => {
-  noteNode(far, 'unknown', here)
+  noteNode(far, { node: 'unknown' }, here)
   expect(nodeAt(far, here)).toBe(16)
 })
 
 test('a cache that cannot be written is no failure', () => {
   writeFileSync(here.cacheDir, 'a file, not a folder')
-  noteNode(far, 'v24.1.0', here)
+  noteNode(far, { node: 'v24.1.0' }, here)
   expect(nodeAt(far, here)).toBe(16)
 })

@@ -178,6 +178,31 @@ describe.each(shells)('the cleaner in %s %s', (...words) => {
     expect(existsSync(path(`blobs/${hash('c')}.cjs`))).toBe(true)
   })
 
+  it('removes a Node by its last use, and none that a job names', () => {
+    const names = ['16.20.2-linux-x64', '20.20.2-linux-x64', '22.1.0-linux-arm64', '24.1.0-linux-x64']
+    for (const name of names) {
+      const days = name.startsWith('24') ? 2 : 40
+      put(`node/${name}/needs`, days, '2.28 4\n')
+      put(`node/${name}/bin/node`, days, 'node')
+    }
+    put('node/.in.abcdef01.gz', 2)
+    put('node/mine/bin/node', 40)
+    symlinkSync(outside, path('node/18.0.0-linux-x64'))
+    putJob('n', 50)
+    put(
+      `jobs/${job('n')}/spec.json`,
+      50,
+      JSON.stringify({ interpreter: { from: 'runtime', folder: names[1] } }),
+    )
+    const gone = [`node/${names[0]}`, `node/${names[2]}`]
+    expect(clean({ mode: 'dry' }).blobs).toEqual(gone)
+    expect(existsSync(path(gone[0]!))).toBe(true)
+    expect(clean().blobs).toEqual(gone)
+    expect(readdirSync(path('node')).sort()).toEqual(['18.0.0-linux-x64', names[1], names[3], 'mine'])
+    rmSync(path(`jobs/${job('n')}`), { recursive: true })
+    expect(clean().blobs).toEqual([`node/${names[1]}`])
+  })
+
   it('leaves blobs to a cleaner that is at it, and breaks the lock of one that died', () => {
     put(`blobs/${hash('c')}.cjs`, 31)
     mkdirSync(path('clean/lock'), { recursive: true })

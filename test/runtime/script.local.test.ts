@@ -201,7 +201,7 @@ describe('the node that is looked for', () => {
 
   it('is missing on PATH, which is shown', async () => {
     const bin = toolbox()
-    const job = makeJob({ script: { environment: { variables: { PATH: bin } } } })
+    const job = makeJob({ script: { environment: { variables: { PATH: bin } }, timeSeconds: 2 } })
     await job.run()
     expect(job.member(0).end).toMatchObject({
       reason: 'interpreter-missing',

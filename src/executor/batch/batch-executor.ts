@@ -4,6 +4,7 @@ import { blobOf } from '../../core/blob.ts'
 import type { Clock } from '../../core/clock.ts'
 import { FarcallError, ResultError, SubmitError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
+import type { NodeNeed } from '../../core/interpreter.ts'
 import { decodeRecords } from '../../core/pack.ts'
 import type { Profile } from '../../core/profile.ts'
 import { type BlobRef, blobName, type JobSpec, memberItems, membersOf, paths } from '../../core/protocol.ts'
@@ -24,6 +25,7 @@ import type {
   ResultRecord,
   RetryPayload,
 } from '../executor.ts'
+import type { Provider } from '../interpreter/provide.ts'
 import { Canceler } from './cancel.ts'
 import { agesOf, cleanPlace, isDue } from './clean.ts'
 import { parseFound } from './found.ts'
@@ -33,6 +35,7 @@ import { persist } from './persist.ts'
 import { type Place, placeFailed, probePlace } from './place.ts'
 import { roomOf } from './room.ts'
 import { runOf } from './runs.ts'
+import { RuntimeSupply } from './runtime-supply.ts'
 import { saveRecord } from './save-record.ts'
 import { exits, findScript, listScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
 import { archiveBlob, type Blob, submitJob } from './submission.ts'
@@ -46,6 +49,8 @@ export interface BatchOptions {
   readonly clock: Clock
   /** Of [0, 1): spreads the tries of those who failed together. */
   readonly random: () => number
+  /** Where a Node comes from for machines that have none; without it none is sent. */
+  readonly provider?: Provider
 }
 
 /** The runtime that runs on the node, as built; also its name under blobs/. */
@@ -73,6 +78,7 @@ export class BatchExecutor implements Executor {
   #runtime!: { ref: BlobRef; bytes: Uint8Array }
   #watcher!: Watcher
   #canceler!: Canceler
+  #supply!: RuntimeSupply
   #maxMembers: number | undefined
   #openedAt = 0
   #makingRoom: Promise<unknown> | undefined
@@ -128,7 +134,9 @@ export class BatchExecutor implements Executor {
     if (this.#place.blobs.get(runtimeName) === this.#runtime.ref.size) this.#known.add(runtimeName)
     const workersOf = ({ concurrency, resources }: JobSpec) =>
       concurrency ?? Math.max(1, Math.floor(place.cores / (resources.cores ?? 1)))
+    this.#supply = new RuntimeSupply(transport, place, this.#options.provider, (work) => this.#persist(work))
     const settings = {
+      onNeed: (job: TrackedJob, need: NodeNeed) => this.#sendRuntime(job, need),
       ...(scheduler.immediate ? { workersOf } : {}),
       queryIntervalMs: 1000 * parseDuration(profile.queryInterval ?? '10s', 'queryInterval'),
       filePollMs: 1000 * parseDuration(profile.filePoll ?? '2s', 'filePoll'),
@@ -168,7 +176,12 @@ export class BatchExecutor implements Executor {
     const { scheduler, transport, clock } = this.#options
     const before = this.#watcher.of(asked.id).find((job) => job.spec.attempt === asked.attempt)
     if (before) return { nativeId: before.nativeId, spec: before.spec }
-    const spec: JobSpec = { ...asked, runtime: this.#runtime.ref }
+    const runtime = await this.#supply.before(asked)
+    const spec: JobSpec = {
+      ...asked,
+      runtime: this.#runtime.ref,
+      ...(runtime && { interpreter: runtime.interpreter }),
+    }
     const blobs: Blob[] = [
       { ref: this.#runtime.ref, content: this.#runtime.bytes },
       { ref: spec.bundle, content: bundle },
@@ -177,7 +190,7 @@ export class BatchExecutor implements Executor {
     const { workdir } = this.#place
     const [script, directives] = [this.#script(spec, workdir), directivesOf(spec, workdir)]
     const room = roomOf(this.#options.profile)
-    const submission = { spec, args, script, directives, blobs, room, secrets }
+    const submission = { spec, args, script, directives, blobs, room, secrets, runtime }
     this.#clients.add(spec.client)
     const submit = () =>
       this.#persist(() => submitJob(transport, scheduler, workdir, submission, this.#known, clock))
@@ -200,6 +213,22 @@ export class BatchExecutor implements Executor {
     tracked.status = status
     this.#tell(tracked, status)
     return { nativeId, spec: made }
+  }
+
+  /** Until it is there, or surely does not come, the member waits. */
+  #sendRuntime(job: TrackedJob, need: NodeNeed): void {
+    const { id } = job.spec
+    const message = `${need.platform.host} has no Node that will do; one is sent`
+    this.#events.push({ type: 'state', id, member: need.member, status: { state: 'ACTIVE', message } })
+    this.#supply.on(job.spec, need).catch((cause: unknown) => {
+      const options = { cause, transient: true }
+      const error = new FarcallError(
+        'COMMAND_FAILED',
+        `${this.name}: sending a Node: ${String(cause)}`,
+        options,
+      )
+      this.#events.push({ type: 'trouble', error })
+    })
   }
 
   /** Of an attempt that is not for all members, only those are told of. */

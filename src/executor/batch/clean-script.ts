@@ -20,6 +20,7 @@ const jobPattern = `f${'[a-z2-7]'.repeat(13)}`
  * ends after (d), and (3) sees what is left. Locks of the dead are broken after 5 s; should its owner only have slept,
  * it finds at (b) that the lock is gone; should it have slept just between (b) and (c), it finds the blob young after
  * it has moved it, and puts it back. Blobs that any job folder names, collected or not, are not looked at.
+ * A Node of ours (node/NAME) goes by the same rules, and its program's age; it is printed as `blob node/NAME`.
  */
 export const cleanScript = `umask 077
 LC_ALL=C
@@ -131,6 +132,7 @@ if [ "$mode" != dry ]; then
   sweep clean/
   [ -L jobs ] || { sweep jobs/.in.; sweep jobs/.out.; }
   [ -L blobs ] || { sweep blobs/.out.; sweep blobs/.put-; }
+  [ -L node ] || { sweep node/.in.; sweep node/.out.; sweep node/.put-; }
   if [ ! -L inbox ] && [ ! -L jobs ]; then
     sweep inbox/.probe.
     for c in inbox/*; do
@@ -202,6 +204,34 @@ elif [ -n "$names" ] && mkdir clean/lock 2>/dev/null; then
   locked=
   [ -z "$going" ] || weigh "blobs/$o"/*
   rm -rf -- "blobs/$o"
+fi
+
+# A Node of ours that no spec names; those of jobs that found it without are sent again.
+is_named() { ! specs | xargs cat -- /dev/null >"$t.specs" || grep -qF "\\"folder\\":\\"$1\\"" "$t.specs"; }
+is_unused() { [ ! -L "$1" ] && [ ! -L "$1/bin" ] && aged "$1/bin/node" blobs; }
+if [ ! -L node ] && [ ! -L jobs ] && [ -n "$6" ]; then
+  for d in node/[0-9]*-linux-*; do
+    name=\${d#node/}
+    case $name in *[!a-z0-9.-]*) continue ;; esac
+    is_unused "$d" && ! is_named "$name" || continue
+    if [ "$mode" = dry ]; then
+      du -sk -- "$d" | awk '{ print "kib", $1 }'
+      printf 'blob node/%s\\n' "$name"
+    elif mkdir clean/lock 2>/dev/null; then
+      locked=1
+      if is_unused "$d" && [ -d clean/lock ] && mkdir "node/$o" && mv -- "$d" "node/$o/"; then
+        if is_unused "node/$o/$name"; then
+          printf 'blob node/%s\\n' "$name"
+          weigh "node/$o/$name"
+        else
+          mv -- "node/$o/$name" "$d"
+        fi
+      fi
+      rmdir clean/lock 2>/dev/null
+      locked=
+      rm -rf -- "node/$o"
+    fi
+  done
 fi
 printf 'kib %s\\n' "$kib"
 exit 0`

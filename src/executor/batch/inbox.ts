@@ -58,10 +58,11 @@ export class Inbox {
       if (result.exitCode !== 0) throw placeFailed(result, transport.name)
     } catch (error) {
       for (const path of recorded) this.#recorded.add(path)
-      if (signal.aborted) return { ends: [], reports: [] }
+      if (signal.aborted) return { ends: [], reports: [], needs: [] }
       throw error
     }
-    const { ends, reports } = parseNotices(result.stdout)
+    const content = parseNotices(result.stdout)
+    const { ends, reports, needs } = content
     for (const { end } of ends) {
       const client = this.#clientOf(end)
       if (client) this.#recorded.add(pathOf(client, end.id, end.attempt, end.member))
@@ -70,8 +71,13 @@ export class Inbox {
       const client = this.#clientOf(report)
       if (client) this.#recorded.add(`${paths.inbox(client)}/${paths.progress(report)}`)
     }
-    if (ends.length === 0 && looks === 1) await this.#clock.sleep(step, woken)
-    return { ends, reports }
+    for (const need of needs) {
+      const client = this.#clientOf(need)
+      // It is written again as long as the member waits.
+      if (client) this.#recorded.add(`${pathOf(client, need.id, need.attempt, need.member)}.need`)
+    }
+    if (ends.length + needs.length === 0 && looks === 1) await this.#clock.sleep(step, woken)
+    return content
   }
 
   #clientOf(notice: Parameters<WatchedJobs['ofEnd']>[0]): string | undefined {

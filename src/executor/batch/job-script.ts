@@ -41,6 +41,7 @@ export function renderJobScript(
     restartCount: scheduler.restartCount,
     restarts: scheduler.restartCount !== '0' && resources.requeue !== false,
     environment: spec.environment,
+    interpreter: spec.interpreter,
     cores: resources.cores,
     memoryBytes: resources.memoryBytes,
     timeSeconds: resources.timeSeconds,

@@ -1,7 +1,9 @@
 import { ResultError } from '../../core/errors.ts'
+import type { NodeNeed } from '../../core/interpreter.ts'
 import { decodeRecords, type PackRecord } from '../../core/pack.ts'
 import {
   type MemberEnd,
+  needMagic,
   noticeMagic,
   progressMagic,
   protocolVersion,
@@ -19,6 +21,8 @@ export interface Notice {
 export interface InboxContent {
   readonly ends: readonly Notice[]
   readonly reports: readonly TaskReport[]
+  /** Of members that wait for a Node. */
+  readonly needs: readonly NodeNeed[]
 }
 
 /** Reads what one `cat` of an inbox printed. A notice that is cut off ends the reading: it is read again. */
@@ -26,6 +30,7 @@ export function parseNotices(bytes: Uint8Array): InboxContent {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const ends: Notice[] = []
   const reports: TaskReport[] = []
+  const needs: NodeNeed[] = []
   let at = 0
   while (at < all.length) {
     const newline = all.indexOf(10, at)
@@ -38,19 +43,24 @@ export function parseNotices(bytes: Uint8Array): InboxContent {
       reports.push(parseReport(all.toString('utf8', newline + 1, at)))
       continue
     }
-    const match = new RegExp(`^${noticeMagic} (\\d{1,9}) (\\d{1,9})$`).exec(header)
+    const match = new RegExp(`^(${noticeMagic}|${needMagic}) (\\d{1,9}) (\\d{1,9})$`).exec(header)
     if (!match)
       throw new ResultError('RESULT_CORRUPT', `no notice, but ${JSON.stringify(header.slice(0, 80))}`)
     const endStart = newline + 1
-    const recordsStart = endStart + Number(match[1])
-    const stop = recordsStart + Number(match[2])
+    const recordsStart = endStart + Number(match[2])
+    const stop = recordsStart + Number(match[3])
     if (stop > all.length) break
-    const end = parseEnd(all.toString('utf8', endStart, recordsStart))
+    at = stop
+    const text = all.toString('utf8', endStart, recordsStart)
+    if (match[1] === needMagic) {
+      needs.push(parseEnd<NodeNeed>(text))
+      continue
+    }
+    const end = parseEnd(text)
     const { records, torn } = decodeRecords(all.subarray(recordsStart, stop))
     ends.push({ end, records: torn === undefined && records.length === end.items ? records : undefined })
-    at = stop
   }
-  return { ends, reports }
+  return { ends, reports, needs }
 }
 
 /** @throws ResultError RESULT_CORRUPT */
@@ -76,7 +86,7 @@ export function parseEnds(text: string): MemberEnd[] {
   return text
     .split('\n')
     .filter((line) => line.trim() !== '')
-    .map(parseEnd)
+    .map((line) => parseEnd(line))
 }
 
 /** Of lines of ends: for each member the last one of this submission. */
@@ -91,10 +101,10 @@ export function latestOf(ends: readonly MemberEnd[], attempt: number): MemberEnd
 }
 
 /** @throws ResultError RESULT_CORRUPT, PROTOCOL_NEWER */
-export function parseEnd(line: string): MemberEnd {
-  let end: MemberEnd
+export function parseEnd<T extends MemberEnd | NodeNeed = MemberEnd>(line: string): T {
+  let end: T
   try {
-    end = JSON.parse(line) as MemberEnd
+    end = JSON.parse(line) as T
   } catch (cause) {
     throw new ResultError('RESULT_CORRUPT', `an end file holds ${JSON.stringify(line.slice(0, 80))}`, {
       cause,

@@ -1,6 +1,8 @@
 import { ConfigError, FarcallError, TransportError } from '../../core/errors.ts'
+import type { NodePlatform } from '../../core/interpreter.ts'
 import { type CommandResult, shellPath, shellQuote } from '../../core/shell.ts'
 import type { Transport } from '../../transport/transport.ts'
+import type { RuntimeThere } from './runtimes.ts'
 import { exits, probeScript } from './scripts.ts'
 
 /** What was found where the jobs will lie. */
@@ -12,6 +14,9 @@ export interface Place {
   readonly cleanedAgo: number | undefined
   /** Blobs that are there, of those asked for: name -> size. */
   readonly blobs: ReadonlyMap<string, number>
+  readonly runtimes: readonly RuntimeThere[]
+  /** This machine, where it has neither node nor modules: those that jobs run on may be like it. */
+  readonly bare: NodePlatform | undefined
 }
 
 /**
@@ -37,12 +42,16 @@ export async function probePlace(
 function readProbe(text: string, name: string): Place {
   const facts = new Map<string, string>()
   const blobs = new Map<string, number>()
+  const runtimes: RuntimeThere[] = []
   for (const line of text.split('\n')) {
     const space = line.indexOf(' ')
     const [key, value] = [line.slice(0, space), line.slice(space + 1)]
     if (key === 'blob') {
       const [blob, size] = value.split(' ').filter(Boolean)
       blobs.set(blob!, Number(size))
+    } else if (key === 'node') {
+      const [name = '', glibc = ''] = value.split(' ')
+      runtimes.push({ name, glibc })
     } else facts.set(key, value)
   }
   const workdir = facts.get('workdir')
@@ -78,7 +87,14 @@ function readProbe(text: string, name: string): Place {
     )
   const cleaned = facts.get('cleaned')
   const cleanedAgo = cleaned === undefined ? undefined : Number(facts.get('time')) - Number(cleaned)
-  return { workdir, cores: Math.max(1, Number(facts.get('cores')) || 1), cleanedAgo, blobs }
+  const cores = Math.max(1, Number(facts.get('cores')) || 1)
+  return { workdir, cores, cleanedAgo, blobs, runtimes, bare: bareMachine(facts, name) }
+}
+
+function bareMachine(facts: ReadonlyMap<string, string>, host: string): NodePlatform | undefined {
+  const [arch, glibc] = [facts.get('arch'), /^glibc ([\d.]+)/.exec(facts.get('libc') ?? '')?.[1]]
+  if (!arch || !glibc || !facts.has('modules')) return undefined
+  return { host, arch, glibc, musl: false, stdcxx: '' }
 }
 
 /** One of our commands failed there: the folder is gone, or something else that may pass. */

@@ -6,6 +6,17 @@
 /** Exit codes of our scripts, apart from what the commands in them use. */
 export const exits = { unusable: 71, missingBlob: 75, uncertain: 76, diskLow: 77 } as const
 
+/** Whether node/$1 holds a Node of the size that it had when it was put there; sets glibc to what it needs. */
+const isRuntime = `is_runtime() {
+  read -r glibc size 2>/dev/null <"node/$1/needs" || return 1
+  set -- $(ls -dn "node/$1/bin/node" 2>/dev/null)
+  [ "\${5-}" = "$size" ]
+}`
+
+/** What a shell reads to get the command \`module\`. */
+const moduleFiles =
+  '/etc/profile.d/*module*.sh /etc/profile.d/*lmod*.sh /usr/share/modules/init/sh /usr/share/lmod/lmod/init/sh'
+
 /**
  * Makes the work folder and says what this machine is. $1: the names of blobs that we may need, the rest: none.
  * The folder itself is an expression, see shellPath.
@@ -22,12 +33,22 @@ printf 'cores %s\\n' "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
 printf 'time %s\\n' "$(date +%s)"
 [ ! -f clean/stamp ] || printf 'cleaned %s\\n' "$(date -r clean/stamp +%s)"
 for b; do [ -f "blobs/$b" ] && printf 'blob %s %s\\n' "$b" "$(wc -c <"blobs/$b")"; done
+${isRuntime}
+for n in node/[0-9]*-linux-*/needs; do
+  n=\${n#node/} n=\${n%/needs}
+  ! is_runtime "$n" || printf 'node %s %s\\n' "$n" "$glibc"
+done
+# Without a node here there may be none where jobs run.
+command -v node >/dev/null 2>&1 || command -v nodejs >/dev/null 2>&1 || {
+  printf 'arch %s\\nlibc %s\\n' "$(uname -m)" "$(getconf GNU_LIBC_VERSION 2>/dev/null)"
+  command -v module >/dev/null 2>&1 || ls -d ${moduleFiles} >/dev/null 2>&1 || echo 'modules none'
+}
 exit 0`
 
 /**
  * Puts a job in its place and submits it. $1 workdir, $2 id, $3 attempt, $4 client, $5 KiB and $6 hundredths of a
- * percent: with less than both free it is refused, $7 number of blobs, then the blobs as name:size, then the submit
- * command. stdin: a tar of the job's files and, in blobs/, of blobs.
+ * percent: with less than both free it is refused, $7 the name of a Node of ours that the job is to find ('': none), $8
+ * number of blobs, then the blobs as name:size, then the submit command. stdin: a tar of the job's files and, in blobs/, of blobs.
  * The folder submit.<n> is made by mkdir before submitting: whoever finds it knows that this attempt was made. The
  * job's files are of whoever made it; the others get its spec, in the second line.
  * Every process costs a millisecond or more, so builtins do what they can.
@@ -35,8 +56,8 @@ exit 0`
 export const submitScript = `mask=$(umask)
 umask 077
 cd -- "$1" || exit ${exits.unusable}
-id=$2 n=$3 client=$4 least=$5 share=$6 count=$7
-shift 7
+id=$2 n=$3 client=$4 least=$5 share=$6 node=$7 count=$8
+shift 8
 # The end of df's last line, up to the % sign: size, used, free and the share that is used. What it does not tell is no limit.
 low() {
   while [ $# -gt 4 ]; do shift; done
@@ -66,6 +87,7 @@ while [ "$count" -gt 0 ]; do
   count=$((count - 1))
 done
 # Wordwise: names of blobs are hexadecimal. Touched, so that a purge by age passes them over.
+[ -z "$node" ] || names="$names node/$node/bin/node node/$node/needs"
 touch -c -- $names
 # A cleaner may be taking away what it saw before that: see cleanScript. The pattern makes the shell list the folder.
 for l in clean/loc[k]; do
@@ -76,8 +98,10 @@ for l in clean/loc[k]; do
   done
   [ "$tries" -gt 0 ] || rmdir "$l" 2>/dev/null
 done
-have=" $(wc -c -- $names 2>/dev/null)"
+${isRuntime}
 missing=
+[ -z "$node" ] || { names=\${names%% node/*}; is_runtime "$node" || missing=" node/$node"; }
+have=" $(wc -c -- $names 2>/dev/null)"
 for b in $expected; do
   case $have in *[!0-9]"\${b##*:} blobs/\${b%:*}"*) ;; *) missing="$missing \${b%:*}" ;; esac
 done
@@ -113,6 +137,33 @@ printf '%s\\n' "$made"
 while IFS= read -r line || [ -n "$line" ]; do printf '%s\\n' "$line"; done <"$s/out"
 [ "$rc" -eq 0 ] || { if [ -n "$fresh" ]; then rm -rf "$d"; else rm -rf "$s"; fi; }
 exit "$rc"`
+
+/**
+ * Puts a Node that was uploaded in its place. $1 workdir, $2 its name, $3 where the compressed program lies, $4 bytes of
+ * the program, $5 the glibc that it needs. Whoever finds one of the right size leaves it as it is.
+ */
+export const installRuntimeScript = `umask 077
+cd -- "$1" || exit ${exits.unusable}
+name=$2 incoming=$3 bytes=$4 needs=$5
+f=node/$name t=.new.$$
+trap 'rm -f "$incoming" "$f/bin/$t" "$f/$t"' EXIT
+${isRuntime}
+! is_runtime "$name" || exit 0
+mkdir -p "$f/bin" && gzip -dc <"$incoming" >"$f/bin/$t" && chmod 700 "$f/bin/$t" || exit ${exits.unusable}
+set -- $(ls -dn "$f/bin/$t")
+[ "$5" = "$bytes" ] || { echo "$5 bytes instead of $bytes" >&2; exit ${exits.unusable}; }
+printf '%s %s\\n' "$needs" "$bytes" >"$f/$t" && mv -f "$f/bin/$t" "$f/bin/node" && mv -f "$f/$t" "$f/needs" || exit ${exits.unusable}`
+
+/**
+ * Tells members that wait for a Node that none comes. $1 workdir, $2 why, then their run folders.
+ */
+export const refuseNodeScript = `umask 077
+cd -- "$1" || exit ${exits.unusable}
+why=$2
+shift 2
+for r; do
+  [ ! -d "$r" ] || { printf '%s\\n' "$why" >"$r/.no-node" && mv -f "$r/.no-node" "$r/no-node"; } || exit ${exits.unusable}
+done`
 
 /**
  * What is known of a submission that has no exit code yet. $1 workdir, $2 id, $3 attempt, $4 its script, $5 its spec. Lines:

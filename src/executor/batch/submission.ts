@@ -7,6 +7,7 @@ import {
   blobName,
   type JobSpec,
   type PackagesRef,
+  paths,
   scriptFile,
   specFile,
 } from '../../core/protocol.ts'
@@ -44,6 +45,8 @@ export interface Submission {
   readonly script: string
   readonly directives: Directives
   readonly blobs: readonly Blob[]
+  /** A Node of ours that it is to find there; `send` sends it again, or another one, and gives its name. */
+  readonly runtime: { readonly name: string; send(): Promise<string> } | undefined
   readonly room: Room
   readonly secrets?: Secrets | undefined
 }
@@ -73,11 +76,14 @@ export async function submitJob(
   requireSendable(submission)
   for (const { ref, late } of submission.blobs) if (late) known.add(blobName(ref))
   const unknown = () => submission.blobs.filter((blob) => !known.has(blobName(blob.ref)))
+  let node = submission.runtime?.name ?? ''
   const sendAll = async () => {
-    const result = await send(transport, scheduler, workdir, submission, unknown())
+    const result = await send(transport, scheduler, workdir, submission, unknown(), node)
     if (result.exitCode !== exits.missingBlob) return result
-    for (const name of Buffer.from(result.stdout).toString('utf8').trim().split(/\s+/)) known.delete(name)
-    return send(transport, scheduler, workdir, submission, unknown())
+    const lost = Buffer.from(result.stdout).toString('utf8').trim().split(/\s+/)
+    for (const name of lost) known.delete(name)
+    if (submission.runtime && lost.includes(paths.node(node))) node = await submission.runtime.send()
+    return send(transport, scheduler, workdir, submission, unknown(), node)
   }
   let result = await sendAll()
   // Again when another client, which came to the same end, was quicker.
@@ -97,6 +103,7 @@ async function send(
   workdir: string,
   { spec, args, script, directives, blobs, room, secrets = {} }: Submission,
   missing: readonly Blob[],
+  node: string,
 ): Promise<CommandResult> {
   const along: { ref: BlobRef; bytes: Uint8Array }[] = []
   const before: FileToPut[] = []
@@ -128,6 +135,7 @@ async function send(
         spec.client,
         String(room.kib),
         String(room.hundredths),
+        node,
         String(blobs.length),
         ...blobs.map((blob) => `${blobName(blob.ref)}:${blob.ref.size}`),
         ...submit.argv,

@@ -14,7 +14,7 @@ export class WatchedJobs {
     return this.#all.get(id) ?? []
   }
 
-  /** The submission that an end, or a report, is of. */
+  /** The submission that an end, a report or a need is of. */
   ofEnd(end: Pick<MemberEnd, 'id' | 'attempt' | 'member'>): TrackedJob | undefined {
     const attempt = submissionOf(end.attempt)
     return this.of(end.id).find((job) => job.spec.attempt === attempt && job.has(end.member))

@@ -1,6 +1,7 @@
 import type { AsyncQueue } from '../../core/async-queue.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { JobId } from '../../core/ids.ts'
+import type { NodeNeed } from '../../core/interpreter.ts'
 import { type JobSpec, type MemberEnd, membersOf, type TaskReport } from '../../core/protocol.ts'
 import type { JobEvent } from '../executor.ts'
 import { Alarm } from './alarm.ts'
@@ -17,6 +18,8 @@ import { WatchedJobs } from './watched-jobs.ts'
 export interface WatchSettings {
   /** Members of a job that run at once, where its own script starts them; undefined where a scheduler does. */
   readonly workersOf?: (spec: JobSpec) => number
+  /** A member waits for a Node to be sent. */
+  readonly onNeed: (job: TrackedJob, need: NodeNeed) => void
   readonly queryIntervalMs: number
   readonly filePollMs: number
   readonly graceMs: number
@@ -113,9 +116,13 @@ export class Watcher {
   }
 
   async #look(): Promise<void> {
-    const { ends, reports } = await this.#inbox.look(this.#idle, this.#wake)
+    const { ends, reports, needs } = await this.#inbox.look(this.#idle, this.#wake)
     for (const report of reports) this.#report(report)
     for (const notice of ends) this.#record(notice)
+    for (const need of needs) {
+      const job = this.#jobs.ofEnd(need)
+      if (job && !job.ended.has(need.member)) this.#settings.onNeed(job, need)
+    }
   }
 
   #report(report: TaskReport): void {
