@@ -15,6 +15,8 @@ import { bundleBeside, packagesFolder } from './packages.ts'
 import { ProgressReports } from './progress.ts'
 import { canRequeue, requeueCode, requeueFile } from './requeue.ts'
 import { Tasks } from './tasks.ts'
+import { isThread, runThread } from './thread.ts'
+import { offerThreads } from './threads.ts'
 import { decodeWith, encodeResult, encodeThrown } from './values.ts'
 
 // Taken before user code can replace them: fake timers, a patched process.exit.
@@ -99,6 +101,7 @@ async function main(): Promise<void> {
       for (let index = from; index < to; index++) if (!kept.has(index)) fail(index, error)
     }
     if (bundle) {
+      offerThreads(bundle, path, process.argv.slice(2))
       const checkpoints = new Checkpoints(place, spec, bundle, leave(spec))
       for (const [at, bytes] of items.entries()) {
         const index = from + at
@@ -143,8 +146,10 @@ function runItem(
   })
 }
 
-main().catch((error) => {
-  // Out of quota, a lost file system: job.sh reports it with these words, when it still can.
-  process.stderr.write(`farcall: ${error?.stack ?? error}\n`)
-  exit(74)
-})
+if (isThread()) runThread()
+else
+  main().catch((error) => {
+    // Out of quota, a lost file system: job.sh reports it with these words, when it still can.
+    process.stderr.write(`farcall: ${error?.stack ?? error}\n`)
+    exit(74)
+  })

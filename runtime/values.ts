@@ -3,8 +3,17 @@ import type { Reference } from '../src/codec/types.ts'
 import type { BundleModule } from '../src/core/bundle-module.ts'
 import { privatesOf } from './privates.ts'
 
-export function decodeWith(bundle: BundleModule, bytes: Uint8Array): unknown {
-  return decode(bytes, { resolve: bundle.resolve, instantiate: bundle.instantiate })
+export function decodeWith(
+  bundle: BundleModule,
+  bytes: Uint8Array,
+  shared: readonly SharedArrayBuffer[] = [],
+): unknown {
+  return decode(bytes, {
+    resolve: bundle.resolve,
+    instantiate: bundle.instantiate,
+    errorClass: ({ id }) => (id === undefined ? undefined : bundle.resolve(id)),
+    shared,
+  })
 }
 
 /**
@@ -20,6 +29,42 @@ export function encodeCheckpoint(bundle: BundleModule, state: unknown): Uint8Arr
   return encodeChunks(state, { root: 'state', reference: (object) => referTo(bundle, object) })
 }
 
+/** Of an item that localMap ran. `within`: for a thread of the same job. @throws CaptureError naming the path from `results` to what cannot travel */
+export function encodeItemResult(
+  bundle: BundleModule,
+  value: unknown,
+  index: number,
+  shared: SharedArrayBuffer[],
+  within: boolean,
+): Uint8Array[] {
+  return encodeChunks(value, {
+    root: `results[${index}]`,
+    reference: (object) => referTo(bundle, object, within),
+    shared,
+  })
+}
+
+/** To another thread of this process: functions travel as `functionOf` says. */
+export function encodeForThread(
+  bundle: BundleModule,
+  value: unknown,
+  root: string,
+  shared: SharedArrayBuffer[],
+  functionOf: (fn: Function) => Reference | undefined,
+): Uint8Array[] {
+  const reference = (object: object) =>
+    typeof object === 'function' ? functionOf(object) : referTo(bundle, object, true)
+  const explain = (object: unknown) => (typeof object === 'function' ? explainFunction(object) : undefined)
+  return encodeChunks(value, { root, reference, explain, shared })
+}
+
+function explainFunction(fn: Function): { why: string; hint: string } {
+  return {
+    why: `the function ${fn.name || '(anonymous)'} cannot go to another thread: it was made while the job ran`,
+    hint: 'write it as the argument of localMap, or declare it at the top level of a file',
+  }
+}
+
 /** What was thrown, as far as it can travel: an error never gets lost because of a socket in its fields. */
 export function encodeThrown(bundle: BundleModule | undefined, thrown: unknown): Uint8Array {
   return encodeError(thrown, {
@@ -28,11 +73,11 @@ export function encodeThrown(bundle: BundleModule | undefined, thrown: unknown):
   })
 }
 
-function referTo(bundle: BundleModule, object: object): Reference | undefined {
+function referTo(bundle: BundleModule, object: object, within = false): Reference | undefined {
   // A function in a result has no way home: undefined makes the codec refuse it, with its path.
   if (typeof object === 'function') return undefined
   const type = Object.getPrototypeOf(object)?.constructor
-  const id = typeof type === 'function' ? bundle.identify(type) : undefined
+  const id = typeof type === 'function' ? bundle.identify(type, within) : undefined
   if (id === undefined) return undefined
   const fields: Record<PropertyKey, unknown> = {}
   for (const key of Reflect.ownKeys(object)) fields[key] = Reflect.get(object, key)

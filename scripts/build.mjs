@@ -54,6 +54,7 @@ function isFresh() {
     'src/codec',
     'src/files',
     'src/archive',
+    'src/threads',
     'scripts/build.mjs',
     'package-lock.json',
   ])

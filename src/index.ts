@@ -7,6 +7,7 @@ export { Cluster, type CommandOutput, connect, type RunOptions } from './client/
 export { Job } from './client/job.ts'
 export { JobArray, type Progress } from './client/job-array.ts'
 export { type JobFilter, jobs, type RecordedJob } from './client/jobs.ts'
+export { localMap } from './client/local-map.ts'
 export { type RemoteMethod, remote } from './client/method.ts'
 export { type OpenResultOptions, openResult } from './client/open-result.ts'
 export type { ClusterOptions, LogOptions, MapOptions } from './client/options.ts'
@@ -59,3 +60,4 @@ export {
   type LoginQuestion,
   setLoginPrompt,
 } from './transport/prompt.ts'
+export type { LocalMapOptions } from './threads/options.ts'

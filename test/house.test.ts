@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** The rows of the house, from the ground up. A room imports from rows below its own. */
 const rows = [
   ['core'],
-  ['codec', 'files', 'archive'],
+  ['codec', 'files', 'archive', 'threads'],
   ['capture', 'packages', 'scheduler', 'transport', 'store', 'container'],
   ['executor', 'config'],
   ['client', 'workflow'],
@@ -101,11 +101,11 @@ describe('the house', () => {
     expect(wrong.map((both) => shown(both.flat()))).toEqual([])
   })
 
-  test('the runtime imports only core, codec, files and archive, and nothing imports the runtime', () => {
+  test('the runtime imports only core, codec, files, archive and threads, and nothing imports the runtime', () => {
     const wrong = inside.filter(({ from, to }) => {
       const [here, there] = [roomOf(from)!, roomOf(to)!]
       return here === 'runtime'
-        ? !['runtime', 'core', 'codec', 'files', 'archive'].includes(there)
+        ? !['runtime', 'core', 'codec', 'files', 'archive', 'threads'].includes(there)
         : there === 'runtime'
     })
     expect(shown(wrong)).toEqual([])

@@ -34,6 +34,7 @@ test('farcall exports these values', () => {
       "getConfig",
       "jobs",
       "lastCheckpoint",
+      "localMap",
       "onWarning",
       "openResult",
       "remote",

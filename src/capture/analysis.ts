@@ -16,6 +16,8 @@ export interface FileAnalysis {
   /** Where `import.meta` stands whose url, filename or dirname is asked for. */
   metas: number[]
   assets: AssetNode[]
+  /** Calls of `localMap`: what they give to other threads. */
+  threads: ThreadNode[]
   /** All modules that it names in import(), require() and the like; static imports and re-exports too. */
   reaches: string[]
   /** CommonJS `exports.x = / `module.exports`, which the slicer does not follow. */
@@ -50,6 +52,19 @@ export interface AssetNode {
   literal: Range
   /** `new Worker(new URL(…))`: a program of its own. */
   worker: boolean
+}
+
+/** A function that `localMap` is given. */
+export interface ThreadNode {
+  /** Where the call begins, and where the argument ends that is the function. */
+  at: number
+  end: number
+  /** Index of a function that stands in another one, as the argument or as a name of the same scope. */
+  fn?: number
+  /** A module-level name or import. */
+  name?: string
+  /** A name that the function sees, and that means another variable where it is given. */
+  hidden?: string
 }
 
 export type Range = [start: number, end: number]

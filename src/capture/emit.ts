@@ -5,10 +5,13 @@ import { lateDeclarations } from './late.ts'
 import type { Emitted } from './slice.ts'
 import { assetName, quote, sliceClosure, sliceModule } from './slice.ts'
 import type { UserFile } from './sources.ts'
+import { reachedByThreads } from './threads.ts'
 
 /** `import` lines for these names of a file, for a module that holds a piece of it. */
 function header(graph: Graph, file: UserFile, names: readonly string[], own: boolean): string {
-  const lines: string[] = ['import{$farcallBlank,$farcallPrivates}from"farcall-support:support";']
+  const support = ['$farcallBlank', '$farcallPrivates']
+  if (file.analysis.threads.length > 0) support.push('$farcallThread')
+  const lines: string[] = [`import{${support.join(',')}}from"farcall-support:support";`]
   for (const name of [...new Set(names)].sort()) {
     if (
       file.analysis.declarations.some((d) => d.names.includes(name)) ||
@@ -49,6 +52,7 @@ export function emit(graph: Graph): Emitted[] {
   const late = lateDeclarations(graph)
   const { early } = orderEffects(graph)
   const modules: Emitted[] = []
+  const reached = reachedByThreads(graph)
   for (const part of parts) {
     const { file } = part
     const needed = [...part.decisions].flatMap(([d, decision]) => (decision === 'source' ? d.uses : []))
@@ -63,7 +67,7 @@ export function emit(graph: Graph): Emitted[] {
     modules.push({
       id: `farcall-slice:${file.id}`,
       file: file.path,
-      text: sliceModule(part, effects + header(graph, file, needed, true), hooks, late),
+      text: sliceModule(part, effects + header(graph, file, needed, true), hooks, late, reached.get(file)),
     })
     if (part.namespace)
       modules.push({ id: `farcall-exports:${file.id}`, file: file.path, text: exportsText(graph, file) })

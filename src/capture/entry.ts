@@ -1,13 +1,15 @@
 import { effectId, orderEffects } from './emit.ts'
 import type { Graph } from './graph.ts'
 import { lateDeclarations } from './late.ts'
+import type { Part } from './part.ts'
 import { initName, quote } from './slice.ts'
+import { reachedByThreads } from './threads.ts'
 
 /** The module that esbuild starts from: it exports what BundleModule says. `main` declares $main, and $env. */
 export function entryText(graph: Graph, main: string): string {
   const parts = [...graph.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
   const lines = [
-    'import{blank,bound,fill,hidden,own,ownPrivates,global}from"farcall-support:support";import{cluster as $cluster}from"farcall";',
+    'import{$farcallThread,blank,bound,fill,hidden,own,ownPrivates,global}from"farcall-support:support";import{cluster as $cluster}from"farcall";',
     main,
   ]
   const refs: string[] = []
@@ -43,19 +45,29 @@ export const resolve=(id)=>{
   if(id.startsWith("b:")){const at=id.lastIndexOf(":");return require(id.slice(2,at))[id.slice(at+1)]}
   return unknown(id)
 };
-export const identify=(fn)=>{
+export const identify=(fn,within)=>{
   if(!names){names=new Map();for(const id of Object.keys(refs))names.set(refs[id](),id)}
   const id=names.get(fn);
-  return id===undefined||hidden(fn)?undefined:id
+  return id===undefined||(!within&&hidden(fn))?undefined:id
 };
 export const instantiate=(id)=>{
   if(id==="bound")return bound();
   if(id==="remote"){let inner;const object=$cluster(function(...args){return inner.apply(this,args)});return{object,fill(fields){inner=fields.fn}}}
-  if(Object.prototype.hasOwnProperty.call(makes,id)){const made=makes[id]();return{object:made[0],fill(fields,properties){made[1](fields);own(made[0],properties)}}}
+  if(Object.prototype.hasOwnProperty.call(makes,id)){const made=makes[id]();$farcallThread.of(made[0],id,made[2]);return{object:made[0],fill(fields,properties){made[1](fields);own(made[0],properties)}}}
   const type=Object.prototype.hasOwnProperty.call(refs,id)?refs[id]():unknown(id);
   const object=blank(type);
   return{object,fill(fields,privates){fill(type,object,fields,privates)}}
 };
-export{$main as main};`)
+${states(graph, parts)}export{$main as main};`)
   return lines.join('')
+}
+
+/** What functions in other threads see of the module's changing values; nothing where there are no such functions. */
+function states(graph: Graph, parts: readonly Part[]): string {
+  if (reachedByThreads(graph).size === 0) return ''
+  const each = parts.map((part, index) => `[${quote(part.file.id)},$m${index}.$farcallState]`)
+  return `const states=[${each.join(',')}].filter((s)=>s[1]);
+export const getState=()=>{const all={};for(const[id,s]of states)all[id]=s[0]();return all};
+export const setState=(all)=>{for(const[id,s]of states)s[1](all[id])};
+`
 }

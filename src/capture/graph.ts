@@ -1,15 +1,17 @@
 import { dirname } from 'node:path'
 import { types } from 'node:util'
 import { CaptureError } from '../core/errors.ts'
-import type { Declaration, ImportBinding } from './analysis.ts'
+import type { Declaration, ImportBinding, Range } from './analysis.ts'
 import { type Contents, readStatics, valuesOf } from './decide.ts'
 import { assetPath, metaOf } from './homes.ts'
 import { inspectFunction, type Scope } from './inspect.ts'
 import type { Place } from './locate.ts'
 import { Modules } from './modules.ts'
 import { currentValue, importedValue, newPart, type Part } from './part.ts'
+import { refuse, threadObjections } from './refusals.ts'
 import { isBundled } from './renamed.ts'
 import { openFile, placeName, type UserFile } from './sources.ts'
+import { threadsWithin, travellers } from './threads.ts'
 import { travelsPlainly } from './values.ts'
 import { refuseChangingCommonJs, Wholes } from './wholes.ts'
 
@@ -83,8 +85,28 @@ export class Graph {
       this.closures.set(id, place)
       const node = place.file.analysis.functions[place.fn]!
       this.within(node.name || node.label || 'the function', () => this.need(place.file, node.uses))
+      this.addThreads(place.file, [node.start, node.end])
     }
     return id
+  }
+
+  /** Functions that code of ours gives to other threads come along as copies, too. */
+  private addThreads(file: UserFile, range: Range): void {
+    for (const { fn, hidden, at } of threadsWithin(file, range)) {
+      if (fn === undefined) continue
+      const place = { file, fn }
+      if (hidden !== undefined)
+        refuse(place, {
+          at,
+          why: `needs '${hidden}' in another thread, which is another variable where localMap is called`,
+          hint: 'write the function as the argument of localMap',
+        })
+      for (const one of travellers(file, fn)) {
+        const objection = threadObjections({ file, fn: one })[0]
+        if (objection) refuse({ file, fn: one }, objection)
+        this.addClosure({ file, fn: one })
+      }
+    }
   }
 
   need(file: UserFile, names: readonly string[]): void {
@@ -215,7 +237,10 @@ export class Graph {
     const values = valuesOf(part, declaration, isNeeded, this.contents)
     part.decisions.set(declaration, values ? 'value' : 'source')
     if (values) Object.assign(part.values, values)
-    else this.within(declaration.names.join(), () => this.need(file, declaration.uses))
+    else {
+      this.within(declaration.names.join(), () => this.need(file, declaration.uses))
+      this.addThreads(file, [declaration.start, declaration.end])
+    }
     if (declaration.fn !== undefined && !values) readStatics(part, declaration.names[0]!, this.contents)
   }
 

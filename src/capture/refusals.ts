@@ -38,6 +38,22 @@ export function objectionsTo(place: Place): Objection[] {
   return [...assigned, ...(node.owner === undefined ? lexicalObjections(place) : methodObjections(place))]
 }
 
+/** What the text says against a function that localMap is to run in other threads. */
+export function threadObjections(place: Place): Objection[] {
+  const assigned = nodeOf(place).captures.flatMap(({ name, writes }) =>
+    writes === undefined
+      ? []
+      : [
+          {
+            at: writes,
+            why: `assigns to '${name}' outside of it: the change would stay in its thread`,
+            hint: 'return the value, and assign it after localMap',
+          },
+        ],
+  )
+  return [...assigned, ...lexicalObjections(place)]
+}
+
 /** What is around an arrow and no variable: a copy of it elsewhere cannot have that. */
 export function lexicalObjections(place: Place): Objection[] {
   const { lexical } = nodeOf(place)

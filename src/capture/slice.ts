@@ -1,5 +1,6 @@
 import type { Declaration, Range } from './analysis.ts'
 import type { UserFile } from './sources.ts'
+import { markThreads } from './threads.ts'
 
 /** How a needed module-level declaration gets on the node. */
 export type Decision = 'source' | 'value'
@@ -108,6 +109,7 @@ export function sliceModule(
   header: string,
   hooks: boolean,
   late: ReadonlyMap<Declaration, unknown>,
+  threaded: ReadonlySet<string> = new Set(),
 ): string {
   const { file, decisions } = part
   const inits: Declaration[] = []
@@ -149,6 +151,7 @@ export function sliceModule(
   for (const fn of file.analysis.functions) blank.push(...fn.blank)
   const units = blankExcept(file.text, keep, blank)
   placeNames(units, file)
+  markThreads(units, file)
   for (const [d, decision] of decisions)
     if (d.isDefault && decision === 'source' && !late.has(d)) nameDefault(units, d)
   for (const at of commas) {
@@ -170,8 +173,17 @@ export function sliceModule(
   return [
     `${header}${lets.length > 0 ? `let ${lets.join(',')};` : ''}`,
     units.join(''),
-    `;${rename}export{${names.join(',')}};${later};export const $farcallSet=(v)=>{${values.map((n) => `${n}=v.${n};`).join('')}}`,
+    `;${rename}export{${names.join(',')}};${later};export const $farcallSet=(v)=>{${values.map((n) => `${n}=v.${n};`).join('')}};${changing(decisions, threaded)}`,
   ].join('\n')
+}
+
+/** Values that the job itself may change: how another thread of it comes by them as they are now. */
+function changing(decisions: ReadonlyMap<Declaration, Decision>, threaded: ReadonlySet<string>): string {
+  const names = [...decisions].flatMap(([{ reassigned, mutated, names }, decision]) =>
+    decision === 'value' && (reassigned || mutated) ? names.filter((name) => threaded.has(name)) : [],
+  )
+  if (names.length === 0) return ''
+  return `export const $farcallState=[()=>({${names.join(',')}}),(v)=>{${names.map((n) => `${n}=v.${n};`).join('')}}]`
 }
 
 /** One function or class that stands in another function: a factory, so that each copy has its own variables. */
@@ -182,6 +194,7 @@ export function sliceClosure(file: UserFile, index: number, header: string, hook
     .flatMap((f) => f.blank)
   const units = blankExcept(file.text, [[node.start, node.end]], blank)
   placeNames(units, file)
+  markThreads(units, file)
   if (hooks) classHooks(units, file, [node.start, node.end])
   const names = node.captures.map((c) => c.name)
   const variables = node.captures.map((c) => (c.literal === undefined ? c.name : `${c.name}=${c.literal}`))
@@ -196,6 +209,6 @@ export function sliceClosure(file: UserFile, index: number, header: string, hook
       node.kind === 'class'
         ? ''
         : `Object.defineProperty($farcallFn,"name",{value:${JSON.stringify(node.name)},configurable:true});`
-    }return[$farcallFn,(v)=>{${set}}]}`,
+    }return[$farcallFn,(v)=>{${set}},()=>({${names.join(',')}})]}`,
   ].join('\n')
 }

@@ -12,12 +12,15 @@ import { currentValue } from './part.ts'
 import { placeOf, places } from './places.ts'
 import { positionOf } from './positions.ts'
 import { References } from './references.ts'
-import { objectionsTo, refuse } from './refusals.ts'
+import { objectionsTo, refuse, threadObjections } from './refusals.ts'
 import type { Emitted } from './slice.ts'
 import type { Bundle, CallSite, CaptureOptions, PackageChoices, Snapshot } from './types.ts'
 import { travelsPlainly } from './values.ts'
 
-export type SnapshotOptions = CaptureOptions
+export interface SnapshotOptions extends CaptureOptions {
+  /** For a function that goes to another thread: takes the SharedArrayBuffers that its values hold. */
+  shared?: SharedArrayBuffer[]
+}
 
 /** Finds the function's source ahead of the first call, so that the call itself is quick. Never throws. */
 export function prepare(fn: Function, site: CallSite, options: SnapshotOptions = {}): void {
@@ -69,7 +72,8 @@ class Taking implements Snapshot {
     )
     this.references = new References(this.graph, main, options)
     const scopes = this.graph.scopesOf(fn, main.file)
-    for (const objection of objectionsTo(main)) refuse(main, objection)
+    const toThread = options.shared !== undefined && node.owner === undefined
+    for (const objection of toThread ? threadObjections(main) : objectionsTo(main)) refuse(main, objection)
     const { text, isClosure } = addMain(this.graph, main)
     this.main = { place: main, text }
     this.env = isClosure ? readCaptures(main, scopes) : {}
@@ -157,6 +161,7 @@ class Taking implements Snapshot {
           return reference
         },
         explain: (object) => this.references.explain(object),
+        ...(this.options.shared ? { shared: this.options.shared } : {}),
       })
     } catch (error) {
       throw root === captured ? atCapture(error, this.main.place) : error

@@ -60,7 +60,14 @@ export const range = (a, b, step) => {
 }
 export const gather = (jobs) => Promise.all(jobs)
 export const share = (value) => value
-export const localMap = async (items, fn) => { const out = []; for (const item of await collect(items)) out.push(await fn(item)); return out }
+export const localMap = async (items, fn, ...rest) => {
+  const closures = globalThis[Symbol.for("farcall.closures")]
+  const marked = rest.length > 0 && rest[0] && rest[0][Symbol.for("farcall.closure")]
+  if (marked) { rest.shift(); if (typeof fn === "function") closures.set(fn, marked) }
+  const threads = globalThis[Symbol.for("farcall.threads")]
+  return threads ? threads(items, fn, rest[0]) : runHere(items, fn)
+}
+const runHere = async (items, fn) => { let index = 0; const out = []; for (const item of await collect(items)) out.push(await fn(item, index++)); return out }
 export const connect = () => refuse("connect()")
 export const attach = () => refuse("attach()")
 export class FarcallError extends Error {
@@ -119,8 +126,14 @@ export const asset = (from, data) => {
 }
 `
 
-/** Shared by every emitted module: how a class is filled without its constructor. */
+/** Shared by every emitted module: how a class is filled without its constructor, and a function found in another thread. */
 export const support = `
+const closures = globalThis[Symbol.for("farcall.closures")] || (globalThis[Symbol.for("farcall.closures")] = new WeakMap())
+export const $farcallThread = (id, captures) => ({ [Symbol.for("farcall.closure")]: { id, captures } })
+$farcallThread.of = (fn, id, captures) => {
+  if (typeof fn === "function" && !closures.has(fn)) closures.set(fn, { id, captures })
+  return fn
+}
 export const $farcallPrivates = new Map()
 export function $farcallBlank() {}
 // stands for every argument of a constructor that is entered only to install #private fields

@@ -156,7 +156,7 @@ function deliverOne(front: Submission, item: Item, place: CachedPlace): void {
 /** One that may be too large for a Buffer; an exception is never one of these. */
 function deliverFile(front: Submission, item: Item, kind: RecordKind, path: string): void {
   try {
-    const decoder = { ...front.decoder!, jobId: item.ranAs!, callSite: '' }
+    const decoder = { ...front.decoder!, from: `job ${item.ranAs!}`, callSite: '' }
     const outcome = outcomeOf(kind, readResult(path, decodeOptions(front.decoder!)), decoder)
     if (outcome.ok) front.settle(item, { state: 'COMPLETED' }, () => item.settled.resolve(outcome.value))
     else refuse(front, item, outcome.thrown)

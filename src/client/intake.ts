@@ -68,7 +68,7 @@ export class Intake {
     const jobId = this.#submission.itemId(item)
     try {
       const callSite = framesOf(item.callSite)
-      const outcome = read({ ...this.#submission.decoder!, jobId, callSite })
+      const outcome = read({ ...this.#submission.decoder!, from: `job ${jobId}`, callSite })
       this.#submission.records?.result(item.index, kind, content)
       if (outcome.ok)
         this.#submission.settle(item, { state: 'COMPLETED' }, () => item.settled.resolve(outcome.value))

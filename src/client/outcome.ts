@@ -13,7 +13,8 @@ export interface Decoder {
   readonly classes: ReadonlyMap<string, Function>
   /** The bundle's source map, when this machine has it. */
   readonly map: string | undefined
-  readonly jobId: string
+  /** What ran it, as its stack says: 'job f…', 'localMap'. */
+  readonly from: string
   /** The stack at the call, to stand below the remote one. */
   readonly callSite: string
 }
@@ -67,7 +68,7 @@ function bringHome(value: unknown, decoder: Decoder, seen: Set<unknown>): void {
   const outermost = seen.size === 0
   seen.add(value)
   const mapped = decoder.map && value.stack ? mapStack(value.stack, decoder.map) : value.stack
-  const below = outermost ? `\n    at <job ${decoder.jobId}>\n${decoder.callSite}` : ''
+  const below = outermost ? `\n    at <${decoder.from}>\n${decoder.callSite}` : ''
   Object.defineProperty(value, 'stack', { value: mapped + below, writable: true, configurable: true })
   bringHome(value.cause, decoder, seen)
   if (value instanceof AggregateError) for (const member of value.errors) bringHome(member, decoder, seen)

@@ -31,7 +31,7 @@ export class Submission {
   nativeId: string | undefined
   submitted: Submitted | undefined
   /** How records become values. */
-  decoder: Omit<Decoder, 'jobId' | 'callSite'> | undefined
+  decoder: Omit<Decoder, 'from' | 'callSite'> | undefined
   /** Where it is written down what becomes of it. */
   records: JobRecords | undefined
   /** It is no job: its items are those of others, or known before. */

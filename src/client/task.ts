@@ -2,9 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { FarcallError } from '../core/errors.ts'
 import { grantedCores, grantedGpus, grantedMemory } from '../core/granted.ts'
 import { thisMachine } from '../core/machine.ts'
-import { makeTask, type Task } from '../core/task.ts'
+import { makeTask, type Task, type TaskFacts } from '../core/task.ts'
 
-const local = new AsyncLocalStorage<Task>()
+const local = new AsyncLocalStorage<{ task: Task; facts: TaskFacts; calls: number }>()
 
 /**
  * What the function knows of the job that it runs in: its id and item, cores, memory and GPUs granted, random numbers of
@@ -28,8 +28,8 @@ const local = new AsyncLocalStorage<Task>()
  * console.log(await jobs)
  */
 export function currentTask(): Task {
-  const task = local.getStore()
-  if (task) return task
+  const store = local.getStore()
+  if (store) return store.task
   throw new FarcallError('NOT_IN_JOB', 'currentTask() was called outside of a job', {
     hint: 'call it in a function that runs as a job, or try that function by .local()',
   })
@@ -49,8 +49,12 @@ export function asLocalTask<T>(work: () => T): T {
     memory: grantedMemory(undefined, machine),
     gpus: grantedGpus(machine),
   }
-  return local.run(
-    makeTask(facts, () => {}),
-    work,
-  )
+  const task = makeTask(facts, () => {})
+  return local.run({ task, facts, calls: 0 }, work)
+}
+
+/** The task of the `.local()` call around, if there is one, and how often it has called localMap. @internal */
+export function localTask(): { facts: TaskFacts | undefined; call: number } {
+  const store = local.getStore()
+  return { facts: store?.facts, call: store ? store.calls++ : 0 }
 }

@@ -16,7 +16,7 @@ export function readBigint(hex: unknown): bigint {
   return hex.startsWith('-') ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`)
 }
 
-export function view(kind: string, buffer: ArrayBuffer, offset: unknown, length: unknown): object {
+export function view(kind: string, buffer: ArrayBufferLike, offset: unknown, length: unknown): object {
   const size = hasOwn.call(elementSizes, kind) ? elementSizes[kind]! : 0
   if (!size || !isCount(offset) || !isCount(length)) throw corrupt('binary data')
   if (offset + length > buffer.byteLength || offset % size || length % size)

@@ -97,6 +97,12 @@ export function decodeTree(head: string, frames: Frames, options: DecodeOptions)
         const [kind, index, offset, length] = list(content)
         return view(text(kind), frame(index), offset, length)
       }
+      case '$H': {
+        const [kind, index, offset, length] = list(content)
+        const buffer = isCount(index) ? options.shared?.[index] : undefined
+        if (!buffer) throw corrupt('shared memory, which has no meaning here')
+        return kind === 'SharedArrayBuffer' ? buffer : view(text(kind), buffer, offset, length)
+      }
       case '$E':
         return errorShell(list(content)[0], options)
       case '$O':

@@ -20,7 +20,7 @@ function encodeBinary(
 ): Slot {
   const isView = ArrayBuffer.isView(value)
   const buffer = isView ? value.buffer : value
-  if (types.isSharedArrayBuffer(buffer)) walk.refuse(value, 'SharedArrayBuffer')
+  if (types.isSharedArrayBuffer(buffer)) return encodeShared(value, kind, buffer, walk)
   if (prototypeDepth(value) !== (kind === 'Buffer' ? 3 : isView && kind !== 'DataView' ? 2 : 1))
     return walk.instance(value)
   if (Reflect.get(buffer, 'resizable') === true)
@@ -33,6 +33,15 @@ function encodeBinary(
       : Reflect.ownKeys(value).length > 0
   if (extras) walk.refuseText(`a ${kind} with properties of its own cannot travel`, 'send them apart')
   return walk.tag('$B', binary.add(kind, value))
+}
+
+/** To another thread of this process: the memory itself, by its number among those met. */
+function encodeShared(value: object, kind: string, buffer: SharedArrayBuffer, walk: Walk): Slot {
+  if (!walk.shared) return walk.refuse(value, 'SharedArrayBuffer')
+  const known = walk.shared.indexOf(buffer)
+  const index = known < 0 ? walk.shared.push(buffer) - 1 : known
+  const { byteOffset = 0, byteLength } = value as { byteOffset?: number; byteLength: number }
+  return walk.tag('$H', [kind, index, byteOffset, byteLength])
 }
 
 function encodeDate(value: Date, walk: Walk): Slot {
@@ -48,6 +57,8 @@ export function encodeBuiltin(value: object, walk: Walk, binary: BinaryCollector
   if (isError(value)) return walk.tag('$E', encodeErrorNode(value, walk))
   const kind = binaryKind(value)
   if (kind) return encodeBinary(value as ArrayBuffer, kind, walk, binary)
+  if (walk.shared && types.isSharedArrayBuffer(value))
+    return encodeShared(value, 'SharedArrayBuffer', value, walk)
   // One prototype below Object.prototype: a subclass of a built-in is not the built-in.
   if (prototypeDepth(value) !== 1) return walk.instance(value)
   if (types.isDate(value)) return encodeDate(value, walk)

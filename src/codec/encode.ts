@@ -169,6 +169,7 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
       throw refusal(value, path(), kind)
     },
     reference: (value) => options.reference?.(value, path()),
+    shared: options.shared,
     omitted: lenient ? omitted : undefined,
   }
 

@@ -21,6 +21,8 @@ export interface EncodeOptions {
   reference?(value: object, path: string): Reference | undefined
   /** Why it cannot travel, and a way out, when the caller knows more than the codec. */
   explain?(value: unknown, path: string): { why: string; hint: string } | undefined
+  /** Takes the SharedArrayBuffers that are met, in their order, for another thread; absent: they are refused. */
+  shared?: SharedArrayBuffer[]
 }
 
 export interface DecodeOptions {
@@ -34,6 +36,8 @@ export interface DecodeOptions {
     object: object
     fill(fields: Record<PropertyKey, unknown>, privates: Record<string, unknown>): void
   }
+  /** The SharedArrayBuffers that the writer met. */
+  shared?: readonly SharedArrayBuffer[]
   /** An error class by name chain, most derived first, for errors of user classes: {id?, names}. */
   errorClass?(ref: { id?: string; names: readonly string[] }): Function | undefined
 }

@@ -23,6 +23,7 @@ export interface Walk {
   refuseText(why: string, hint: string): never
   requireNoSymbols(value: object): void
   reference(value: object): ReturnType<NonNullable<EncodeOptions['reference']>>
+  readonly shared: EncodeOptions['shared']
   /** Refusals that were passed over; undefined when each one is thrown. */
   readonly omitted: string[] | undefined
 }

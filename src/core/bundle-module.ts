@@ -6,8 +6,14 @@ export interface BundleModule {
   readonly setValues: (values: unknown) => void
   /** The function or class with this id, for references in values, arguments and results. */
   readonly resolve: (id: string) => Function
-  /** The id of a function or class of this bundle, for results; undefined: not one of ours. */
-  readonly identify: (value: Function) => string | undefined
+  /**
+   * The id of a function or class of this bundle, for results; undefined: not one of ours, or its instances cannot be made
+   * at home. `within`: the reader has this bundle, too.
+   */
+  readonly identify: (value: Function, within?: boolean) => string | undefined
+  /** Values at module level that code changes and functions given to localMap use, by module; absent: none. */
+  readonly getState?: () => Record<string, unknown>
+  readonly setState?: (state: Record<string, unknown>) => void
   /** A blank instance of a class (constructor not run) and how to fill it, #private fields too. */
   readonly instantiate: (id: string) => {
     object: object

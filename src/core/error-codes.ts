@@ -58,6 +58,7 @@ export const errorCodes = [
   'INTERPRETER_MISSING',
   'CALLED_IN_JOB',
   'NOT_IN_JOB',
+  'THREAD_ENDED',
 ] as const
 
 /** A FarcallError's `code`: stable, and the name of a page in docs/errors. */

@@ -36,7 +36,8 @@ export class FarcallError extends Error {
   constructor(code: ErrorCode, message: string, options: FarcallErrorOptions = {}) {
     const text = options.hint ? `${message}\n  hint: ${options.hint}` : message
     super(text, options.cause === undefined ? undefined : { cause: options.cause })
-    this.name = new.target.name
+    // A compiler may have renamed the class itself.
+    this.name = new.target === FarcallError ? 'FarcallError' : new.target.name
     this.code = code
     this.hint = options.hint
     this.transient = options.transient ?? false

@@ -3,6 +3,7 @@ import { isStandardGlobal } from '../globals.ts'
 import { positionsOf, settleUses } from './captures.ts'
 import { openReading } from './reading.ts'
 import { readStatements } from './statements.ts'
+import { settleThreads } from './threads.ts'
 
 /**
  * What a file's text says about its functions and names.
@@ -13,7 +14,8 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
   const reading = openReading(file, text, isOwn)
   readStatements(reading)
   settleUses(reading)
-  const { imports, effects, exports, stars, declarations, functions, calls, metas, assets } = reading
+  settleThreads(reading)
+  const { imports, effects, exports, stars, declarations, functions, calls, metas, assets, threads } = reading
   return {
     imports,
     effects,
@@ -23,6 +25,7 @@ export function analyze(file: string, text: string, isOwn: (specifier: string) =
     positions: positionsOf(reading),
     metas,
     assets,
+    threads,
     reaches: [...reading.reached],
     globals: [...reading.globals].filter((name) => !isStandardGlobal(name)),
     functions,

@@ -7,6 +7,7 @@ import type {
   FunctionNode,
   ImportBinding,
   Range,
+  ThreadNode,
 } from '../analysis.ts'
 import { syntaxOf, typescript } from './syntax.ts'
 
@@ -64,6 +65,9 @@ export interface Reading {
   /** Modules that the file names, in whatever way. */
   readonly reached: Set<string>
   /** Calls of eval, each with the function around it. */
+  readonly threads: ThreadNode[]
+  /** Those calls, until functions that come later in the text are known. */
+  readonly pendingThreads: TypeScript.CallExpression[]
   readonly evals: { fn: number; at: number }[]
   commonjs: boolean
 }
@@ -110,6 +114,8 @@ export function openReading(file: string, text: string, isOwn: Reading['isOwn'])
     metas: [],
     assets: [],
     reached: new Set(),
+    threads: [],
+    pendingThreads: [],
     evals: [],
     commonjs: false,
   }

@@ -3,6 +3,7 @@ import { functionsOf } from './functions.ts'
 import type { Reading } from './reading.ts'
 import { symbolsOf } from './symbols.ts'
 import { typescript } from './syntax.ts'
+import { isLocalMap } from './threads.ts'
 import { usageOf } from './usage.ts'
 
 /** Walks the text: notes each name that is used, by which function, and how. */
@@ -177,6 +178,7 @@ export function usesOf(reading: Reading) {
       return
     }
     if (ts.isCallExpression(node)) visitModuleCall(node, fn)
+    if (ts.isCallExpression(node) && isLocalMap(reading, node)) reading.pendingThreads.push(node)
     if (ts.isCallExpression(node)) {
       const callee = node.expression
       calls.push({
