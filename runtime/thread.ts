@@ -7,6 +7,7 @@ import type { FromThread, ThreadData, ToThread } from '../src/threads/messages.t
 import { moved, pack, unpack } from '../src/threads/packet.ts'
 import { readPlace } from './arguments.ts'
 import { importBundle, readArguments } from './bundle.ts'
+import { provideFiles } from './files.ts'
 import { decodeWith, encodeItemResult, encodeThrown } from './values.ts'
 
 type Begin = Extract<ToThread, { kind: 'begin' }>
@@ -47,6 +48,7 @@ export function runThread(): void {
 
   const load = async (): Promise<BundleModule> => {
     if (bundle) return bundle
+    if (place) provideFiles()
     const loaded = await importBundle(path)
     // Those of a plain program come with each call.
     if (place) loaded.setValues(decodeWith(loaded, readArguments(readPlace(place), 0, 0).values))

@@ -54,10 +54,10 @@ export type {
   Transferred,
   WriteOptions,
 } from './files/types.ts'
+export type { LocalMapOptions } from './threads/options.ts'
 export {
   type LoginPrompt,
   type LoginPromptLine,
   type LoginQuestion,
   setLoginPrompt,
 } from './transport/prompt.ts'
-export type { LocalMapOptions } from './threads/options.ts'

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { snapshot as takeSnapshot } from '../capture/snapshot.ts'
+import type { Bundle } from '../capture/types.ts'
 import { decode } from '../codec/codec.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
 import { grantedCores, grantedMemory } from '../core/granted.ts'
@@ -73,11 +74,11 @@ export async function localMap<T, R>(
 const pools = new Map<string, ThreadPool>()
 const mostPools = 4
 
-function poolOf({ hash, code }: { readonly hash: string; readonly code: Uint8Array }): ThreadPool {
+function poolOf(bundle: Bundle): ThreadPool {
+  const { hash } = bundle
   const known = pools.get(hash)
   pools.delete(hash)
-  const pool =
-    known ?? new ThreadPool({ file: program, data: { bundle: fileOf(hash, code) }, memory: memory() })
+  const pool = known ?? new ThreadPool({ file: program, data: { bundle: fileOf(bundle) }, memory: memory() })
   pools.set(hash, pool)
   for (const [oldest, { isResting }] of pools) {
     if (pools.size <= mostPools || !isResting) break
@@ -92,14 +93,22 @@ const memory = () => grantedMemory(undefined, thisMachine())
 
 let folder: string | undefined
 
-/** Threads import a file. It goes with the process. */
-function fileOf(hash: string, code: Uint8Array): string {
+/** Threads import a file, beside the packages that it does not hold. It goes with the process. */
+function fileOf({ hash, code, packages }: Bundle): string {
   if (folder === undefined) {
     const made = mkdtempSync(join(tmpdir(), 'farcall-threads-'))
     process.on('exit', () => rmSync(made, { recursive: true, force: true }))
     folder = made
   }
-  const file = join(folder, `${hash}.mjs`)
+  const own = join(folder, hash)
+  const file = join(own, `${hash}.mjs`)
+  if (existsSync(file)) return file
+  mkdirSync(own, { recursive: true })
+  for (const { alias, folder: installed } of packages) {
+    const link = join(own, 'node_modules', alias)
+    mkdirSync(dirname(link), { recursive: true })
+    symlinkSync(installed, link)
+  }
   writeFileSync(file, code)
   return file
 }

@@ -1,5 +1,6 @@
+import { resourceLimits, threadId } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { close, cluster, configure, currentTask } from '../../src/index.ts'
+import { close, cluster, configure, currentTask, localMap } from '../../src/index.ts'
 
 const { sshd } = inject('slurms').accounting
 const { host, port, user, identityFile, knownHosts } = sshd
@@ -28,6 +29,19 @@ describe('inside a job on Slurm', () => {
     expect(asked.facts.gpus.length).toBe(2)
     expect(plain.facts).toMatchObject({ cores: 1, gpus: [] })
     expect(plain.facts.memory).toBeGreaterThan(0)
+  })
+
+  it('localMap has a thread for each core that Slurm granted', async () => {
+    const job = cluster({ cores: 2, memory: '500MB', time: '5m' }, async () => {
+      const base = 10
+      const seen = await localMap([1, 2, 3, 4], async (x) => {
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        return [x + base, threadId]
+      })
+      const limit = await localMap([0], () => resourceLimits.maxOldGenerationSizeMb)
+      return { values: seen.map(([x]) => x), threads: new Set(seen.map(([, id]) => id)).size, limit }
+    })()
+    expect(await job).toEqual({ values: [11, 12, 13, 14], threads: 2, limit: [141] })
   })
 
   it('progress reaches the client over its connection', async () => {
