@@ -13,6 +13,8 @@ const systemFolders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
 /** Command -> Debian package, for each kind of test that needs more than Node. */
 const sshCommands = { sshd: 'openssh-server', ssh: 'openssh-client', 'ssh-keygen': 'openssh-client' }
+/** Machines that have nothing but a C library. */
+const rootfsCommands = { busybox: 'busybox-static', 'ld-musl-config': 'musl' }
 const slurmCommands = {
   slurmctld: 'slurmctld',
   slurmd: 'slurmd',
@@ -26,7 +28,7 @@ const slurmCommands = {
 const kinds = {
   unit: {},
   local: {},
-  ssh: { commands: sshCommands },
+  ssh: { commands: { ...sshCommands, ...rootfsCommands } },
   slurm: { commands: { ...sshCommands, ...slurmCommands }, root: true },
   package: {},
   toolchains: { npm: true },

@@ -56,6 +56,8 @@ export interface SshdOptions {
   account?: PlainUser
   /** As root: file systems in memory that its sessions see and nobody else does, by folder: mount's options. */
   privateMounts?: Readonly<Record<string, string>>
+  /** As root: a folder that its sessions see as the root of the machine, with /proc in it. */
+  root?: string
   /** Variables of every session. Without a PATH here theirs has the `node` that runs the tests. */
   env?: Readonly<Record<string, string>>
   /** The address it listens on; default 127.0.0.1. */
@@ -107,7 +109,10 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     writeFileSync(pamFile, `${options.pam.join('\n')}\n`)
   }
   const inside = options.netns ? ['nsenter', `--net=/run/netns/${options.netns}`] : []
-  const argv = [...inside, ...inPrivate(options.privateMounts ?? {}, [binary, ...args])]
+  // In a mount namespace of its own, so that the mount goes with it, however it ends.
+  const mount = ['unshare', '-m', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec "$@"']
+  const rooted = options.root ? [...mount, options.root, binary, ...args] : [binary, ...args]
+  const argv = [...inside, ...inPrivate(options.privateMounts ?? {}, rooted)]
   const daemon = spawn(argv[0]!, argv.slice(1), { detached: true, stdio: 'ignore', cwd: '/' })
   daemon.unref()
   const log = () => (existsSync(file('log')) ? readFileSync(file('log'), 'utf8') : '')
@@ -193,6 +198,7 @@ function configuration(folder: string, port: number, options: SshdOptions): stri
   const env = Object.entries(options.env ?? {}).map(([name, value]) => `"${name}=${value}"`)
   return [
     ...(options.extra ?? []),
+    ...(options.root ? [`ChrootDirectory ${options.root}`] : []),
     ...(env.length > 0 ? [`SetEnv ${env.join(' ')}`] : []),
     `Port ${port}`,
     `ListenAddress ${options.listen ?? '127.0.0.1'}`,

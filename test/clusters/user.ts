@@ -61,7 +61,7 @@ export async function setPassword(account: string, password: string): Promise<vo
 }
 
 /** useradd and userdel take turns by lock files and give up at once; so ask again for a while. */
-async function changeAccounts([command, ...args]: readonly [string, ...string[]]): Promise<void> {
+export async function changeAccounts([command, ...args]: readonly [string, ...string[]]): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await run(command, args)
