@@ -27,10 +27,10 @@ export function resolveProfile(
       },
     )
   }
-  if (written.transport === 'ssh' && written.host === undefined) {
+  if ((written.transport ?? 'local') !== 'local' && written.host === undefined) {
     throw new ConfigError(
       'CONFIG_INVALID',
-      `profiles.${name}.host: expected a host name for transport 'ssh', got nothing`,
+      `profiles.${name}.host: expected a host name for transport '${written.transport}', got nothing`,
     )
   }
   const profile: ResolvedProfile = {

@@ -172,7 +172,7 @@ const profileShape = {
     .regex(/^[^-\s][^\s]*$/)
     .describe('a login name')
     .exactOptional(),
-  transport: oneOf(['local', 'ssh']).exactOptional(),
+  transport: oneOf(['local', 'ssh', 'openssh']).exactOptional(),
   sshConfig: path.exactOptional(),
   proxyJump: text
     .regex(/^[^-\s][^\s]*$/)

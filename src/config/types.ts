@@ -46,7 +46,7 @@ export interface LoadedConfig {
 
 /** A profile with every default filled in. */
 export interface ResolvedProfile extends Profile {
-  transport: 'local' | 'ssh'
+  transport: 'local' | 'ssh' | 'openssh'
   workdir: string
   resources: Resources
   environment: Environment & { node: string }

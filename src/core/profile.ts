@@ -39,7 +39,8 @@ export interface Profile {
   host?: string
   port?: number
   user?: string
-  transport?: 'local' | 'ssh'
+  /** 'ssh' is farcall's own client; 'openssh' is the system's ssh, with all that it can. */
+  transport?: 'local' | 'ssh' | 'openssh'
   /** An ssh_config file that is read instead of ~/.ssh/config and /etc/ssh/ssh_config. */
   sshConfig?: string
   /** Hosts to go through, as ssh's ProxyJump: 'me@bastion:2222', with commas between several; 'none' for none. */

@@ -7,6 +7,8 @@ export interface Channel {
   readonly stdin: Writable
   readonly stdout: Readable
   readonly stderr: Readable
+  /** False: `signal` does nothing. */
+  readonly passesSignals: boolean
   /** Asks the far end to signal the command; not every server does. */
   signal(name: 'TERM' | 'KILL'): void
   close(): void
@@ -19,6 +21,10 @@ export interface Connection {
   readonly lost: TransportError | undefined
   /** Runs a call and rejects it when the connection goes, which not every library does by itself. */
   guard<T>(start: (resolve: (value: T) => void, reject: (error: unknown) => void) => void): Promise<T>
+  /** Settles once it is known whether it still stands, where something made that doubtful. */
+  verify?(): Promise<void>
+  /** What the last words of a channel that ended before it began say about the connection. */
+  explain?(words: string): Error | undefined
   /** A new session that runs this. @throws ChannelRefused */
   openChannel(command: string): Promise<Channel>
   /** Runs a command, or the login shell, on the terminal of this process; gives its exit code. @throws ChannelRefused */

@@ -1,7 +1,9 @@
 import { ConfigError } from '../core/errors.ts'
 import type { Profile } from '../core/profile.ts'
 import { createLocalTransport } from './local.ts'
+import { logInByOpenssh } from './openssh-login.ts'
 import { createSshTransport } from './ssh.ts'
+import { logIn } from './ssh-login.ts'
 import type { Transport } from './transport.ts'
 
 /**
@@ -18,15 +20,16 @@ export function openTransport(profile: Profile): Transport {
           hint: "remove `host`, or use transport: 'ssh'",
         })
       return createLocalTransport()
-    case 'ssh': {
+    case 'ssh':
+    case 'openssh': {
       const { host } = profile
       if (!host)
-        throw new ConfigError('CONFIG_INVALID', "transport 'ssh' needs a host", { hint: 'set `host`' })
-      return createSshTransport({ ...profile, host })
+        throw new ConfigError('CONFIG_INVALID', `transport '${kind}' needs a host`, { hint: 'set `host`' })
+      return createSshTransport({ ...profile, host }, {}, kind === 'ssh' ? logIn : logInByOpenssh)
     }
     default:
       throw new ConfigError('CONFIG_INVALID', `transport '${kind}' is not known`, {
-        hint: "use transport: 'local' or 'ssh'",
+        hint: "use transport: 'local', 'ssh' or 'openssh'",
       })
   }
 }

@@ -39,6 +39,11 @@ export function setLoginPrompt(prompt: LoginPrompt | undefined): void {
   chosen = prompt
 }
 
+/** Whether somebody other than the terminal answers. @internal */
+export function hasChosenPrompt(): boolean {
+  return chosen !== undefined
+}
+
 /** Undefined: there is nobody to ask. Questions come one after the other. @internal */
 export function loginPrompt(): LoginPrompt | undefined {
   const prompt = chosen ?? (process.stdin.isTTY && process.stderr.isTTY ? askOnTerminal : undefined)

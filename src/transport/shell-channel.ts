@@ -16,6 +16,8 @@ export interface ShellChannel {
   readonly pid: number
   readonly closed: boolean
   run(script: string, stdin: ScriptInput, take?: ExecOptions['onStdout']): Promise<ScriptResult>
+  /** False: `signal` does nothing. */
+  readonly passesSignals: boolean
   /** Asks the server to signal all that runs in it; sshd does so since 7.9, others ignore it. */
   signal(name: 'TERM' | 'KILL'): void
   close(): void
@@ -83,9 +85,8 @@ export async function openShellChannel(connection: Connection, name: string): Pr
       const onStderr = feed(1)
       const onClose = () => {
         release()
-        reject(
-          ended(name, number, scanners[1].soFar().toString('utf8') + scanners[0].soFar().toString('utf8')),
-        )
+        const words = scanners.map((scanner) => scanner.soFar().toString('utf8')).reverse()
+        reject((number === 0 && connection.explain?.(words[0] ?? '')) || ended(name, number, words.join('')))
       }
       const release = () => {
         stdout.off('data', onStdout)
@@ -129,6 +130,7 @@ export async function openShellChannel(connection: Connection, name: string): Pr
     get closed() {
       return closed
     },
+    passesSignals: channel.passesSignals,
     run(script, stdin, take) {
       const number = ++seq
       const send = async () => {

@@ -103,10 +103,10 @@ export function createShellPool(open: () => Promise<ShellChannel>): ShellPool {
       return true
     },
     async end(channel) {
-      await closed(channel, () => channel.signal('TERM'), 400)
-      if (channel.closed) return
-      await closed(channel, () => channel.signal('KILL'), 400)
-      if (channel.closed) return
+      for (const name of channel.passesSignals ? (['TERM', 'KILL'] as const) : []) {
+        await closed(channel, () => channel.signal(name), 400)
+        if (channel.closed) return
+      }
       // a server that does not pass signals on: by another shell, which kills the group that the far loop leads
       channel.close()
       channels.delete(channel)

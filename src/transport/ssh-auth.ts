@@ -36,7 +36,7 @@ interface Attempt {
 }
 
 /** What the profile's password answers, and never a one-time one. */
-const isPasswordQuestion = (text: string) =>
+export const isPasswordQuestion = (text: string) =>
   /password|passwort|mot de passe|contraseña/i.test(text) &&
   !/one-?time|otp|token|code|new password/i.test(text)
 
@@ -227,7 +227,12 @@ export function createLoginAttempts(
   }
 }
 
-function nobodyAnswers(name: string, prompts: readonly LoginPromptLine[]): TransportError {
+export function nobodyAnswers(
+  name: string,
+  prompts: readonly LoginPromptLine[],
+  cause?: unknown,
+): TransportError {
+  if (cause !== undefined) return unanswered(name, prompts, cause)
   const asks = prompts.map(({ text }) => JSON.stringify(text.trim())).join(', ')
   return new TransportError(
     'LOGIN_INTERACTIVE',
@@ -248,7 +253,7 @@ function unanswered(name: string, prompts: readonly LoginPromptLine[], cause: un
   })
 }
 
-function secret(field: string, variable: string, env: NodeJS.ProcessEnv): string {
+export function secret(field: string, variable: string, env: NodeJS.ProcessEnv): string {
   const value = env[variable]
   if (value === undefined)
     throw new ConfigError('CONFIG_INVALID', `${field}: the environment variable ${variable} is not set`, {

@@ -39,6 +39,8 @@ export interface SshTarget {
   readonly way: { readonly jump: LoginProfile } | { readonly command: string } | undefined
   readonly keepalive: { readonly everyMs: number; readonly count: number } | undefined
   readonly connectTimeoutMs: number | undefined
+  /** Where a master of the user's own listens, if one does. */
+  readonly controlPath: string | undefined
   /** Ways to log in that the configuration forbids, by the server's word for them. */
   readonly forbidden: readonly string[]
   /** How often a person is asked for the same secret. */
@@ -126,6 +128,7 @@ export function targetOf(profile: LoginProfile, asked: Asked, settings: Settings
     way: wayOf(proxyJump, named('proxycommand'), profile, (command) => expandTokens(command, tokens)),
     keepalive: everyMs ? { everyMs, count: Number(one('serveralivecountmax') ?? 3) } : undefined,
     connectTimeoutMs: seconds(named('connecttimeout')),
+    controlPath: named('controlpath') && path(named('controlpath') as string),
     forbidden: [
       ...(isNo('pubkeyauthentication') ? ['publickey'] : []),
       ...(isNo('passwordauthentication') ? ['password'] : []),

@@ -199,6 +199,7 @@ function channelOf(channel: ClientChannel): Channel {
     stdin: channel,
     stdout: channel,
     stderr: channel.stderr,
+    passesSignals: true,
     signal: (name) => channel.signal(name),
     close: () => channel.close(),
     onClosed: (listener) => void channel.once('close', () => listener(exitCode)),

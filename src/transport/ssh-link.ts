@@ -44,7 +44,7 @@ const shared = new Map<string, SharedLink>()
  * A user's part of the connection to a host. All who log in the same way share one: a person is asked once, and the server
  * sees one connection with a bounded number of sessions.
  */
-export function createLinks(profile: LoginProfile, settings: SshSettings = {}, how: LogIn = logIn): Links {
+export function createLinks(profile: LoginProfile, settings: SshSettings, how: LogIn): Links {
   return use(profile, settings, how, [])
 }
 
@@ -150,7 +150,13 @@ class SharedLink {
     }
   }
 
-  #get(): Promise<Link> {
+  async #get(): Promise<Link> {
+    const link = await this.#standing()
+    await link.connection.verify?.()
+    return link.connection.lost ? this.#standing() : link
+  }
+
+  #standing(): Promise<Link> {
     if (!this.#link) {
       const attempt = this.#open()
       this.#link = attempt

@@ -46,32 +46,26 @@ export async function logIn(profile: LoginProfile, context: LoginContext): Promi
   const onAbort = () => fail(connectionClosed(name))
   signal.addEventListener('abort', onAbort)
   try {
-    for (let tries = 0; ; tries++) {
+    const { hostKeyAlias: alias, hostKey: policy, knownHosts: files } = target
+    return await insist(name, context, async () => {
       // each try asks for itself: a key file or a variable may have come meanwhile
       const attempts = createLoginAttempts(target, profile, { name, signal: giveUp.signal, fail })
-      const { hostKeyAlias: alias, hostKey: policy, knownHosts: files } = target
-      try {
-        const connection = await connect({
-          name,
-          target,
-          attempts,
-          hostKey: createHostKeyCheck({ host, port, alias, policy, files }),
-          route: await routeTo(target, name, hop),
-          connectTimeoutMs: settings.connectTimeoutMs ?? target.connectTimeoutMs ?? 20_000,
-          keepalive: settings.keepaliveMs
-            ? { everyMs: settings.keepaliveMs, count: 3 }
-            : (target.keepalive ?? keepalive),
-          signal: giveUp.signal,
-        })
-        return { name, connection: leadingOver(connection, hop), asked: attempts.asked }
-      } catch (error) {
-        if (!(error instanceof TurnedAway)) throw error
-        // a busy login node closes new connections at random; the next one may get in
-        const waitMs = turnedAwayMs[tries]
-        if (waitMs === undefined || signal.aborted) throw turnedAway(name, error)
-        await sleep(waitMs * (0.5 + 0.5 * (settings.random ?? Math.random)()))
-      }
-    }
+      const connection = await connect({
+        name,
+        target,
+        attempts,
+        hostKey: createHostKeyCheck({ host, port, alias, policy, files }),
+        route: await routeTo(target, name, hop),
+        connectTimeoutMs: settings.connectTimeoutMs ?? target.connectTimeoutMs ?? 20_000,
+        keepalive: settings.keepaliveMs
+          ? { everyMs: settings.keepaliveMs, count: 3 }
+          : (target.keepalive ?? keepalive),
+        signal: giveUp.signal,
+      })
+      // the way there is given back with the connection
+      connection.onLost(() => void hop?.close())
+      return { name, connection, asked: attempts.asked }
+    })
   } catch (error) {
     await hop?.close()
     throw error
@@ -92,11 +86,22 @@ async function routeTo({ host, port, way }: SshTarget, name: string, hop: Links 
   }
 }
 
-/** The way there is given back with the connection. */
-function leadingOver(connection: Connection, hop: Links | undefined): Connection {
-  if (!hop) return connection
-  connection.onLost(() => void hop.close())
-  return connection
+/** A busy login node closes new connections at random; the next one may get in. */
+export async function insist<T>(
+  name: string,
+  { settings, signal }: Pick<LoginContext, 'settings' | 'signal'>,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!(error instanceof TurnedAway)) throw error
+      const waitMs = turnedAwayMs[tries]
+      if (waitMs === undefined || signal.aborted) throw turnedAway(name, error)
+      await sleep(waitMs * (0.5 + 0.5 * (settings.random ?? Math.random)()))
+    }
+  }
 }
 
 function turnedAway(name: string, cause: TurnedAway): TransportError {

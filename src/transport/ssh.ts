@@ -15,7 +15,8 @@ import {
   statScript,
 } from './ssh-files.ts'
 import { getFile } from './ssh-get.ts'
-import { createLinks, type SshSettings } from './ssh-link.ts'
+import { createLinks, type LogIn, type SshSettings } from './ssh-link.ts'
+import { logIn } from './ssh-login.ts'
 import { putFiles, sizeOf } from './ssh-put.ts'
 import { createSession, type Session, succeed } from './ssh-session.ts'
 import type { ExecOptions, Transport } from './transport.ts'
@@ -30,8 +31,9 @@ const nothing = new Uint8Array()
 export function createSshTransport(
   profile: Profile & { host: string },
   settings: SshSettings = {},
+  how: LogIn = logIn,
 ): Transport {
-  const links = createLinks(profile, settings)
+  const links = createLinks(profile, settings, how)
   const { guard, lose } = createLifeline()
   const closing = new AbortController()
   setMaxListeners(0, closing.signal) // one for each script that runs

@@ -82,7 +82,7 @@ function to(sshd: Sshd, more: Partial<Profile> = {}): Transport {
 const hex = (profile: Profile) => Buffer.from(JSON.stringify(profile)).toString('hex')
 const argv = (...profiles: Profile[]) => [script.file, ...profiles.map(hex)]
 const env = { ...process.env, SSH_AUTH_SOCK: '', HPC_PASSWORD: password }
-const logins = (sshd: Sshd) => sshd.log().match(/Accepted /g)?.length ?? 0
+const logins = (sshd: Sshd) => sshd.log().match(/Accepted (publickey|password|keyboard)/g)?.length ?? 0
 const text = async (transport: Transport, command: string) =>
   Buffer.from((await transport.exec({ argv: ['sh', '-c', command] })).stdout).toString()
 

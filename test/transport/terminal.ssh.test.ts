@@ -31,6 +31,7 @@ const profiles: Record<string, () => Profile> = {
     const { host, port, user, identityFile, knownHosts } = sshd
     return { scheduler: 'direct', host, port, user, identityFile, knownHosts }
   },
+  openssh: () => ({ ...profiles['ssh']!(), transport: 'openssh', sshConfig: '/dev/null' }),
 }
 const hex = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('hex')
 
