@@ -4,7 +4,9 @@ import { Command, CommanderError } from 'commander'
 import { configCommand } from './commands/config.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
+import { forwardCommand } from './commands/forward.ts'
 import { runCommand } from './commands/run.ts'
+import { shellCommand } from './commands/shell.ts'
 import { exitCodes, report } from './report.ts'
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
@@ -26,6 +28,8 @@ const cli = new Command('farcall')
   .addCommand(explainCommand())
   .addCommand(configCommand())
   .addCommand(doctorCommand())
+  .addCommand(shellCommand())
+  .addCommand(forwardCommand())
   .addHelpText(
     'after',
     `
@@ -34,6 +38,8 @@ Examples:
   farcall run --profile hpc study.ts -- --seed 42
   farcall explain study.ts              what its decorated functions take along, and what cannot go
   farcall doctor hpc                    whether the cluster can be used, and what to do where not
+  farcall shell ID                      a shell beside a running job
+  farcall forward ID 8888               a port of a running job, here
   farcall config show                   every setting, and where it comes from
 
 Exit codes: 0 done; 1 an error, told as "error CODE: …" (docs/errors/CODE.md explains it);

@@ -55,6 +55,7 @@ export const errorCodes = [
   'JOB_FAILED',
   'JOB_CANCELED',
   'JOB_UNKNOWN',
+  'JOB_NOT_RUNNING',
   'INTERPRETER_MISSING',
   'CALLED_IN_JOB',
   'NOT_IN_JOB',

@@ -1,7 +1,7 @@
 import { ConfigError, FarcallError, SubmitError } from '../core/errors.ts'
 import type { CommandResult } from '../core/shell.ts'
 import { parseWarning } from '../core/warning-signal.ts'
-import type { Directives, DirectiveTable, QueueSnapshot, Scheduler } from './scheduler.ts'
+import type { Directives, DirectiveTable, QueueSnapshot, RunningJob, Scheduler } from './scheduler.ts'
 import { SnapshotBuilder } from './snapshot.ts'
 
 /** What is composed, job.sh itself does: limit, time limit and warning have no scheduler behind them here. */
@@ -178,6 +178,10 @@ export const direct: Scheduler = {
   parseQuery,
   memberId: (id, member) => `${id}/${member}`,
   cancel: (ids) => script(cancelScript, ids),
+  attach: {
+    where: (id) => script(queryScript, [id]),
+    parseWhere,
+  },
 }
 
 /** job.sh keeps the time here: without a limit there is nothing to warn of. */
@@ -209,6 +213,16 @@ function parseSubmit(result: CommandResult): string {
       hint: 'use a profile whose host is a Linux machine with util-linux or busybox',
     })
   throw new SubmitError('SUBMIT_REFUSED', said)
+}
+
+/** Commands run where the job runs, or it is on another machine: login aliases rotate. */
+function parseWhere(result: CommandResult): RunningJob | undefined {
+  const [nativeId, status] = [...parseQuery(result)][0] ?? []
+  if (nativeId === undefined || status === undefined) return undefined
+  const node = nativeId.split(':')[0]!
+  const here = new TextDecoder().decode(result.stdout).trim().split(' ').at(-1)!
+  if (status.status.native === 'away') return { nativeId, node, address: node, away: { here } }
+  return { nativeId, node, address: '127.0.0.1' }
 }
 
 function parseQuery(result: CommandResult): QueueSnapshot {

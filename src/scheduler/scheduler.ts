@@ -91,10 +91,29 @@ export interface Scheduler {
   /** Where the job's own script starts the members: the name of one, for `cancel`. */
   memberId?(nativeId: string, member: number): string
   cancel(nativeIds: readonly string[]): Command
+  /** The way to the node of a running job. */
+  readonly attach?: {
+    /** Asks where a job runs, or one member of an array; without a member the first that runs. */
+    where(nativeId: string, member?: number): Command
+    /** Undefined: it does not run now. @throws FarcallError COMMAND_FAILED (transient) when the answer is no answer */
+    parseWhere(result: CommandResult): RunningJob | undefined
+    /** The argv that runs another beside the job, on its node; absent: the node is where commands run anyway. */
+    beside?(job: RunningJob, argv: readonly string[], terminal: boolean): readonly string[]
+  }
   /** What is wrong, and what to do, in words, from a failed submission; undefined when it says nothing known. */
   explainSubmit?(
     result: CommandResult,
   ): { code?: 'SCHEDULER_MISSING' | 'SUBMIT_REFUSED'; hint?: string } | undefined
+}
+
+export interface RunningJob {
+  /** Of the member itself, where the scheduler has one. */
+  readonly nativeId: string
+  readonly node: string
+  /** What the node is reached by from where the scheduler's commands run. */
+  readonly address: string
+  /** Where commands run is another machine than the node, and nothing leads there. */
+  readonly away?: { readonly here: string }
 }
 
 /** A partition or queue, as users see it. */

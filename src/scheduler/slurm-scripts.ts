@@ -86,3 +86,24 @@ exit $status
 // One line a partition. SINFO_ variables would hide some, or format them.
 export const capacityScript = `${cleanEnvironment}${cleanPrefix('SINFO')}sinfo --noheader --summarize --format='%P|%a|%l|%F|'
 `
+
+// $1 the job, or a member as ID_K; $2 its cluster, or ''. The node that runs the batch script, and its address.
+export const whereScript = `${cleanEnvironment}${cleanPrefix('SQUEUE')}job=$1
+[ -z "$2" ] && set -- || set -- --clusters="$2"
+said=$(squeue "$@" --noheader --jobs="$job" --states=RUNNING --array --format='%A|%B|' 2>&1) || case $said in
+  *'nvalid job id'*) exit 0 ;;
+  *) printf '%s\\n' "$said" >&2; exit 1 ;;
+esac
+line=$(printf '%s\\n' "$said" | grep '^[0-9]*|..*|' | head -n 1)
+[ -n "$line" ] || exit 0
+node=\${line#*|}
+node=\${node%|*}
+printf '%s%s\\n' "$line" "$(scontrol "$@" show node "$node" 2>/dev/null | sed -n 's/.*NodeAddr=\\([^ ]*\\).*/\\1/p')"
+`
+
+// $1 the job, $2 its node, $3 '--pty' or ''; then the command. Before 20.11 steps overlap anyway.
+export const besideScript = `${cleanEnvironment}job=$1 node=$2 pty=$3
+shift 3
+case $(srun --help 2>&1) in *--overlap*) overlap=--overlap ;; *) overlap= ;; esac
+exec srun --jobid="$job" $overlap --nodelist="$node" --nodes=1 --ntasks=1 --quiet $pty "$@"
+`

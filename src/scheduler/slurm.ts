@@ -8,9 +8,11 @@ import {
   parseSubmit,
   parseSubmitted,
 } from './slurm-answers.ts'
+import { parseWhere } from './slurm-attach.ts'
 import { parseCapacity, parseVersion } from './slurm-capacity.ts'
 import { explainWaiting } from './slurm-reasons.ts'
 import {
+  besideScript,
   cancelScript,
   capacityScript,
   historyScript,
@@ -18,6 +20,7 @@ import {
   recentScript,
   submitScript,
   submittedScript,
+  whereScript,
 } from './slurm-scripts.ts'
 
 type Options = {
@@ -168,6 +171,15 @@ export const slurm: Scheduler = {
   parseRecent,
   explainWaiting,
   cancel: (ids) => script(cancelScript, 'scancel', byCluster(ids)),
+  attach: {
+    where(nativeId, member) {
+      const [job, cluster = ''] = nativeId.split(';')
+      return script(whereScript, 'squeue', [member === undefined ? job! : `${job}_${member}`, cluster])
+    },
+    parseWhere,
+    beside: ({ nativeId, node }, argv, terminal) =>
+      script(besideScript, 'srun', [nativeId, node, terminal ? '--pty' : '', ...argv]).argv,
+  },
 }
 
 function script(text: string, name: string, args: readonly string[]): Command {

@@ -1,0 +1,147 @@
+/** farcall shell and forward against a job that serves HTTP: the same whatever the place. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Profile } from '../../src/core/profile.ts'
+import { type Program, root, runProgram } from '../client/helpers.ts'
+import { freePorts, until } from '../clusters/processes.ts'
+import { onTerminal, withoutTerminal } from '../transport/program.ts'
+
+const main = `${root}dist/cli/main.js`
+
+export interface Reached {
+  /** The job's own id. */
+  readonly id: () => string
+  readonly env: NodeJS.ProcessEnv
+}
+
+export function reachesJobs(profile: Profile, extra: (job: Reached) => void = () => {}): void {
+  const folder = mkdtempSync(join(tmpdir(), 'farcall-reach-'))
+  mkdirSync(join(folder, 'farcall'))
+  writeFileSync(
+    join(folder, 'farcall/config.json'),
+    JSON.stringify({ defaultProfile: 'there', profiles: { there: profile } }),
+  )
+  const env = { ...process.env, XDG_CONFIG_HOME: folder, XDG_STATE_HOME: folder, XDG_DATA_HOME: folder }
+  let port = 0
+  let id = ''
+  let job: Program
+
+  const serve = async (onPort: number, host: string) => {
+    const program = runProgram('serves.ts', [String(onPort), host], env as Record<string, string>)
+    const line = await program.line()
+    if (!line?.startsWith('running ')) throw new Error(`no job: ${line} ${program.stderr()}`)
+    return { program, id: line.slice('running '.length) }
+  }
+
+  beforeAll(async () => {
+    ;[port] = (await freePorts(1)) as [number]
+    ;({ program: job, id } = await serve(port, '0.0.0.0'))
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  /** `farcall forward …`, and the address that it prints. */
+  const forward = async (
+    ...args: string[]
+  ): Promise<{ child: ChildProcess; url: string; words: () => string; ended: Promise<number | null> }> => {
+    const child = spawn(process.execPath, [main, 'forward', ...args], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let words = ''
+    child.stderr!.on('data', (chunk) => {
+      words += chunk
+    })
+    const ended = new Promise<number | null>((resolve) => child.on('exit', resolve))
+    const lines = createInterface(child.stdout!)[Symbol.asyncIterator]()
+    const { value: url } = await lines.next()
+    if (!url) throw new Error(`farcall forward: ${words}`)
+    return { child, url: url as string, words: () => words, ended }
+  }
+  const ask = async (url: string, path: string) => (await fetch(`${url}${path}`)).text()
+
+  it('forward leads to the port of the job until Ctrl-C, and a second one takes another port', async () => {
+    await until(
+      async () => (await withoutTerminal([main, 'shell', id, '--', 'true'], env)).exitCode === 0,
+      10_000,
+    )
+    const first = await forward(id, `${port + 1}:${port}`)
+    const second = await forward(id.slice(0, 8), String(port))
+    expect(first.url).toBe(`http://127.0.0.1:${port + 1}`)
+    expect(await ask(first.url, '/one')).toMatch(/^pid \d+ heard \/one\n$/)
+    expect(await Promise.all(['/a', '/b', '/c'].map((path) => ask(second.url, path)))).toEqual([
+      expect.stringContaining('/a'),
+      expect.stringContaining('/b'),
+      expect.stringContaining('/c'),
+    ])
+    expect(first.words()).toMatch(
+      new RegExp(`^leads to port ${port} of \\S+, where job ${id} \\(serves\\) runs; Ctrl-C ends it\n$`),
+    )
+    for (const { child, ended } of [first, second]) {
+      child.kill('SIGINT')
+      expect(await ended).toBe(0)
+    }
+    await expect(ask(first.url, '/late')).rejects.toThrow('fetch failed')
+  })
+
+  it('forward says so when nothing listens there', async () => {
+    const [silent] = await freePorts(1)
+    const { child, words, ended } = await forward(id, String(silent), '--json')
+    await until(() => words().includes('note:'), 5_000)
+    expect(words()).toContain(`note: nothing listens on port ${silent} of `)
+    child.kill('SIGTERM')
+    expect(await ended).toBe(0)
+  })
+
+  it('a command beside the job runs in its folder, and its exit code is ours', async () => {
+    const { stdout, exitCode } = await withoutTerminal(
+      [main, 'shell', id, '--', 'sh', '-c', 'pwd; ls; exit 7'],
+      env,
+    )
+    expect(exitCode).toBe(7)
+    expect(stdout).toMatch(new RegExp(`/jobs/${id}\n`))
+    expect(stdout).toContain('job.sh')
+  })
+
+  it('a shell beside the job has the terminal: its size, its keys, its exit code', async () => {
+    const typing = [
+      [/[$#>] $/m, 'stty size; echo $((6 * 7))"."\r'],
+      ['42.', 'exit 5\r'],
+    ] as const
+    const { screen, exitCode } = await onTerminal([main, 'shell', id], typing, { env })
+    expect(screen).toContain(`job ${id} (serves) runs on `)
+    expect(screen).toContain('33 101')
+    expect(exitCode).toBe(5)
+  })
+
+  it('a shell without a job is that of the machine', async () => {
+    const { screen, exitCode } = await onTerminal(
+      [main, 'shell'],
+      [[/[$#>] $/m, 'echo $((6 * 7))"."; exit 4\r']],
+      { env },
+    )
+    expect(screen).toContain('42.')
+    expect(exitCode).toBe(4)
+  })
+
+  extra({ id: () => id, env })
+
+  it('a job that is over, or that nobody knows, is said to be so', async () => {
+    const { url, child, ended } = await forward(id, String(port))
+    await ask(url, '/end')
+    child.kill('SIGINT')
+    await ended
+    expect(await job.line()).toBe('served')
+    await job.ended
+    const over = await withoutTerminal([main, 'shell', id], env)
+    expect(over.exitCode).toBe(1)
+    expect(over.stderr).toContain(`error JOB_NOT_RUNNING: job ${id} is over (completed)`)
+    const unknown = await withoutTerminal([main, 'forward', 'fabcdefghijklm', '80'], env)
+    expect(unknown.stderr).toContain("error JOB_UNKNOWN: there is no job 'fabcdefghijklm' on record here")
+    const port0 = await withoutTerminal([main, 'forward', id, '0'], env)
+    expect(port0.stderr).toContain("error OPTION_INVALID: '0' is no port")
+  })
+}
