@@ -1,8 +1,10 @@
 /** What the tiny job says: whether it was taken, where it ran, and whether that node is fit for calls. */
 import { SubmitError } from '../../core/errors.ts'
+import { anyNode, describeVersions, parseNodeSetting } from '../../core/node-setting.ts'
 import type { ResolvedResources } from '../../core/resources.ts'
 import type { JobStatus } from '../../core/status.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
+import { requirePlatform } from '../interpreter/target.ts'
 import type { JobAnswer, NodeReport } from './job.ts'
 import { nodeHint } from './login-node.ts'
 import { failure, ok, type Step, span, trouble } from './step.ts'
@@ -22,6 +24,7 @@ export function judgeJob(
   workdir: string,
   scheduler: Scheduler,
   asked: ResolvedResources,
+  nodeSetting?: string,
 ): Step[] {
   const { report, nativeId, seconds } = answer
   if (!report) {
@@ -43,7 +46,7 @@ export function judgeJob(
           'it waited for its turn: that is the queue of the site; a smaller `time`, or another partition, may come sooner',
           { facts },
         )
-  return [job, judgeComputeNode(report), judgeFolder(answer, report, workdir)]
+  return [job, judgeComputeNode(report, nodeSetting), judgeFolder(answer, report, workdir)]
 }
 
 function judgeSilence(
@@ -109,46 +112,42 @@ function silentHint(status: JobStatus | undefined): string {
   return 'try the same by hand: `sbatch --wrap hostname`; then show it to the site'
 }
 
-/** Whether Node runs there. */
-export function judgeComputeNode(report: NodeReport): Step {
-  const { node, libc, machine, host, problem, cores } = report
-  const facts = { host, machine, libc, cores, path: node.path, version: node.version }
+/** Whether there is a Node, or one can be sent. */
+export function judgeComputeNode(report: NodeReport, setting = 'auto'): Step {
+  const { node, libc, machine, host, problem, cores, need } = report
+  const facts = { host, machine, libc, cores, path: node.path, version: node.version, from: node.from }
   const where = `on ${host} (${[machine, libc].filter(Boolean).join(', ')})`
-  if (problem)
-    return trouble(
-      'compute-node',
-      'failed',
-      problem.message,
-      problem.reason === 'interpreter-missing'
-        ? nodeHint
-        : 'look at `environment` of the profile: setup lines and modules run before every call',
-      {
-        code: problem.reason === 'interpreter-missing' ? 'INTERPRETER_MISSING' : 'JOB_FAILED',
-        facts,
-      },
-    )
-  if (node.version === '') {
-    const old = /GLIBC(?:XX)?_[\d.]+/.exec(node.failure)?.[0]
-    return trouble(
-      'compute-node',
-      'failed',
-      `${node.path} does not start ${where}: ${node.failure.split('\n')[0]}`,
-      old === undefined
-        ? nodeHint
-        : `this Node was built for a newer system (${old}): use one of the site's modules, or an older Node (16 runs from glibc 2.17 on, 18 and newer from 2.28 on)`,
-      { code: 'INTERPRETER_MISSING', facts },
-    )
+  if (problem) {
+    const isNode = problem.reason === 'interpreter-missing'
+    const hint = isNode
+      ? nodeHint
+      : 'look at `environment` of the profile: its modules and setup lines run before every call'
+    const code = isNode ? 'INTERPRETER_MISSING' : 'JOB_FAILED'
+    return trouble('compute-node', 'failed', problem.message, hint, { code, facts })
   }
-  if (Number(/^v(\d+)/.exec(node.version)?.[1]) < 16)
-    return trouble(
+  if (!need)
+    return ok('compute-node', `${node.version} at ${node.path}${shownFrom(node.from)} ${where}`, facts)
+  const asked = parseNodeSetting(setting)
+  const versions = asked && 'versions' in asked ? asked.versions : anyNode
+  const isAsked = asked?.kind === 'version'
+  try {
+    const name = requirePlatform({ platform: need.platform, versions, isAsked, unfit: [] })
+    return ok(
       'compute-node',
-      'failed',
-      `${node.path} ${where} is ${node.version}; calls need Node 16 or newer`,
-      nodeHint,
-      { code: 'INTERPRETER_MISSING', facts },
+      `no ${describeVersions(versions)} ${where}: farcall sends one (${name}) with the first call`,
+      { ...facts, missed: need.missed, sends: name },
     )
-  return ok('compute-node', `${node.version} at ${node.path} ${where}`, facts)
+  } catch (error) {
+    return failure('compute-node', error, nodeHint, { ...facts, missed: need.missed })
+  }
 }
+
+const shownFrom = (from: string) =>
+  from === 'runtime'
+    ? ', which farcall has sent'
+    : from.startsWith('module:')
+      ? `, of module ${from.slice(7)},`
+      : ''
 
 function judgeFolder({ thereAndBack }: JobAnswer, { host }: NodeReport, workdir: string): Step {
   const facts = { workdir, host, thereAndBackSeconds: thereAndBack }

@@ -1,12 +1,13 @@
 /** Walks the ladder from the host's name to a job on a compute node. */
 import type { Clock } from '../../core/clock.ts'
 import { FarcallError } from '../../core/errors.ts'
+import { parseNodeSetting } from '../../core/node-setting.ts'
 import type { Profile } from '../../core/profile.ts'
 import { resolveResources } from '../../core/resolve-resources.ts'
 import { findScheduler } from '../../scheduler/all.ts'
 import { knock, lookUp } from '../../transport/knock.ts'
 import { openTransport } from '../../transport/open.ts'
-import { resolveTarget } from '../../transport/ssh-config.ts'
+import { type LoginProfile, resolveTarget } from '../../transport/ssh-config.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type Place, probePlace } from '../batch/place.ts'
 import { judgeClocks } from './clocks.ts'
@@ -16,7 +17,7 @@ import { judgeNode, judgeQuota, judgeShell, judgeSpace } from './login-node.ts'
 import { findOut } from './scheduler.ts'
 import { failure, ok, type Step, skipped, span, trouble } from './step.ts'
 import { survey } from './survey.ts'
-import { judgeLogin, judgeName, judgePort } from './way.ts'
+import { judgeLogin, judgeName, judgePort, type Way } from './way.ts'
 
 export interface DiagnoseOptions {
   /** Whether a tiny job is submitted. */
@@ -81,7 +82,7 @@ export async function* diagnose(profile: Profile, options: DiagnoseOptions): Asy
   else {
     try {
       answer = await tryJob({ transport, scheduler, profile, workdir: place.workdir }, options)
-      yield* judgeJob(answer, place.workdir, scheduler, tinyResources(resources))
+      yield* judgeJob(answer, place.workdir, scheduler, tinyResources(resources), profile.environment?.node)
     } catch (error) {
       if (!(error instanceof FarcallError)) throw error
       yield judgeRefusal(error)
@@ -99,21 +100,40 @@ function obstacleTo(wanted: boolean, noPlace: boolean, there: boolean): string |
   return there ? undefined : 'there is no scheduler to submit it to, see above'
 }
 
-const nodeName = ({ environment }: Profile) =>
-  environment?.node === undefined || environment.node === 'auto' ? 'node' : environment.node
+/** The program that is asked for its version on the login node. */
+function nodeName({ environment }: Profile): string {
+  const setting = parseNodeSetting(environment?.node ?? 'auto')
+  return setting?.kind === 'path' ? setting.path : 'node'
+}
 
+/** The part of the way that is looked at before anybody logs in: to the host, or to the first hop of the way there. */
 async function* theWay(
   profile: Profile & { host: string },
   onStatus: DiagnoseOptions['onStatus'],
 ): AsyncGenerator<Step> {
-  const { host, port } = await resolveTarget(profile)
-  const way = { alias: profile.host, host, port }
-  onStatus?.(`looking up ${host}`)
-  const name = judgeName(way, await lookUp(host))
+  const hops = await hopsTo(profile)
+  const first = hops[0]!
+  if (first.command !== undefined) {
+    yield skipped('name', `${profile.host} is reached by a ProxyCommand of ~/.ssh/config: ${first.command}`)
+    return
+  }
+  onStatus?.(`looking up ${first.host}`)
+  const over = hops.length > 1 ? { leadsTo: hops.at(-1)!.host } : {}
+  const way = { ...first, ...over }
+  const name = judgeName(way, await lookUp(first.host))
   yield name
   if (name.verdict === 'failed') return
-  onStatus?.(`knocking at ${host}:${port}`)
-  yield judgePort(way, await knock(host, port))
+  onStatus?.(`knocking at ${first.host}:${first.port}`)
+  yield judgePort(way, await knock(first.host, first.port))
+}
+
+/** The first hop in front. */
+async function hopsTo(profile: LoginProfile): Promise<(Way & { command?: string })[]> {
+  const { host, port, way } = await resolveTarget(profile)
+  const hop = { alias: profile.host.replace(/^.*@/, ''), host, port }
+  if (way === undefined) return [hop]
+  if ('command' in way) return [{ ...hop, command: way.command }]
+  return [...(await hopsTo(way.jump)), hop]
 }
 
 async function reach(transport: Transport): Promise<{ error?: unknown; ms: number }> {

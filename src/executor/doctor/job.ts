@@ -2,6 +2,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { SubmitError } from '../../core/errors.ts'
 import { newJobId } from '../../core/ids.ts'
+import type { NodePlatform } from '../../core/interpreter.ts'
 import type { Profile } from '../../core/profile.ts'
 import { resolveResources } from '../../core/resolve-resources.ts'
 import type { ResolvedResources } from '../../core/resources.ts'
@@ -26,7 +27,10 @@ export interface NodeReport {
   readonly cores: number
   readonly partition: string
   readonly libc: string
-  readonly node: { readonly path: string; readonly version: string; readonly failure: string }
+  /** Of the one that a call takes there; path and version are '' where there is none that will do. */
+  readonly node: { readonly path: string; readonly version: string; readonly from: string }
+  /** For a Node to be sent there: what it must run on, and what was looked at. */
+  readonly need?: { readonly platform: NodePlatform; readonly missed: string }
   /** What kept the job from getting as far as Node. */
   readonly problem?: { readonly reason: string; readonly message: string }
   /** Seconds since the epoch by the node's clock; and the login node's, a moment later. */
@@ -126,6 +130,8 @@ async function submit({ transport, scheduler, profile, workdir }: JobPlace, id: 
     // The node may not see the folder, which is one of the questions.
     log: '/dev/null',
   } as Directives
+  // They are for the user's function alone.
+  const { secrets: _, ...environment } = profile.environment ?? {}
   const script = renderScript('doctor.sh.liquid', {
     directives: renderDirectives(scheduler, directives),
     id,
@@ -139,7 +145,7 @@ async function submit({ transport, scheduler, profile, workdir }: JobPlace, id: 
     memberVariable: '',
     memberBase: 0,
     restartCount: '0',
-    environment: profile.environment ?? {},
+    environment,
   })
   const command = scheduler.submit(`${workdir}/doctor/${id}/job.sh`, directives)
   const argv = ['sh', '-c', submitScript, 'farcall', workdir, id, ...command.argv]
@@ -218,13 +224,26 @@ export function readAnswer(text: string): Pick<JobAnswer, 'report' | 'thereAndBa
       cores: Number(fact('cores')) || 0,
       partition: fact('partition'),
       libc: shownLibc(fact('libc')),
-      node: { path: fact('node.path'), version: fact('node.version'), failure: fact('node.failure') },
+      node: { path: fact('node.path'), version: fact('node.version'), from: fact('node.from') },
+      ...(facts.has('need.missed')
+        ? { need: { platform: platformOf(fact), missed: fact('need.missed') } }
+        : {}),
       ...(reason === undefined ? {} : { problem: { reason, message: fact('problem.message') } }),
       clock: Number(fact('ms')) / 1000,
       loginClock: Number(text.slice(0, newline)),
     },
     ...(seen === undefined ? {} : { thereAndBack: Number(seen) / 1000 }),
   }
+}
+
+function platformOf(fact: (key: string) => string): NodePlatform {
+  const [host, arch, glibc, stdcxx] = [
+    fact('host'),
+    fact('need.arch'),
+    fact('need.glibc'),
+    fact('need.stdcxx'),
+  ]
+  return { host, arch, glibc, stdcxx, musl: fact('need.musl') === 'true' }
 }
 
 function resolvedOf(profile: Profile): ResolvedResources {

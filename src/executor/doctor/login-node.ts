@@ -198,28 +198,19 @@ function readColumns(words: readonly string[]): number[] | undefined {
   return numbers.length >= 6 ? numbers.slice(0, 6) : undefined
 }
 
-/** Node on the login node: it decides nothing unless jobs run there. */
+/** Node on the login node. It decides nothing: jobs look for theirs where they run. */
 export function judgeNode({ node, libc, machine, host }: Survey, jobTells: boolean): Step {
   const facts = { host, path: node.path, version: node.version, libc, machine }
   const where = `on ${host} (${[machine, libc].filter(Boolean).join(', ')})`
-  if (node.version !== '') {
-    const major = Number(/^v(\d+)/.exec(node.version)?.[1])
-    if (major >= 16) return ok('node', `${node.version} at ${node.path} ${where}`, facts)
-    return trouble(
-      'node',
-      'warning',
-      `${node.version} at ${node.path} ${where} is too old: jobs need Node 16 or newer`,
-      nodeHint,
-      { code: 'INTERPRETER_MISSING', facts },
-    )
-  }
-  const found =
-    node.path === ''
-      ? `no node on PATH ${where}`
-      : `${node.path} does not start ${where}: ${shorten(node.failure)}`
-  if (jobTells) return ok('node', `${found}; a compute node is asked below`, facts)
-  return trouble('node', 'warning', found, nodeHint, { code: 'INTERPRETER_MISSING', facts })
+  const rest = jobTells
+    ? 'a compute node is asked below'
+    : 'where compute nodes have none either, farcall sends one'
+  if (node.version !== '' && Number(/^v(\d+)/.exec(node.version)?.[1]) >= 16)
+    return ok('node', `${node.version} at ${node.path} ${where}`, facts)
+  if (node.version !== '') return ok('node', `${node.version} ${where}, too old for calls; ${rest}`, facts)
+  const found = node.path === '' ? `no node on PATH ${where}` : `${node.path} does not start ${where}`
+  return ok('node', `${found}; ${rest}`, facts)
 }
 
 export const nodeHint =
-  "`module avail node` lists the site's: name it in `environment.modules` of the profile; or unpack Node into your home and give its path as `environment.node`"
+  "look at `environment.node` of the profile: 'auto' takes one on PATH or of a module, or sends one (docs/clusters/node.md)"

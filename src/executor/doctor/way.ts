@@ -13,9 +13,11 @@ export interface Way {
   /** What ~/.ssh/config makes of it. */
   readonly host: string
   readonly port: number
+  /** This is a jump host, on the way to that. */
+  readonly leadsTo?: string
 }
 
-export function judgeName({ alias, host }: Way, answer: NameAnswer): Step {
+export function judgeName({ alias, host, leadsTo }: Way, answer: NameAnswer): Step {
   const seconds = answer.ms / 1000
   const facts = { host, addresses: answer.addresses, seconds }
   const [first] = answer.addresses
@@ -31,10 +33,11 @@ export function judgeName({ alias, host }: Way, answer: NameAnswer): Step {
       `${host} could not be looked up: no name server answers (${answer.failure})`,
       'is this machine on the network? `getent hosts` with any name tells',
     )
+  const over = leadsTo === undefined ? '' : `, the jump host on the way to ${leadsTo}`
   const named = alias === host ? host : `${alias} is ${host} by ~/.ssh/config`
-  if (first === host) return ok('name', alias === host ? `${host}, an address` : named, facts)
+  if (first === host) return ok('name', `${alias === host ? `${host}, an address` : named}${over}`, facts)
   const several = answer.addresses.length > 1 ? ` and ${answer.addresses.length - 1} more` : ''
-  const found = `${named}${alias === host ? ' is' : ','} ${first}${several} (${span(seconds)})`
+  const found = `${named}${alias === host ? ' is' : ','} ${first}${several} (${span(seconds)})${over}`
   if (seconds < slowNameSeconds) return ok('name', found, facts)
   return trouble(
     'name',

@@ -44,6 +44,15 @@ async function loginNode<T>(options: SshdOptions, use: (profile: Profile) => Pro
   }
 }
 
+/** A folder for PATH, with all but these. */
+function withoutPrograms(name: string, without: RegExp): string {
+  const path = join(folder, name)
+  mkdirSync(path)
+  for (const program of readdirSync('/usr/bin'))
+    if (!without.test(program)) symlinkSync(join('/usr/bin', program), join(path, program))
+  return path
+}
+
 /** With other lines at the end of ~/.profile. */
 async function withLines<T>(lines: string, use: () => Promise<T>): Promise<T> {
   const file = join(sshd.home, '.profile')
@@ -120,13 +129,23 @@ describe('the doctor on a real Slurm', () => {
     })
   })
 
-  it('says that a node has no Node, or what the setup of the environment said', async () => {
+  it('says that a node has no Node, and whether one is sent; or what the setup of the environment said', async () => {
+    const bare = await steps({
+      ...profile,
+      environment: { setup: [`PATH=${withoutPrograms('bare', /^node/)}`] },
+    })
+    expect(at(bare, 'compute-node')).toMatchObject({
+      verdict: 'ok',
+      found: expect.stringMatching(
+        /^no Node >= 16 on .*: farcall sends one \(linux-(x64|arm64)\) with the first call$/,
+      ),
+    })
     const none = await steps({ ...profile, environment: { node: '/opt/no/such/node' } })
     expect(at(none, 'compute-node')).toMatchObject({
       verdict: 'failed',
       code: 'INTERPRETER_MISSING',
       found: expect.stringContaining('/opt/no/such/node'),
-      hint: expect.stringContaining('module avail node'),
+      hint: expect.stringContaining('`environment.node`'),
     })
     const wrong = await steps({
       ...profile,
@@ -150,10 +169,7 @@ describe('the doctor on a real Slurm', () => {
   })
 
   it('says that the scheduler cannot be found', async () => {
-    const few = join(folder, 'few')
-    mkdirSync(few)
-    for (const name of readdirSync('/usr/bin'))
-      if (!/^(sbatch|squeue|sinfo|scontrol)$/.test(name)) symlinkSync(join('/usr/bin', name), join(few, name))
+    const few = withoutPrograms('few', /^(sbatch|squeue|sinfo|scontrol)$/)
     const found = await withLines(`PATH=${few}`, () => steps(profile))
     expect(troubles(found)).toEqual(['scheduler: failed', 'job: skipped'])
     expect(at(found, 'scheduler')).toMatchObject({

@@ -119,6 +119,24 @@ describe('the doctor over ssh', () => {
     expect(at(found, 'scheduler').verdict).toBe('ok')
   })
 
+  it('looks at the jump host first, and names it', async () => {
+    const config = join(folder, 'ssh_config')
+    const login = `  User ${user}\n  IdentityFile ${identityFile}\n  UserKnownHostsFile ${knownHosts}\n`
+    writeFileSync(
+      config,
+      `Host bastion\n  HostName ${host}\n  Port ${port}\n${login}Host inner\n  HostName localhost\n  HostKeyAlias [${host}]:${port}\n  Port ${port}\n  ProxyJump bastion\n${login}`,
+    )
+    const found = await steps({ scheduler: 'direct', host: 'inner', sshConfig: config }, { job: false })
+    expect(at(found, 'name').found).toContain('the jump host on the way to localhost')
+    expect(troubles(found)).toEqual(['job: skipped'])
+    const closed = await steps(
+      { scheduler: 'direct', host: 'inner', sshConfig: config, port: 1 },
+      { job: false },
+    )
+    expect(names(closed).at(-1)).toBe('port')
+    expect(closed.at(-1)).toMatchObject({ verdict: 'failed', code: 'HOST_UNREACHABLE' })
+  })
+
   it.runIf(process.getuid?.() === 0)('tells a disk that is full', async () => {
     const full = join(folder, 'full')
     mkdirSync(full, { mode: 0o777 })

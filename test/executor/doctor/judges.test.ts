@@ -37,6 +37,9 @@ describe('the way to the host', () => {
       found: '10.0.0.7, an address',
       facts: { host: '10.0.0.7', addresses: ['10.0.0.7'], seconds: 0 },
     })
+    expect(
+      judgeName({ ...way, leadsTo: 'node.hpc.edu' }, { addresses: ['10.0.0.7'], ms: 1 }).found,
+    ).toContain('the jump host on the way to node.hpc.edu')
     expect(judgeName(way, { addresses: [], failure: 'EAI_AGAIN', ms: 1 }).found).toContain(
       'no name server answers',
     )
@@ -103,12 +106,12 @@ describe('the login node', () => {
     expect(judgeSpace(memory, '/w', { minFree: 0 }, true).verdict).toBe('ok')
   })
 
-  it('asks for Node where nothing else will tell', () => {
+  it('tells of Node, which is looked for where jobs run', () => {
     const none = { ...survey, node: { path: '', version: '', failure: '' } }
-    expect(judgeNode(none, true).verdict).toBe('ok')
-    expect(judgeNode(none, false)).toMatchObject({ verdict: 'warning', code: 'INTERPRETER_MISSING' })
-    expect(judgeNode({ ...survey, node: { ...survey.node, version: 'v12.22.0' } }, true).verdict).toBe(
-      'warning',
+    expect(judgeNode(none, true).found).toContain('a compute node is asked below')
+    expect(judgeNode(none, false).found).toContain('farcall sends one')
+    expect(judgeNode({ ...survey, node: { ...survey.node, version: 'v12.22.0' } }, true).found).toContain(
+      'too old',
     )
   })
 
@@ -159,21 +162,33 @@ describe('the job', () => {
   it('reads the report, whatever stands in it', () => {
     expect(readAnswer('')).toBeUndefined()
     const read = readAnswer(
-      '1700000000\nhost n1\nnode.path /usr/bin/node\nnode.failure a\x01b\nms 1700000000500\nseen 240\n',
+      '1700000000\nhost n1\nproblem.reason a\nproblem.message a\x01b\nms 1700000000500\nseen 240\n',
     )
     expect(read).toMatchObject({ thereAndBack: 0.24, report: { host: 'n1', clock: 1_700_000_000.5 } })
-    expect(read?.report?.node.failure).toBe('a\nb')
+    expect(read?.report?.problem?.message).toBe('a\nb')
   })
 
-  it('tells a Node that was built for a newer system', () => {
-    const report = readAnswer(
-      "1\nhost n1\nlibc glibc 2.17\nmachine Linux x86_64\nnode.path /sw/node\nnode.failure /sw/node: /lib64/libc.so.6: version `GLIBC_2.28' not found\n",
-    )!.report!
-    expect(judgeComputeNode(report)).toMatchObject({
+  it('tells whether a Node can be sent where there is none', () => {
+    const needs = (glibc: string, arch = 'x86_64') =>
+      readAnswer(
+        `1\nhost n1\nmachine Linux ${arch}\nneed.arch ${arch}\nneed.glibc ${glibc}\nneed.musl false\nneed.missed no node on PATH\n`,
+      )!.report!
+    expect(judgeComputeNode(needs('2.36'))).toMatchObject({
+      verdict: 'ok',
+      found: expect.stringContaining('farcall sends one (linux-x64) with the first call'),
+    })
+    expect(judgeComputeNode(needs('2.17'), '20')).toMatchObject({
       verdict: 'failed',
       code: 'INTERPRETER_MISSING',
-      hint: expect.stringContaining('GLIBC_2.28'),
+      found: 'n1 has glibc 2.17, and Node 20 needs 2.28',
     })
+    expect(judgeComputeNode(needs('2.36', 'ppc64le')).found).toContain('farcall has no Node for ppc64le')
+    const found = readAnswer(
+      '1\nhost n1\nnode.path /sw/node\nnode.version v20.0.0\nnode.from module:nodejs/20\n',
+    )!
+    expect(judgeComputeNode(found.report!).found).toMatch(
+      /^v20.0.0 at \/sw\/node, of module nodejs\/20, on n1/,
+    )
   })
 
   it('tells an end without a word by what the scheduler says', () => {
