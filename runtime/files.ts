@@ -1,4 +1,5 @@
 import { localFiles } from '../src/files/local.ts'
+import { expandPath } from './expand-path.ts'
 
 const key = Symbol.for('farcall.files')
 
@@ -7,6 +8,9 @@ export function provideFiles(): void {
   Reflect.set(
     globalThis,
     key,
-    localFiles(() => process.cwd()),
+    Object.assign(
+      localFiles(() => process.cwd()),
+      { expand: expandPath },
+    ),
   )
 }

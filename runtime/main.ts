@@ -14,6 +14,7 @@ import { OutputError, openOutput } from './output.ts'
 import { bundleBeside, packagesFolder } from './packages.ts'
 import { ProgressReports } from './progress.ts'
 import { canRequeue, requeueCode, requeueFile } from './requeue.ts'
+import { Stage } from './stage.ts'
 import { Tasks } from './tasks.ts'
 import { isThread, runThread } from './thread.ts'
 import { offerThreads } from './threads.ts'
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
   let spec: JobSpec | undefined
   let failed = false
   let reports: ProgressReports | undefined
+  let stage: Stage | undefined
 
   const finish = (how: Partial<MemberEnd>) => {
     const range = spec && memberItems(spec, place.member)
@@ -44,6 +46,7 @@ async function main(): Promise<void> {
       ...how,
       bytes: output.bytes,
       items: range ? range.to - range.from : 0,
+      ...(stage?.bytes === undefined ? {} : { outputs: stage.bytes }),
       host: hostname(),
       node: process.version,
       interpreter: interpreterFacts(),
@@ -79,6 +82,8 @@ async function main(): Promise<void> {
     const kept = await keepEarlier(place, spec, output)
     failed = [...kept.values()].includes('error')
 
+    stage = new Stage(place, spec, new Set(kept.keys()))
+    const files = stage
     reports = new ProgressReports(place, spec)
     const tasks = new Tasks(place, spec, reports.report)
     let bundle: BundleModule | undefined
@@ -109,9 +114,14 @@ async function main(): Promise<void> {
         tasks.begin(index)
         checkpoints.begin(index)
         try {
-          await runItem(bundle, bytes, (result) => output.append({ kind: 'value', index, bytes: result }))
+          files.begin(index)
+          await runItem(bundle, bytes, files, (result) => {
+            files.end(index, false)
+            output.append({ kind: 'value', index, bytes: result })
+          })
         } catch (error) {
-          if (error instanceof OutputError) throw error
+          if (error instanceof OutputError || error instanceof LaunchError) throw error
+          files.end(index, true)
           fail(index, error)
         }
         checkpoints.done()
@@ -135,10 +145,11 @@ async function main(): Promise<void> {
 function runItem(
   bundle: BundleModule,
   bytes: Uint8Array,
+  files: Stage,
   keep: (result: Uint8Array[]) => void,
 ): Promise<void> {
   return guard(async () => {
-    const call = decodeWith(bundle, bytes) as { self?: unknown; args: unknown[] }
+    const call = files.paths(decodeWith(bundle, bytes)) as { self?: unknown; args: unknown[] }
     const value = await bundle.main.apply(call.self, call.args)
     // One turn, so that a rejection which nobody handles is found while this item is the one running.
     await new Promise((resolve) => setImmediate(resolve))

@@ -34,10 +34,12 @@ test('farcall exports these values', () => {
       "getConfig",
       "jobs",
       "lastCheckpoint",
+      "localFile",
       "localMap",
       "onWarning",
       "openResult",
       "remote",
+      "remoteFile",
       "setLoginPrompt",
       "warned",
     ]

@@ -51,6 +51,11 @@ export const onWarning = (save) => { const at = checkpoints(); if (at) at.onWarn
 export const warned = () => { const at = checkpoints(); return at ? at.warned() : false }
 export const fs = globalThis[Symbol.for("farcall.files")]
 export class Listing {}
+export const localFile = (path) => path
+export const remoteFile = (path) => {
+  const at = globalThis[Symbol.for("farcall.files")]
+  return at && at.expand ? at.expand(path) : path
+}
 export const range = (a, b, step) => {
   const [from, to] = b === undefined ? [0, a] : [a, b]
   const by = step === undefined ? 1 : step
@@ -87,7 +92,7 @@ export class SubmitError extends FarcallError {}
 export class ResultError extends FarcallError {}
 export class JobFailedError extends FarcallError {}
 export class JobCanceledError extends FarcallError {}
-export default { fs, checkpoint, lastCheckpoint, onWarning, warned, cluster, remote, configure, getConfig, defineConfig, currentTask, range, gather, share, localMap, connect, attach }
+export default { fs, localFile, remoteFile, checkpoint, lastCheckpoint, onWarning, warned, cluster, remote, configure, getConfig, defineConfig, currentTask, range, gather, share, localMap, connect, attach }
 `
 
 /** Files that travel in the bundle: written when they are first asked for, gone with the process. */

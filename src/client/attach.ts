@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { ConfigError } from '../core/errors.ts'
 import { isJobId } from '../core/ids.ts'
 import { deferred } from './deferred.ts'
@@ -15,6 +16,11 @@ import { takeUp } from './take-up.ts'
 export interface AttachOptions {
   /** Where the job was submitted; default: what this machine's record of it says, else the configuration's profile. */
   profile?: string
+  /**
+   * The folder that paths of outputs (`stage.out`) are relative to. Default: where the call was made, when this machine
+   * has a record of it, else the working directory.
+   */
+  to?: string
 }
 
 /**
@@ -73,6 +79,8 @@ async function follow(
   // As it was then: the configuration may have changed, or be another one here.
   const profile = options.profile === undefined && record ? record.profileSettings : settings.profile
   const session = await sessionFor(profile)
+  submission.outputBase =
+    options.to === undefined ? (record ? undefined : process.cwd()) : resolve(options.to)
   return takeUp(submission, { session, recorder, record, site })
 }
 

@@ -8,6 +8,7 @@ import { recorderOf } from './recorder.ts'
 import { type Session, sessionFor } from './session.ts'
 import { settingsFor } from './settings.ts'
 import { makeSpec, placeOf } from './spec.ts'
+import { stageFor } from './stage.ts'
 import type { Submission } from './submission.ts'
 import { abandoning, type Request, submit } from './submit.ts'
 
@@ -28,8 +29,11 @@ export async function dispatch(submission: Submission, request: Promise<Request>
     if (!cache) session.executor.open().catch(() => {})
     const recorder = recorderOf(settings.storeDir)
     const bundle = await making
-    const packages = await packagesFor(bundle)
-    const prepared = { ...asked, settings, session, recorder, bundle, packages, node }
+    const [packages, stage] = await Promise.all([
+      packagesFor(bundle),
+      stageFor(splitOptions(options).stage, new Set(asked.files.flat()), asked.cwd),
+    ])
+    const prepared = { ...asked, settings, session, recorder, bundle, packages, stage, node }
     if (cache) await answerFromCache(submission, prepared)
     else await submit(submission, prepared, [])
     return session

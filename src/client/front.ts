@@ -2,6 +2,7 @@ import { systemClock } from '../core/clock.ts'
 import { FarcallError } from '../core/errors.ts'
 import { type JobId, newJobId } from '../core/ids.ts'
 import type { RecordKind } from '../core/pack.ts'
+import type { StageSpec } from '../core/protocol.ts'
 import { isFinal } from '../core/status.ts'
 import { isDead, thisProcess } from '../store/owner.ts'
 import type { CachedPlace, JobRecord, JobStore } from '../store/types.ts'
@@ -46,7 +47,13 @@ export async function answerFromCache(front: Submission, prepared: Prepared): Pr
   front.front = true
   front.decoder = { classes: snapshot.classes(), map: bundle.map }
   const { environment } = placeOf(settings.profile, options)
-  const keys = cacheKeys({ bundle: bundle.hash, values: snapshot.values(), environment }, entries)
+  const facts = {
+    bundle: bundle.hash,
+    values: snapshot.values(),
+    environment,
+    files: inputsOf(prepared.stage),
+  }
+  const keys = cacheKeys(facts, entriesWithFiles(prepared))
   const calls = front.items.map((item, i): Call => ({ item, key: keys[i]!, entry: entries[i]! }))
   if (splitOptions(options).force) return run(front, prepared, front.id, calls)
   recorder.flush()
@@ -60,6 +67,21 @@ export async function answerFromCache(front: Submission, prepared: Prepared): Pr
   const running = run(front, prepared, front.id, won)
   // What others answer does not depend on it.
   await (won.length === calls.length ? running : running.catch(() => {}))
+}
+
+/** Inputs that all calls have. */
+function inputsOf(stage: StageSpec | undefined): Map<string, string> {
+  const shared = (stage?.in ?? []).filter(({ argument }) => argument === undefined)
+  return new Map(shared.map(({ path, blob }) => [path, blob.sha256]))
+}
+
+/** With the content of the files that their arguments stand for. */
+function entriesWithFiles({ entries, files, stage }: Prepared): readonly Uint8Array[] {
+  if (!stage || files.every((some) => some.length === 0)) return entries
+  const sums = new Map(stage.in.map(({ argument, blob }) => [argument, blob.sha256]))
+  return entries.map((entry, at) =>
+    Buffer.concat([entry, Buffer.from(JSON.stringify(files[at]!.map((one) => sums.get(one) ?? one)))]),
+  )
 }
 
 function claim(store: JobStore, id: JobId, calls: readonly Call[]) {

@@ -9,6 +9,7 @@ import type { NewResult } from '../store/types.ts'
 import { failureOf, type MemberFailure } from './failures.ts'
 import type { Item } from './item.ts'
 import { type Decoder, decodeOptions, type Outcome, outcomeOf, readOutcome } from './outcome.ts'
+import { Outputs } from './outputs.ts'
 import {
   limits,
   localPathOf,
@@ -26,6 +27,9 @@ export type MemberEndEvent = Extract<JobEvent, { type: 'end' }>
 export class Intake {
   readonly #submission: Submission
   #unread: MemberEndEvent[] = []
+  /** Records of members whose outputs are not here yet. */
+  readonly #held: PackRecord[] = []
+  readonly #outputs = new Outputs()
   #reading = false
 
   constructor(submission: Submission) {
@@ -39,7 +43,15 @@ export class Intake {
 
   read(record: PackRecord): void {
     const item = this.#submission.items[record.index]
-    if (item && this.#submission.submitted) this.take(item, record.kind, record.bytes)
+    const { submitted } = this.#submission
+    if (!item || !submitted) return
+    // A promise that resolves says that the files are there, too.
+    if (
+      submitted.spec.stage?.out.length &&
+      !this.#outputs.has(Math.floor(record.index / submitted.spec.chunk))
+    )
+      this.#held.push(record)
+    else this.take(item, record.kind, record.bytes)
   }
 
   /** An item's record, from wherever it came. */
@@ -131,6 +143,7 @@ export class Intake {
       const ends = this.#unread.splice(0)
       const wanted = ends.filter((end) => !end.complete && this.#submission.openItems(end.member).length > 0)
       let trouble: unknown
+      await this.#fetchOutputs(ends)
       try {
         for (const end of wanted) await this.#readThroughFiles(end)
         const rest = wanted
@@ -142,9 +155,44 @@ export class Intake {
       } catch (error) {
         trouble = error
       }
-      for (const end of ends) this.#conclude(end, trouble)
+      for (const end of ends) {
+        this.#conclude(end, trouble)
+        this.#outputs.forget(end.member)
+      }
     }
     this.#reading = false
+  }
+
+  /** Of all members that have ended meanwhile together; when that fails, of each by itself. */
+  async #fetchOutputs(ends: readonly MemberEndEvent[]): Promise<void> {
+    const { submitted } = this.#submission
+    if (!submitted?.spec.stage?.out.length) return
+    try {
+      await this.#outputs.fetch(this.#submission, ends)
+    } catch (cause) {
+      if (ends.length > 1) for (const end of ends) await this.#fetchOutputs([end])
+      else for (const { member } of ends) this.#outputsMissing(member, cause)
+    }
+    for (const record of this.#held.splice(0)) this.read(record)
+  }
+
+  /** Its files are kept: this is no end of them. What the function threw is told all the same. */
+  #outputsMissing(member: number, cause: unknown): void {
+    const { chunk } = this.#submission.submitted!.spec
+    for (const record of this.#held.splice(0)) {
+      const item = this.#submission.items[record.index]
+      if (Math.floor(record.index / chunk) !== member) this.#held.push(record)
+      else if (item && record.kind === 'error') this.take(item, record.kind, record.bytes)
+    }
+    for (const item of this.#submission.openItems(member)) {
+      const words = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
+      const error = new ResultError(
+        'RESULT_MISSING',
+        `job ${this.#submission.itemId(item)} has ended, but its outputs could not be fetched: ${words}`,
+        { cause, hint: 'its files are kept; attach(id) fetches them again' },
+      )
+      this.#settleUnread(item, { state: 'FAILED', reason: 'lost' }, error)
+    }
   }
 
   #conclude(event: MemberEndEvent, trouble: unknown): void {

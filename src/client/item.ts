@@ -26,6 +26,8 @@ export interface Item {
   behind?: { readonly handle: Handle; readonly item: Item }
   /** The job whose call it is, when it is the same call as one before. */
   ranAs?: string
+  /** Local paths of what it has left, once they are here. */
+  outputs?: readonly string[]
   /** Its value is to be written there, and not to be held in memory. */
   file?: ResultFile
 }

@@ -104,6 +104,18 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
   }
 
   /**
+   * The local paths of what the job has left (`stage.out`), once it has ended: also of one that failed, when the call
+   * asked for that.
+   * @example const [path] = await simulate(42).outputs()
+   */
+  async outputs(): Promise<readonly string[]> {
+    this.catch(ignoreRejection)
+    const { handle, item } = this.#real
+    await this.#item.settled.promise.catch(ignoreRejection)
+    return handle.submission.itemsBehind(item).flatMap(({ outputs = [] }) => outputs)
+  }
+
+  /**
    * The lines that the job wrote to stdout (or stderr).
    * @throws FarcallError when its files cannot be read
    */

@@ -7,6 +7,7 @@ import { resolveResources } from '../core/resolve-resources.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
 import { type Resources, resourceNames } from '../core/resources.ts'
 import type { RetryOptions, RetryPolicy } from '../core/retry-policy.ts'
+import { checkStage, type StageOptions } from './stage-options.ts'
 
 /**
  * What a call asks for: resources as in a profile, and where and how it runs.
@@ -39,6 +40,8 @@ export interface ClusterOptions extends Omit<Resources, 'signal'> {
   force?: boolean
   /** Words to find its jobs by: `jobs({ tag })`. */
   tags?: readonly string[]
+  /** Files that go along, and files that come back. The function then has a working directory of its own. */
+  stage?: StageOptions
 }
 
 /** Options of `job.logs()`. */
@@ -75,6 +78,7 @@ const ownNames = [
   'cache',
   'force',
   'tags',
+  'stage',
 ] as const
 
 export interface SplitOptions {
@@ -88,6 +92,7 @@ export interface SplitOptions {
   readonly cache: boolean
   readonly force: boolean
   readonly tags: readonly string[]
+  readonly stage: StageOptions | undefined
 }
 
 /** Options apart: what the scheduler is asked, and what is farcall's own. Unknown keys stay with the resources, which refuse them. */
@@ -113,6 +118,7 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     cache,
     force,
     tags,
+    stage: options.stage,
   }
 }
 
@@ -126,7 +132,9 @@ export function checkOptions(options: unknown, where: string): asserts options i
       hint: `options are a record, like { cores: 8, memory: '16GB' }`,
     })
   for (const key of Object.keys(options)) requireKnown(key, optionNames, key, 'option')
-  const { resources, profile, signal, environment, tags, ...flags } = splitOptions(options as ClusterOptions)
+  const { resources, profile, signal, environment, tags, stage, ...flags } = splitOptions(
+    options as ClusterOptions,
+  )
   for (const name of ['cache', 'force'] as const)
     if (typeof flags[name] !== 'boolean') throw invalid(name, flags[name], 'true or false')
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string' && tag !== ''))
@@ -136,6 +144,17 @@ export function checkOptions(options: unknown, where: string): asserts options i
   if (signal !== undefined && !isAbortSignal(signal))
     throw invalid('signal', signal, "an AbortSignal, or a signal for the scheduler like 'USR1@90'")
   checkEnvironment(environment)
+  if (stage !== undefined) {
+    checkStage(stage)
+    if (flags.cache && stage.out?.length)
+      throw new ConfigError(
+        'OPTION_INVALID',
+        '`cache` and `stage.out` do not go together: files are not kept',
+        {
+          hint: 'return what is to be kept, or write it to a folder of your own there',
+        },
+      )
+  }
   resolveResources(resources)
 }
 

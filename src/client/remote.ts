@@ -6,6 +6,7 @@ import { newJobId } from '../core/ids.ts'
 import { deferred } from './deferred.ts'
 import { dispatch, renderOnly } from './dispatch.ts'
 import { canceledBefore } from './failures.ts'
+import { filesAmong } from './file-argument.ts'
 import type { Handle } from './handle.ts'
 import { asArguments, asLists, type Inputs, isIterable, requireIterable } from './inputs.ts'
 import type { Item } from './item.ts'
@@ -54,6 +55,7 @@ export interface Target {
 interface OpenGroup extends Handle {
   readonly snapshot: Snapshot
   readonly entries: Uint8Array[]
+  readonly files: (readonly string[])[]
 }
 
 const mostInGroup = 10_000
@@ -79,6 +81,7 @@ export class Caller {
       // The group's own snapshot encodes, so that what arguments bring along joins its bundle.
       const entry = group.snapshot.encode(this.#input(self, args), 'call')
       group.entries.push(entry)
+      group.files.push(filesAmong(args))
       const item = group.submission.add(callSite)
       const job = new Job<R>(group, item)
       if (signal) followSignal(signal, job, group)
@@ -123,9 +126,12 @@ export class Caller {
   ): Promise<Request> {
     const snapshot = this.#snapshot()
     const entries: Uint8Array[] = []
+    const files: (readonly string[])[] = []
+    const cwd = process.cwd()
     const take = (list: readonly unknown[]) => {
       const args = asArguments(list, entries.length)
       entries.push(snapshot.encode(this.#input(this.#self, args), `item ${entries.length}`))
+      files.push(filesAmong(args))
       submission.add(callSite)
     }
     // Plain iterables are read at once: what they hold cannot change in between.
@@ -138,7 +144,7 @@ export class Caller {
     submission.filling = false
     if (submission.canceling !== undefined) throw canceledBefore(submission)
     if (entries.length === 0) submission.over.resolve()
-    return { snapshot, options, entries, map: true }
+    return { snapshot, options, entries, map: true, cwd, files }
   }
 
   #snapshot(): Snapshot {
@@ -169,10 +175,13 @@ export class Caller {
     const session = dispatch(submission, ready.promise)
     session.catch(ignoreRejection)
     const entries: Uint8Array[] = []
+    const files: (readonly string[])[] = []
+    const cwd = process.cwd()
     let sealed = false
     const group: OpenGroup = {
       snapshot,
       entries,
+      files,
       submission,
       session,
       seal: () => {
@@ -181,7 +190,7 @@ export class Caller {
         if (this.#open === group) this.#open = undefined
         // Its only call was refused: nothing is to be submitted, and nobody has this group.
         if (entries.length === 0) return
-        ready.resolve({ snapshot, options: this.#target.options, entries, map: false })
+        ready.resolve({ snapshot, options: this.#target.options, entries, map: false, cwd, files })
       },
     }
     this.#open = group

@@ -1,5 +1,6 @@
 import type { Snapshot } from '../capture/types.ts'
 import type { ResolvedProfile } from '../config/types.ts'
+import { ConfigError } from '../core/errors.ts'
 import { type JobSpec, protocolVersion } from '../core/protocol.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
@@ -22,7 +23,10 @@ export function placeOf(profile: ResolvedProfile, options: ClusterOptions): Node
 }
 
 export interface SpecFacts
-  extends Pick<JobSpec, 'bundle' | 'compiledFor' | 'client' | 'items' | 'map' | 'packages' | 'interpreter'> {}
+  extends Pick<
+    JobSpec,
+    'bundle' | 'compiledFor' | 'client' | 'items' | 'map' | 'packages' | 'interpreter' | 'stage'
+  > {}
 
 /** What is asked of the place. */
 export function makeSpec(
@@ -34,6 +38,10 @@ export function makeSpec(
   facts: SpecFacts,
 ): JobSpec {
   const { concurrency = profile.concurrency, chunk } = splitOptions(options)
+  if (facts.stage && environment.cwd !== undefined)
+    throw new ConfigError('OPTION_INVALID', 'environment.cwd and files that are staged do not go together', {
+      hint: 'with `stage` or localFile() each call has a working directory of its own; use paths in full, or remove one of the two',
+    })
   const retry =
     splitOptions(options).retry ?? (profile.retry === undefined ? undefined : resolveRetry(profile.retry))
   if (retry) requireBase(retry, resources)

@@ -51,6 +51,8 @@ export class Submission {
   abandoned: { readonly error: unknown } | undefined
   /** An item counts as canceled here and runs on there. */
   runsOn = false
+  /** Where outputs go, when it is not what the call said. */
+  outputBase: string | undefined
   /** The program ends: nobody is told any more. */
   muted = false
   /** Items that nobody here waits for any more. */

@@ -3,7 +3,7 @@ import type { Bundle, Snapshot } from '../capture/types.ts'
 import { blobOf } from '../core/blob.ts'
 import { systemClock } from '../core/clock.ts'
 import { JobCanceledError } from '../core/errors.ts'
-import type { JobSpec, PackagesRef } from '../core/protocol.ts'
+import type { JobSpec, PackagesRef, StageSpec } from '../core/protocol.ts'
 import { thisProcess } from '../store/owner.ts'
 import type { StoredPayload } from '../store/types.ts'
 import { canceledBefore } from './failures.ts'
@@ -26,6 +26,10 @@ export interface Request {
   /** Encoded inputs, one for each item. */
   readonly entries: readonly Uint8Array[]
   readonly map: boolean
+  /** The working directory at the time of the call. */
+  readonly cwd: string
+  /** Arguments that stand for files, of each input. */
+  readonly files: readonly (readonly string[])[]
 }
 
 /** A request at its place, with its code. */
@@ -36,6 +40,7 @@ export interface Prepared extends Request {
   readonly bundle: Bundle
   /** What the bundle imports and does not hold. */
   readonly packages: PackagesRef | undefined
+  readonly stage: StageSpec | undefined
   /** Major version of the Node that the bundle is compiled for. */
   readonly node: number
 }
@@ -57,7 +62,8 @@ export async function submit(
   prepared: Prepared,
   cacheKeys: readonly (string | undefined)[],
 ): Promise<void> {
-  const { snapshot, options, entries, map, settings, session, recorder, bundle, packages, node } = prepared
+  const { snapshot, options, entries, map, settings, session, recorder, bundle, packages, stage, node } =
+    prepared
   await session.executor.open()
   const at = placeOf(settings.profile, options)
   const interpreter = interpreterAt(at, here())
@@ -69,6 +75,7 @@ export async function submit(
     map,
     ...(packages ? { packages } : {}),
     ...(interpreter && { interpreter }),
+    ...(stage ? { stage } : {}),
   })
   if (submission.canceling !== undefined) throw canceledBefore(submission)
   const secrets = readSecrets(spec.environment, process.env)

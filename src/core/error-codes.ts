@@ -42,6 +42,7 @@ export const errorCodes = [
   'FILE_REFUSED',
   'FOLDER_NOT_EMPTY',
   'DISK_FULL',
+  'OUTPUT_MISSING',
   'WORKDIR_UNSAFE',
   'WORKDIR_UNUSABLE',
   // the record of jobs

@@ -64,6 +64,7 @@ export interface JobSpec {
   readonly packages?: PackagesRef
   /** How jobs of this place came to their Node, as far as is remembered; the job looks for itself all the same. */
   readonly interpreter?: InterpreterSource
+  readonly stage?: StageSpec
   /** What becomes of members that fail; whoever follows the job applies it. */
   readonly retry?: RetryPolicy
   /** Which retry of its members this is; absent in the first attempt. */
@@ -76,6 +77,54 @@ export interface JobSpec {
   readonly createdAt: string
   readonly farcall: string
 }
+
+/** Files that go along, and those that are fetched. */
+export interface StageSpec {
+  readonly in: readonly StagedInput[]
+  /** Patterns of what items leave in their working directories. */
+  readonly out: readonly string[]
+  /** Inputs are copies that may be changed, and not links that may not. */
+  readonly copy?: boolean
+  /** What failed items have left is fetched, too. */
+  readonly onFailure?: boolean
+  /** Where the caller was, on its machine, and the folder for what is fetched, below that. */
+  readonly cwd: string
+  readonly to: string
+}
+
+export interface StagedInput {
+  /** In the item's working directory. */
+  readonly path: string
+  /** Under blobs/. */
+  readonly blob: BlobRef
+  /** Where it was on the caller's machine. */
+  readonly from: string
+  /** What stands for it in arguments: it is there for items that have it. */
+  readonly argument?: string
+}
+
+/** A line of run.<n>.<k>/outputs: what one item has left that fits. */
+export interface ItemOutputs {
+  readonly item: number
+  readonly failed?: boolean
+  /** In the job's folder. */
+  readonly folder: string
+  readonly files: readonly OutputFile[]
+}
+
+export interface OutputFile {
+  /** In the item's working directory. */
+  readonly path: string
+  readonly size: number
+  readonly mode: number
+  /** Seconds since the epoch. */
+  readonly mtime: number
+  readonly sha256: string
+}
+
+/** In the run's folder. */
+export const outputsFile = 'outputs'
+export const workFolder = (item: number): string => `work.${item}`
 
 /** Packages that travel beside the bundle. */
 export interface PackagesRef {
@@ -117,6 +166,8 @@ export interface MemberEnd {
   /** Bytes of out.pack when the member ended. */
   readonly bytes: number
   readonly items: number
+  /** Bytes of the list of what the items have left. */
+  readonly outputs?: number
   readonly host?: string
   readonly node?: string
   readonly interpreter?: InterpreterFacts

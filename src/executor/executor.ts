@@ -66,6 +66,13 @@ export type JobEvent =
   /** The place cannot be watched just now; it is tried again. */
   | { readonly type: 'trouble'; readonly error: unknown }
 
+/** A member that has ended, and what it says of its outputs. */
+export interface MemberOutputs {
+  readonly member: number
+  /** Bytes of its list; undefined: it was ended before it could write one. */
+  readonly bytes?: number
+}
+
 export interface CancelTarget {
   readonly id: JobId
   readonly members?: readonly number[]
@@ -149,6 +156,16 @@ export interface Executor extends AsyncDisposable {
    * there is no whole record of it. An executor without it has all records by `fetch`.
    */
   save?(id: JobId, member: number, item: number, localPath: string): Promise<RecordKind | undefined>
+  /**
+   * Copies what items of these members have left, as spec.stage says, to files here. `place` says where: undefined is
+   * not wanted. Gives the local paths by item. An executor without it has none.
+   * @throws ResultError RESULT_CORRUPT, FileError
+   */
+  saveOutputs?(
+    id: JobId,
+    members: readonly MemberOutputs[],
+    place: (item: number, failed: boolean, path: string) => string | undefined,
+  ): Promise<ReadonlyMap<number, readonly string[]>>
   /** The member's log from byte `from`; `end` once no more will come. */
   logs(
     id: JobId,

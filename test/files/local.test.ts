@@ -1,5 +1,5 @@
 import { describe } from 'vitest'
-import { farFiles } from '../../src/client/files/far-files.ts'
+import { farFiles } from '../../src/executor/files/far-files.ts'
 import { localFiles } from '../../src/files/local.ts'
 import { createLocalTransport } from '../../src/transport/local.ts'
 import { busyboxTransport, hasBusybox } from '../client/files/busybox.ts'

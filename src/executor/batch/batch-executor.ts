@@ -22,6 +22,7 @@ import type {
   JobEvent,
   JobPayload,
   ListedJobs,
+  MemberOutputs,
   ResultRecord,
   RetryPayload,
 } from '../executor.ts'
@@ -38,6 +39,7 @@ import { runOf } from './runs.ts'
 import { RuntimeSupply } from './runtime-supply.ts'
 import { saveRecord } from './save-record.ts'
 import { exits, findScript, listScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
+import { fetchOutputs, type RunOutputs, sendInputs } from './staging.ts'
 import { archiveBlob, type Blob, submitJob } from './submission.ts'
 import { TrackedJob } from './tracked-job.ts'
 import { Watcher } from './watcher.ts'
@@ -192,6 +194,7 @@ export class BatchExecutor implements Executor {
     const room = roomOf(this.#options.profile)
     const submission = { spec, args, script, directives, blobs, room, secrets, runtime }
     this.#clients.add(spec.client)
+    if (spec.stage && spec.stage.in.length > 0) await sendInputs(transport, workdir, spec.stage.in)
     const submit = () =>
       this.#persist(() => submitJob(transport, scheduler, workdir, submission, this.#known, clock))
     const {
@@ -327,6 +330,30 @@ export class BatchExecutor implements Executor {
     const seen = () => this.#persist(() => this.#options.transport.stat(pack))
     await this.#whenSeen(seen, (stat) => (stat?.size ?? 0) >= size)
     return this.#persist(() => saveRecord(this.#options.transport, pack, item, localPath))
+  }
+
+  async saveOutputs(
+    id: JobId,
+    members: readonly MemberOutputs[],
+    place: (item: number, failed: boolean, path: string) => string | undefined,
+  ): Promise<ReadonlyMap<number, readonly string[]>> {
+    const { spec } = this.#tracked(id)
+    const { transport, clock } = this.#options
+    const folder = `${this.#place.workdir}/${paths.job(id)}`
+    const named: RunOutputs[] = []
+    for (const { member, bytes } of members)
+      named.push({ member, run: `run.${await this.#runOf(id, member)}.${member}`, bytes })
+    const until = clock.now() + this.#graceMs
+    for (;;) {
+      try {
+        return await this.#persist(() => fetchOutputs(transport, folder, spec, named, place))
+      } catch (error) {
+        // A shared folder may show files late.
+        const late = error instanceof FarcallError && error.code === 'FILE_MISSING'
+        if (!late || clock.now() >= until || this.#closing.signal.aborted) throw error
+        await clock.sleep(lookAgainMs, this.#closing.signal)
+      }
+    }
   }
 
   /** A shared folder may show a file late, or empty at first: it is looked at again until it is whole, or the grace over. */

@@ -1,5 +1,5 @@
 import { inject } from 'vitest'
-import { farFiles } from '../../../src/client/files/far-files.ts'
+import { farFiles } from '../../../src/executor/files/far-files.ts'
 import { createSshTransport } from '../../../src/transport/ssh.ts'
 import { filesSuite } from '../../files/suite.ts'
 import { loginProfile } from '../left.ts'
