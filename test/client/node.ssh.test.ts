@@ -85,6 +85,15 @@ describe.runIf(isRoot)('a machine with a shell, coreutils and glibc alone', () =
     })
   })
 
+  it('without libstdc++ is told so', async () => {
+    rmSync(join(machine.workdir, 'node'), { recursive: true, force: true })
+    machine.hide(/^libstdc\+\+/)
+    await expect(whichNode(on(machine))(3)).rejects.toMatchObject({
+      code: 'INTERPRETER_MISSING',
+      message: expect.stringMatching(/has no libstdc\+\+\.so\.6 where programs look for it.*g\+\+/),
+    })
+  })
+
   it('with an older glibc is told so', async () => {
     machine.put('getconf', 'echo glibc 2.12')
     rmSync(join(machine.workdir, 'node'), { recursive: true, force: true })

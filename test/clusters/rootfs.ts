@@ -4,11 +4,12 @@ import {
   copyFileSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { run } from './processes.ts'
 import { startSshd } from './sshd.ts'
 import { changeAccounts } from './user.ts'
@@ -18,6 +19,8 @@ export interface Rootfs {
   /** Its root, on this machine. */
   readonly folder: string
   readonly sshd: Awaited<ReturnType<typeof startSshd>>
+  /** Takes libraries away. */
+  hide(library: RegExp): void
   /** A program in its PATH, a script of sh. */
   put(name: string, script: string): void
   /** The work folder of profiles, as this machine sees it. */
@@ -58,6 +61,10 @@ export async function startRootfs(libc: 'glibc' | 'musl'): Promise<Rootfs> {
     folder,
     sshd,
     workdir: at('work'),
+    hide: (library) => {
+      for (const path of readdirSync(at('lib'), { recursive: true, encoding: 'utf8' }))
+        if (library.test(basename(path))) rmSync(at(join('lib', path)))
+    },
     put: (name, script) => writeFileSync(at(`bin/${name}`), `#!/bin/sh\n${script}\n`, { mode: 0o755 }),
     stop: async () => {
       await sshd.stop()

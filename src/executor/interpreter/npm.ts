@@ -11,12 +11,16 @@ const run = promisify(execFile)
 /** The packages that hold Node's own builds. */
 const packageOf = (platform: string) => `node-${platform}`
 
+/** A job waits meanwhile: npm's own patience, a minute and more, would keep its cores. */
+const patience = ['--fetch-retries=1', '--fetch-retry-mintimeout=2000']
+const flags = ['--json', '--loglevel=error', '--no-update-notifier', ...patience]
+
 /** npm knows the user's registry, proxy and credentials, and checks what it downloads against the registry's integrity. */
 async function npm(args: readonly string[], timeout: number): Promise<string> {
   const beside = join(dirname(process.execPath), 'npm')
   const program = existsSync(beside) ? beside : 'npm'
   try {
-    const { stdout } = await run(program, [...args, '--json', '--loglevel=error', '--no-update-notifier'], {
+    const { stdout } = await run(program, [...args, ...flags], {
       timeout,
       maxBuffer: 64 * 2 ** 20,
       // A project's own settings may ask for other things than a file.
@@ -54,9 +58,9 @@ function wordsOf({
 
 /** All versions of Node that the registry has for a platform. @throws Error in npm's words */
 export async function listVersions(platform: string): Promise<string[]> {
-  const versions = JSON.parse(
-    await npm(['view', packageOf(platform), 'versions', '--fetch-retries=1'], 120_000),
-  ) as string | string[]
+  const versions = JSON.parse(await npm(['view', packageOf(platform), 'versions'], 120_000)) as
+    | string
+    | string[]
   return typeof versions === 'string' ? [versions] : versions
 }
 

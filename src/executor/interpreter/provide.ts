@@ -87,14 +87,8 @@ async function fromRegistry(
     if (problem === undefined) return shelf.add(version, platform, program)
     why.push(`Node ${version}: ${problem}`)
   }
-  const { host, stdcxx } = target.platform
-  const missing =
-    stdcxx === '' && target.unfit.length > 0
-      ? '; libstdc++.so.6 was not found there, which Node needs: it comes with g++, or by `module load gcc`'
-      : ''
-  throw cannot(
-    `farcall has no Node that starts on ${host}: ${why.join('; ') || 'the registry has no such version'}${missing}`,
-  )
+  const words = why.join('; ') || 'the registry has no such version'
+  throw cannot(`farcall has no Node that starts on ${target.platform.host}: ${words}`)
 }
 
 async function asking<T>(work: () => Promise<T>): Promise<T> {

@@ -26,6 +26,9 @@ const usualLibraries = /^(libc|libm|libdl|libpthread|librt|libgcc_s|libstdc\+\+|
 /** Node's own builds: from 18 on they need glibc 2.28, before that 2.17. */
 const glibcOf = (major: number) => (major >= 18 ? '2.28' : '2.17')
 
+/** So many runtimes are tried on a machine. */
+const mostUnfit = 2
+
 const wayOut =
   'load Node there by a module, have it installed, name one with environment.node, or run the function in a container that has one'
 
@@ -33,8 +36,8 @@ const wayOut =
  * 'linux-x64'.
  * @throws FarcallError INTERPRETER_MISSING, where there is no Node that could be sent
  */
-export function requirePlatform({ platform, versions }: Target): string {
-  const { host, arch, glibc, musl } = platform
+export function requirePlatform({ platform, versions, unfit }: Target): string {
+  const { host, arch, glibc, musl, stdcxx } = platform
   const name = platformNames[arch]
   if (!name) throw cannot(`farcall has no Node for ${arch || 'the processor'} of ${host}`)
   if (glibc === '' && musl)
@@ -50,6 +53,12 @@ export function requirePlatform({ platform, versions }: Target): string {
     throw cannot(`${host} has glibc ${glibc}, and ${describeVersions(versions)} needs ${glibcOf(lowest)}`, {
       hint: `environment.node: 'auto' takes Node 16 there; else ${wayOut}`,
     })
+  // What one lacks, the others lack: no machine is sent one after the other.
+  if (unfit.length > 0 && stdcxx === '')
+    throw cannot(`${host} has no libstdc++.so.6 where programs look for it, and Node needs that`, {
+      hint: 'it comes with g++: environment.modules may load one (gcc), or your site installs it',
+    })
+  if (unfit.length >= mostUnfit) throw cannot(`${unfit.join(' and ')} do not start on ${host}`)
   return name
 }
 

@@ -23,6 +23,15 @@ describe('a machine', () => {
     expect(requirePlatform(target({ arch: 'aarch64', glibc: '2.17' }))).toBe('linux-arm64')
   })
 
+  it('on which what was sent does not start is told why, and is not sent all the others', () => {
+    const unfit = ['20.20.2-linux-x64']
+    expect(requirePlatform({ ...target(), unfit })).toBe('linux-x64')
+    expect(() => requirePlatform({ ...target({ stdcxx: '' }), unfit })).toThrow(/no libstdc\+\+\.so\.6/)
+    expect(() => requirePlatform({ ...target(), unfit: [...unfit, '22.1.0-linux-x64'] })).toThrow(
+      '20.20.2-linux-x64 and 22.1.0-linux-x64 do not start on node017',
+    )
+  })
+
   it.each<[string, Partial<NodePlatform>, string, RegExp]>([
     ['musl', { glibc: '', musl: true }, 'auto', /node017 has musl instead of glibc.*apk add nodejs/],
     ['another architecture', { arch: 'ppc64le' }, 'auto', /no Node for ppc64le of node017/],
