@@ -6,12 +6,22 @@ import { capture } from './capture.ts'
 import { codec } from './codec.ts'
 import { local } from './local.ts'
 import type { Row } from './measure.ts'
+import { node } from './node.ts'
 import { outstanding } from './outstanding.ts'
 import { slurm } from './slurm.ts'
 import { ssh } from './ssh.ts'
 import { store } from './store.ts'
 
-const suites: Record<string, () => Promise<Row[]>> = { local, ssh, slurm, outstanding, codec, capture, store }
+const suites: Record<string, () => Promise<Row[]>> = {
+  local,
+  ssh,
+  node,
+  slurm,
+  outstanding,
+  codec,
+  capture,
+  store,
+}
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !(name in suites))
 if (unknown.length > 0) {
