@@ -1,8 +1,10 @@
-import { closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, statSync, unlinkSync, utimesSync, writeSync } from 'node:fs'
+import { hostname } from 'node:os'
 
 const lookMs = 50
-/** A lock this old was left by somebody whose process id is not seen here, in a container for instance. */
-const staleMs = 600_000
+/** One whose holder, on another machine or in a container, has not touched it for this long was left behind. */
+const staleMs = 300_000
+const touchMs = 30_000
 /** Between making it and writing who made it. */
 const namelessMs = 5_000
 
@@ -15,9 +17,12 @@ export async function withLock(path: string, work: () => Promise<void>): Promise
     if (isStale(path)) remove(path)
     else await new Promise((resolve) => setTimeout(resolve, lookMs))
   }
+  const touching = setInterval(() => touch(path), touchMs)
+  touching.unref()
   try {
     await work()
   } finally {
+    clearInterval(touching)
     remove(path)
   }
 }
@@ -25,7 +30,7 @@ export async function withLock(path: string, work: () => Promise<void>): Promise
 function taken(path: string): boolean {
   try {
     const fd = openSync(path, 'wx', 0o600)
-    writeSync(fd, `${process.pid} ${startOf(process.pid) ?? ''}`)
+    writeSync(fd, `${process.pid} ${startOf(process.pid) ?? ''} ${hostname()}`)
     closeSync(fd)
     return true
   } catch (error) {
@@ -36,10 +41,10 @@ function taken(path: string): boolean {
 
 function isStale(path: string): boolean {
   try {
-    const [pid = '', start = ''] = readFileSync(path, 'latin1').split(' ')
+    const [pid = '', start = '', host] = readFileSync(path, 'latin1').split(' ')
     const ageMs = Date.now() - statSync(path).mtimeMs
     if (pid === '') return ageMs > namelessMs
-    return ageMs > staleMs || !isAlive(Number(pid), start)
+    return ageMs > staleMs || (host === hostname() && !isAlive(Number(pid), start))
   } catch {
     return false // it was given back just now
   }
@@ -64,6 +69,15 @@ function startOf(pid: number): string | undefined {
     return state === 'Z' ? undefined : fields[18]
   } catch {
     return undefined
+  }
+}
+
+function touch(path: string): void {
+  try {
+    const now = new Date()
+    utimesSync(path, now, now)
+  } catch {
+    // somebody took us for dead
   }
 }
 

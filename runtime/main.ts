@@ -10,6 +10,7 @@ import { keepEarlier } from './earlier.ts'
 import { guard, watchExit } from './exits.ts'
 import { provideFiles } from './files.ts'
 import { interpreterFacts } from './interpreter.ts'
+import { makePackages, makePackagesFlag } from './make-packages.ts'
 import { OutputError, openOutput } from './output.ts'
 import { bundleBeside, packagesFolder } from './packages.ts'
 import { ProgressReports } from './progress.ts'
@@ -28,6 +29,10 @@ const startedAt = Date.now()
 async function main(): Promise<void> {
   // job.sh finds out that it was too old, from the missing out.pack.
   if (Number.parseInt(process.versions.node, 10) < 16) exit(1)
+  if (process.argv[2] === makePackagesFlag) {
+    await makePackages(process.argv[3]!)
+    return
+  }
   const place = readPlace(process.argv.slice(2))
   const output = openOutput(place)
   let spec: JobSpec | undefined

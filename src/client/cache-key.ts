@@ -8,6 +8,8 @@ export interface CacheFacts {
   /** The captured values, encoded. */
   readonly values: Uint8Array
   readonly environment: Environment
+  /** name@version of what the bundle imports and does not hold. */
+  readonly packages?: readonly string[]
   /** sha256 of declared input files, by their path. */
   readonly files?: ReadonlyMap<string, string>
 }
@@ -17,10 +19,12 @@ const keyVersion = 'farcall-call-1'
 
 /** A key for each input. Resources are no part of it: with more memory the same call gives the same result. */
 export function cacheKeys(facts: CacheFacts, inputs: readonly Uint8Array[]): string[] {
-  const { bundle, values, environment, files = new Map() } = facts
+  const { bundle, values, environment, files = new Map(), packages = [] } = facts
   const common = createHash('sha256')
-  for (const part of [keyVersion, bundle, environmentText(environment), JSON.stringify([...files].sort())])
-    common.update(`${Buffer.byteLength(part)}:${part}`)
+  const parts = [keyVersion, bundle, environmentText(environment), JSON.stringify([...files].sort())]
+  // What there was first keeps its keys.
+  if (packages.length > 0) parts.push(JSON.stringify(packages))
+  for (const part of parts) common.update(`${Buffer.byteLength(part)}:${part}`)
   common.update(values)
   const base = common.digest()
   return inputs.map((input) => createHash('sha256').update(base).update(input).digest('hex'))

@@ -3,7 +3,7 @@ import { blobOf } from '../core/blob.ts'
 import { answerFromCache } from './front.ts'
 import { here, nodeAt, oldestNode } from './node-seen.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
-import { packagesFor } from './packages.ts'
+import { packageChoices } from './packages.ts'
 import { recorderOf } from './recorder.ts'
 import { type Session, sessionFor } from './session.ts'
 import { settingsFor } from './settings.ts'
@@ -23,17 +23,15 @@ export async function dispatch(submission: Submission, request: Promise<Request>
     if (asked.entries.length === 0) return session
     const { cache } = splitOptions(options)
     // A call is the same wherever it runs: code that is to be found again is compiled for all of them.
-    const node = cache ? oldestNode : nodeAt(placeOf(settings.profile, options), here())
-    const making = asked.snapshot.bundle(node)
+    const at = placeOf(settings.profile, options)
+    const node = cache ? oldestNode : nodeAt(at, here())
+    const making = asked.snapshot.bundle(node, packageChoices(at))
     // Connecting takes longest; a call that may be known needs no connection yet. Submitting opens it too, and tells.
     if (!cache) session.executor.open().catch(() => {})
     const recorder = recorderOf(settings.storeDir)
     const bundle = await making
-    const [packages, stage] = await Promise.all([
-      packagesFor(bundle),
-      stageFor(splitOptions(options).stage, new Set(asked.files.flat()), asked.cwd),
-    ])
-    const prepared = { ...asked, settings, session, recorder, bundle, packages, stage, node }
+    const stage = await stageFor(splitOptions(options).stage, new Set(asked.files.flat()), asked.cwd)
+    const prepared = { ...asked, settings, session, recorder, bundle, stage, node }
     if (cache) await answerFromCache(submission, prepared)
     else await submit(submission, prepared, [])
     return session
@@ -46,7 +44,7 @@ export async function renderOnly(id: string, snapshot: Snapshot, options: Cluste
   const session = await sessionFor(profile)
   const at = placeOf(profile, options)
   const compiledFor = nodeAt(at, here())
-  const bundle = blobOf((await snapshot.bundle(compiledFor)).code, 'mjs')
+  const bundle = blobOf((await snapshot.bundle(compiledFor, packageChoices(at))).code, 'mjs')
   const rest = { bundle, compiledFor, client: session.client, items: 1, map: false }
   return session.executor.script(makeSpec(id, snapshot, at, options, session.executor.traits, rest))
 }

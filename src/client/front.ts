@@ -12,6 +12,7 @@ import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { splitOptions } from './options.ts'
 import { decodeOptions, outcomeOf } from './outcome.ts'
+import { packageNames } from './packages.ts'
 import { errorKey } from './recorder.ts'
 import { readResult } from './result-file.ts'
 import type { Session } from './session.ts'
@@ -51,6 +52,7 @@ export async function answerFromCache(front: Submission, prepared: Prepared): Pr
     bundle: bundle.hash,
     values: snapshot.values(),
     environment,
+    packages: packageNames(bundle),
     files: inputsOf(prepared.stage),
   }
   const keys = cacheKeys(facts, entriesWithFiles(prepared))

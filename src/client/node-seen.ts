@@ -70,9 +70,14 @@ function leastAsked({ environment }: NodePlace): number {
     : oldestNode
 }
 
+/** Whether jobs of the place run on this machine, with the Node of this process. */
+export function isThisProgram(place: NodePlace, here: Here): boolean {
+  return nodeHere(place, here) !== undefined
+}
+
 /** On this machine, without a scheduler and with nothing set up before, the job's shell finds what this process finds. */
 function nodeHere({ profile, environment }: NodePlace, here: Here): number | undefined {
-  const { node = 'auto', variables = {}, ...more } = environment
+  const { node = 'auto', variables = {}, packages: _, ...more } = environment
   const direct = profile.scheduler === 'direct' && profile.host === undefined
   const plain = Object.values(more).every((value) => Array.isArray(value) && value.length === 0)
   if (!direct || profile.template !== undefined || !plain) return undefined

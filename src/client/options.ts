@@ -2,6 +2,7 @@ import { validateOption } from '../config/problems.ts'
 import { environmentSchema } from '../config/schema.ts'
 import { ConfigError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
+import { mergePackages } from '../core/package-settings.ts'
 import type { Environment } from '../core/profile.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
@@ -209,6 +210,7 @@ export function mergeEnvironments(under: Environment, over: Environment): Enviro
     ...said,
     variables: { ...under.variables, ...over.variables },
   }
+  if (under.packages || over.packages) merged.packages = mergePackages(under.packages, over.packages)
   if (under.path || over.path) merged.path = { ...under.path, ...over.path }
   return merged
 }

@@ -2,14 +2,14 @@ import { dirname } from 'node:path'
 import type { Bundle, Snapshot } from '../capture/types.ts'
 import { blobOf } from '../core/blob.ts'
 import { systemClock } from '../core/clock.ts'
-import { JobCanceledError } from '../core/errors.ts'
-import type { JobSpec, PackagesRef, StageSpec } from '../core/protocol.ts'
+import { JobCanceledError, SubmitError } from '../core/errors.ts'
+import type { JobSpec, StageSpec } from '../core/protocol.ts'
 import { thisProcess } from '../store/owner.ts'
 import type { StoredPayload } from '../store/types.ts'
 import { canceledBefore } from './failures.ts'
 import { here, interpreterAt } from './node-seen.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
-import { archiveOf } from './packages.ts'
+import { archiveOf, forgetMade, packagesFor } from './packages.ts'
 import { provenanceOf } from './provenance.ts'
 import { JobRecords, type Recorder } from './recorder.ts'
 import { submitPatiently } from './retries.ts'
@@ -38,8 +38,6 @@ export interface Prepared extends Request {
   readonly session: Session
   readonly recorder: Recorder
   readonly bundle: Bundle
-  /** What the bundle imports and does not hold. */
-  readonly packages: PackagesRef | undefined
   readonly stage: StageSpec | undefined
   /** Major version of the Node that the bundle is compiled for. */
   readonly node: number
@@ -62,11 +60,12 @@ export async function submit(
   prepared: Prepared,
   cacheKeys: readonly (string | undefined)[],
 ): Promise<void> {
-  const { snapshot, options, entries, map, settings, session, recorder, bundle, packages, stage, node } =
-    prepared
+  const { snapshot, options, entries, map, settings, session, recorder, bundle, stage, node } = prepared
   await session.executor.open()
   const at = placeOf(settings.profile, options)
   const interpreter = interpreterAt(at, here())
+  const { executor } = session
+  const packages = await packagesFor({ bundle, at, executor, file: snapshot.file })
   const spec = makeSpec(submission.id, snapshot, at, options, session.executor.traits, {
     bundle: blobOf(bundle.code, 'mjs'),
     compiledFor: node,
@@ -85,9 +84,14 @@ export async function submit(
   submission.decoder = { classes: snapshot.classes(), map: bundle.map }
   const tools = { clock: systemClock, random: Math.random, client: session.client, bundle: bundle.code }
   submission.begin({ spec, executor: session.executor, tools })
-  await submitPatiently(submission, spec.retry, tools, () =>
+  const submitting = submitPatiently(submission, spec.retry, tools, () =>
     session.submit(submission, { spec, ...payload, secrets, ...archiveOf(spec) }),
   )
+  await submitting.catch((error) => {
+    // Perhaps for that which was made there.
+    if (error instanceof SubmitError) forgetMade(executor)
+    throw error
+  })
 }
 
 function record(

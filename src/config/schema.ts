@@ -32,6 +32,7 @@ const free = z
 const list = z.array(text).readonly().describe('a list of texts')
 const textOrList = z.union([text, z.array(text).readonly()]).describe('text, or a list of texts')
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+const packageName = z.string().regex(/^(@[\w.~-]+\/)?[\w.~-]+$/)
 const secret = z
   .strictObject({ env: variableName.describe('the name of an environment variable') })
   .describe("{ env: 'NAME' }, the name of an environment variable")
@@ -118,6 +119,13 @@ export const environmentSchema = z
       .array(variableName.describe('the name of an environment variable'))
       .readonly()
       .describe("a list of names of environment variables, like ['HF_TOKEN']")
+      .exactOptional(),
+    packages: z
+      .union([
+        z.array(packageName).readonly(),
+        z.record(packageName, z.string().regex(/^(install|bundle|\d+\.\d+\.\d+([-+][\w.+-]+)?)$/)).readonly(),
+      ])
+      .describe("a list of packages, or a record like { canvas: 'install', sharp: '0.33.5', pino: 'bundle' }")
       .exactOptional(),
     cwd: remotePath.describe('an absolute path on the cluster; ~ and $VARIABLES are its own').exactOptional(),
     umask: z

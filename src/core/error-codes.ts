@@ -16,6 +16,7 @@ export const errorCodes = [
   'CAPTURE_SOURCE_MISSING',
   'CAPTURE_REFUSED',
   'CAPTURE_EXTERNAL',
+  'PACKAGES_UNAVAILABLE',
   'BUNDLE_FAILED',
   // values on the wire
   'VALUE_REFUSED',

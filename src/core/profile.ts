@@ -23,6 +23,11 @@ export interface Environment {
   variables?: Readonly<Record<string, string>>
   /** Variables that the calling program has, by name. Their values go over beside the job, and into no script, record or log. */
   secrets?: readonly string[]
+  /**
+   * npm packages that travel beside the bundle, by name, found to need that or not; or a record that says more of each:
+   * 'install', the version that is to be there ('1.2.3'), or 'bundle' for one that is bundled all the same.
+   */
+  packages?: readonly string[] | Readonly<Record<string, string>>
   /** The function's working directory; default: the work folder. */
   cwd?: string
   /** The mask of files that the function makes, in octal digits: '027'; default: the account's. */

@@ -1,6 +1,8 @@
+import type { BuildRequest } from '../archive/build.ts'
 import type { JobId } from '../core/ids.ts'
 import type { PackRecord, RecordKind } from '../core/pack.ts'
-import type { JobSpec, MemberEnd } from '../core/protocol.ts'
+import type { Environment } from '../core/profile.ts'
+import type { JobSpec, MemberEnd, PackagesRef } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -182,6 +184,11 @@ export interface Executor extends AsyncDisposable {
   release(ids: readonly JobId[], outcome: 'completed' | 'failed' | 'detached'): Promise<void>
   /** Removes what is done with, of all clients. An executor without it leaves nothing behind. */
   clean?(request: CleanRequest): Promise<Cleaned>
+  /**
+   * Has packages installed there, and made into an archive for jobs. An executor without it installs none.
+   * @throws BuildError when it cannot be done there, TransportError
+   */
+  makePackages?(request: BuildRequest, environment: Environment): Promise<PackagesRef>
   /** The script that would be submitted; nothing is sent. */
   script(spec: JobSpec): Promise<string>
 }

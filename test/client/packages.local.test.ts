@@ -13,7 +13,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { close, configure } from '../../src/index.ts'
@@ -145,9 +145,9 @@ describe('packages that cannot be bundled', () => {
     const [folder] = unpacked()
     rmSync(folder!, { recursive: true })
     // of a process that is gone, and of one whose number another process has now
-    for (const holder of ['999999999 1', `${process.pid} 1`]) {
+    for (const holder of [`999999999 1 ${hostname()}`, `${process.pid} 1 ${hostname()}`]) {
       writeFileSync(`${folder}.lock`, holder)
-      mkdirSync(`${folder}.${holder.replace(' ', '.')}`)
+      mkdirSync(`${folder}.${holder.replaceAll(' ', '.')}`)
       expect(await remoteWords(1)).toBe('BETA')
       expect(existsSync(`${folder}.lock`)).toBe(false)
       rmSync(folder!, { recursive: true })
@@ -182,6 +182,8 @@ describe('packages that cannot be bundled', () => {
   it('a change in what is installed here is seen by the next call', async () => {
     expect(await remoteWords(0)).toBe('ALPHA')
     appendFileSync(join(modules, 'words/words.txt'), '\ndelta')
+    // an installation writes the manifest anew
+    appendFileSync(join(modules, 'words/package.json'), '\n')
     expect(await remoteWords(3)).toBe('DELTA')
     expect(unpacked()).toHaveLength(2)
   })

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import type { BuildRequest } from '../../archive/build.ts'
 import { AsyncQueue } from '../../core/async-queue.ts'
 import { blobOf } from '../../core/blob.ts'
 import type { Clock } from '../../core/clock.ts'
@@ -6,8 +7,16 @@ import { FarcallError, ResultError, SubmitError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { NodeNeed } from '../../core/interpreter.ts'
 import { decodeRecords } from '../../core/pack.ts'
-import type { Profile } from '../../core/profile.ts'
-import { type BlobRef, blobName, type JobSpec, memberItems, membersOf, paths } from '../../core/protocol.ts'
+import type { Environment, Profile } from '../../core/profile.ts'
+import {
+  type BlobRef,
+  blobName,
+  type JobSpec,
+  memberItems,
+  membersOf,
+  type PackagesRef,
+  paths,
+} from '../../core/protocol.ts'
 import type { JobStatus } from '../../core/status.ts'
 import { parseDuration } from '../../core/units.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
@@ -32,6 +41,7 @@ import { agesOf, cleanPlace, isDue } from './clean.ts'
 import { parseFound } from './found.ts'
 import { directivesOf, renderJobScript } from './job-script.ts'
 import { parseList } from './list.ts'
+import { makePackages } from './packages.ts'
 import { persist } from './persist.ts'
 import { type Place, placeFailed, probePlace } from './place.ts'
 import { roomOf } from './room.ts'
@@ -460,6 +470,18 @@ export class BatchExecutor implements Executor {
     const result = await this.#options.transport.exec({ argv, stdin })
     if (result.exitCode !== 0 && result.exitCode !== exits.unusable)
       throw new FarcallError('COMMAND_FAILED', `${this.name}: cleaning up: ${result.stderr.trim()}`)
+  }
+
+  async makePackages(request: BuildRequest, environment: Environment): Promise<PackagesRef> {
+    await this.open()
+    const { transport } = this.#options
+    const { workdir } = this.#place
+    const { ref, bytes } = this.#runtime
+    const runtime = `${workdir}/blobs/${blobName(ref)}`
+    if (!this.#known.has(blobName(ref))) await transport.put([{ path: runtime, content: bytes }])
+    const made = await makePackages(transport, { workdir, runtime }, environment, request)
+    this.#known.add(blobName(made.archive))
+    return made
   }
 
   async script(spec: JobSpec): Promise<string> {

@@ -8,8 +8,10 @@ export interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
+  readonly os?: readonly string[]
+  readonly cpu?: readonly string[]
+  readonly libc?: readonly string[]
   readonly gypfile?: boolean
-  readonly scripts?: Readonly<Record<string, string>>
 }
 
 /** A package as it is installed here, with what it finds by its imports. */

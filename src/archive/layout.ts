@@ -1,7 +1,7 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs'
 import { posix } from 'node:path'
-import type { ArchiveEntry } from '../archive/write.ts'
 import type { Closure, InstalledPackage } from './installed.ts'
+import type { ArchiveEntry } from './write.ts'
 
 /**
  * The packages as an archive: each once, in a folder of its own beside links to what it needs (pnpm's layout), so
