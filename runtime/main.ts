@@ -11,11 +11,13 @@ import { guard, watchExit } from './exits.ts'
 import { provideFiles } from './files.ts'
 import { interpreterFacts } from './interpreter.ts'
 import { makePackages, makePackagesFlag } from './make-packages.ts'
+import { Meter } from './meter.ts'
 import { OutputError, openOutput } from './output.ts'
 import { bundleBeside, packagesFolder } from './packages.ts'
 import { ProgressReports } from './progress.ts'
 import { canRequeue, requeueCode, requeueFile } from './requeue.ts'
 import { Stage } from './stage.ts'
+import { noteSurroundings } from './surroundings.ts'
 import { Tasks } from './tasks.ts'
 import { isThread, runThread } from './thread.ts'
 import { offerThreads } from './threads.ts'
@@ -39,6 +41,8 @@ async function main(): Promise<void> {
   let failed = false
   let reports: ProgressReports | undefined
   let stage: Stage | undefined
+  let environment: MemberEnd['environment']
+  const meter = new Meter(place)
 
   const finish = (how: Partial<MemberEnd>) => {
     const range = spec && memberItems(spec, place.member)
@@ -57,7 +61,8 @@ async function main(): Promise<void> {
       interpreter: interpreterFacts(),
       startedAt,
       endedAt: Date.now(),
-      peakMemory: process.resourceUsage().maxRSS * 1024,
+      ...meter.read(),
+      ...(environment ? { environment } : {}),
     })
   }
   const watch = watchExit(finish)
@@ -78,6 +83,7 @@ async function main(): Promise<void> {
 
   try {
     spec = readSpec(place)
+    environment = noteSurroundings(place, spec)
     const { from, to } = memberItems(spec, place.member)
     const bundleFile = verifiedBlob(place, spec.bundle)
     const path = spec.packages

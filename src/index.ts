@@ -28,16 +28,17 @@ export {
   FileError,
   JobCanceledError,
   JobFailedError,
-  type JobUsage,
   ResultError,
   SubmitError,
   TransportError,
 } from './core/errors.ts'
+export type { JobEnvironment } from './core/job-environment.ts'
 export type { Environment, Profile } from './core/profile.ts'
 export type { Duration, Memory, Resources } from './core/resources.ts'
 export type { RetryOptions, RetryReason } from './core/retry-policy.ts'
 export type { JobReason, JobState, JobStatus } from './core/status.ts'
 export type { Task, TaskProgress } from './core/task.ts'
+export type { GpuUsage, JobArrayUsage, JobUsage } from './core/usage.ts'
 export type { Cleaned } from './executor/executor.ts'
 export { Listing } from './files/listing.ts'
 export type {

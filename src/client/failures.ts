@@ -1,8 +1,10 @@
 import { mapStack } from '../capture/stack.ts'
-import { type FarcallError, JobCanceledError, JobFailedError, type JobUsage } from '../core/errors.ts'
+import { type FarcallError, JobCanceledError, JobFailedError } from '../core/errors.ts'
 import type { JobSpec, MemberEnd } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
-import { formatMemory, formatMemoryOf, formatSeconds, formatSecondsOf } from '../core/units.ts'
+import { formatMemory, formatSeconds } from '../core/units.ts'
+import { type JobUsage, mergeMeasured } from '../core/usage.ts'
+import { describeMemory, describeTime, raise, usageOf } from './usage.ts'
 
 export interface MemberFailure {
   readonly spec: JobSpec
@@ -16,7 +18,7 @@ export interface MemberFailure {
 
 /** The error for a member that ended without a result: the reason in words, what it used, and what to do about it. */
 export function failureOf(failure: MemberFailure): FarcallError {
-  const { status, jobId, stderrTail, spec } = failure
+  const { status, jobId, stderrTail, spec, end } = failure
   const text = `job ${jobId} (${spec.name}) ${describe(failure)}`
   if (status.state === 'CANCELED')
     return new JobCanceledError(text, {
@@ -24,7 +26,7 @@ export function failureOf(failure: MemberFailure): FarcallError {
       status,
       ...(status.reason === 'by-admin' ? { hint: 'an administrator ended it; ask your site why' } : {}),
     })
-  const usage = usageOf(failure)
+  const usage = usageOf(spec, mergeMeasured(status, end?.gpu ? { gpu: end.gpu } : {}))
   const used = describeUsage(usage, status.reason)
   const hint = adviceFor(failure, usage)
   const error = new JobFailedError(
@@ -42,27 +44,6 @@ export function failureOf(failure: MemberFailure): FarcallError {
   const frames = framesOfEnd(failure)
   if (frames) error.stack += `\n    on the node:\n${frames}`
   return error
-}
-
-function usageOf({ status, spec }: MemberFailure): JobUsage {
-  const { memoryBytes, timeSeconds } = spec.resources
-  const pair = (used: number | undefined, asked: number | undefined) => ({
-    ...(used === undefined ? {} : { used }),
-    ...(asked === undefined ? {} : { asked }),
-  })
-  return { memory: pair(status.peakMemory, memoryBytes), time: pair(status.elapsed, timeSeconds) }
-}
-
-/** 'used 15.9 of 16 GB' */
-function describeMemory({ used, asked }: JobUsage['memory']): string | undefined {
-  if (used === undefined) return undefined
-  return `used ${asked === undefined ? formatMemory(used) : formatMemoryOf(used, asked)}`
-}
-
-/** 'ran 61 of 60 s' */
-function describeTime({ used, asked }: JobUsage['time']): string | undefined {
-  if (used === undefined) return undefined
-  return `ran ${asked === undefined ? formatSeconds(used) : formatSecondsOf(used, asked)}`
 }
 
 /** What the advice does not say already. */
@@ -174,9 +155,3 @@ function adviceFor({ status, spec }: MemberFailure, { memory, time }: JobUsage):
 }
 
 const sentence = (fact: string, advice: string) => (fact === '' ? advice : `${fact}: ${advice}`)
-
-/** Half as much again, of what it had or of what it used, in whole units. */
-function raise(asked: number, used = 0): string {
-  const bytes = Math.max(asked, used) * 1.5
-  return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)}MB` : `${Math.ceil(bytes / 2 ** 30)}GB`
-}

@@ -3,9 +3,11 @@ import { AsyncQueue } from '../core/async-queue.ts'
 import { JobCanceledError } from '../core/errors.ts'
 import type { Resources } from '../core/resources.ts'
 import { isFinal } from '../core/status.ts'
+import type { JobArrayUsage } from '../core/usage.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { cancelItems, ignoreRejection, Job, letGo } from './job.ts'
+import { jobArrayUsage } from './measuring.ts'
 import { localPathOf, type ResultsOptions } from './result-file.ts'
 import { retryFailed } from './retry-failed.ts'
 import { Submission } from './submission.ts'
@@ -74,6 +76,15 @@ export class JobArray<R>
       queued: count('NEW', 'QUEUED'),
       failed: count('FAILED', 'CANCELED'),
     }
+  }
+
+  /**
+   * What its items used, each by itself and together, with hints where a request was far off. As `job.usage()`.
+   * @throws (by rejecting) what keeps the array from being submitted, or its place from being asked
+   */
+  async usage(): Promise<JobArrayUsage> {
+    await this.#ready
+    return jobArrayUsage(this.#handle)
   }
 
   /** How each item ended, in the order of the inputs; never rejects for an item's sake. */

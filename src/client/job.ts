@@ -1,11 +1,14 @@
 import { JobCanceledError } from '../core/errors.ts'
+import type { JobEnvironment } from '../core/job-environment.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
+import type { JobUsage } from '../core/usage.ts'
 import type { Attempt } from './attempt.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { writeLate } from './late-result.ts'
 import { readLog } from './log.ts'
+import { jobEnvironment, jobUsage } from './measuring.ts'
 import type { LogOptions } from './options.ts'
 import { type ResultOptions, resultFile } from './result-file.ts'
 import type { Submission } from './submission.ts'
@@ -75,6 +78,22 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
     const [item] = submission.itemsBehind(this.#item)
     if (!submission.submitted || !item || item.status.state === 'NEW') return []
     return [...item.earlier, submission.attemptOf(item, item.status, undefined)]
+  }
+
+  /**
+   * What it used against what it asked for, with hints where that was far off. While it runs: as far as that is known;
+   * then accounting, or the place, is asked. Also after `attach`, for as long as the job is on record.
+   * @throws (by rejecting) what keeps the job from being found, or its place from being asked
+   */
+  usage(): Promise<JobUsage> {
+    const { handle, item } = this.#real
+    return jobUsage(handle, item)
+  }
+
+  /** What was in force where it ran, once it has ended; undefined before, and where its Node never began. */
+  environment(): Promise<JobEnvironment | undefined> {
+    const { handle, item } = this.#real
+    return jobEnvironment(handle, item)
   }
 
   /** Each status from now on, the last one final; also whenever the function says how far it is. */

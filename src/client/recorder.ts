@@ -3,8 +3,9 @@ import type { RecordKind } from '../core/pack.ts'
 import type { JobSpec } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import { openStore } from '../store/open.ts'
-import type { JobStore, JobUsage, NewResult } from '../store/types.ts'
+import type { JobStore, NewResult } from '../store/types.ts'
 import type { MemberEndEvent } from './intake.ts'
+import { type Measures, toStored } from './measures.ts'
 import { trimRecordsDaily } from './trim-records.ts'
 
 /** Changes are gathered for so long: ten thousand jobs that end together are some transactions, not ten thousand. */
@@ -76,7 +77,6 @@ export class JobRecords {
   readonly #id: JobId
   /** Of its items, by their place in the job. */
   readonly #keys: readonly (string | undefined)[]
-  #usage: JobUsage | undefined
   #nodeVersion: string | undefined
 
   constructor(recorder: Recorder, id: JobId, keys: readonly (string | undefined)[]) {
@@ -105,15 +105,6 @@ export class JobRecords {
     if (members > 1) this.status(status, member)
     if (!end) return
     this.#nodeVersion ??= end.node
-    const wall = end.startedAt && end.endedAt ? (end.endedAt - end.startedAt) / 1000 : undefined
-    const most = (a: number | undefined, b: number | undefined) => Math.max(a ?? 0, b ?? 0) || undefined
-    const peakMemory = most(this.#usage?.peakMemory, end.peakMemory)
-    const wallSeconds = most(this.#usage?.wallSeconds, wall)
-    this.#usage = {
-      ...(end.host === undefined ? {} : { host: end.host }),
-      ...(peakMemory === undefined ? {} : { peakMemory }),
-      ...(wallSeconds === undefined ? {} : { wallSeconds }),
-    }
   }
 
   /** An item's record, when it is to be cached. A file is read at once: it may be gone soon. */
@@ -129,9 +120,9 @@ export class JobRecords {
     }
   }
 
-  over(status: JobStatus): void {
+  over(status: JobStatus, measures: Measures): void {
     const facts = {
-      ...(this.#usage ? { usage: this.#usage } : {}),
+      ...(measures.members.size > 0 ? { usage: toStored(measures) } : {}),
       ...(this.#nodeVersion === undefined ? {} : { nodeVersion: this.#nodeVersion }),
     }
     const timed = { ...status, time: status.time ?? Date.now() }

@@ -9,6 +9,7 @@ import type { JobSpec, MemberEnd } from '../core/protocol.ts'
 import type { Executor, JobPayload } from '../executor/executor.ts'
 import { openExecutor } from '../executor/open.ts'
 import { canceledBefore } from './failures.ts'
+import type { MemberEndEvent } from './intake.ts'
 import { interrupts } from './interrupt.ts'
 import { type Item, isFailed } from './item.ts'
 import { makeAttempts } from './next-attempt.ts'
@@ -39,6 +40,8 @@ export class Session {
   guests = 0
   /** A job may be followed more than once: by who called, and by who attached. */
   readonly #submissions = new Map<JobId, Set<Submission>>()
+  /** Those whose members' ends have not all come: a result may be here before its end is. */
+  readonly #unmeasured = new Map<JobId, Set<Submission>>()
   /** Jobs whose members have not all ended: a result may be here before its end is. */
   readonly #running = new Map<JobId, { spec: JobSpec; members: number }>()
   readonly #done: Done[] = []
@@ -113,6 +116,8 @@ export class Session {
   follow(submission: Submission): void {
     const followers = this.#submissions.get(submission.id) ?? new Set()
     this.#submissions.set(submission.id, followers.add(submission))
+    const unmeasured = this.#unmeasured.get(submission.id) ?? new Set()
+    this.#unmeasured.set(submission.id, unmeasured.add(submission))
     interrupts.watch(this)
     void submission.over.promise.then(() => this.#finish(submission))
     submission.listen(() => {
@@ -136,6 +141,7 @@ export class Session {
     if (this.#submissions.has(submission.id)) return
     submission.records?.letGo()
     this.#running.delete(submission.id)
+    this.#unmeasured.delete(submission.id)
     await this.executor.release([submission.id], 'detached')
   }
 
@@ -186,10 +192,22 @@ export class Session {
     for await (const event of this.executor.events(this.#stop.signal)) {
       if (event.type === 'trouble') this.#trouble(event.error)
       else {
-        if (event.type === 'end') this.#noteNode(event.id, event.end)
+        if (event.type === 'end') {
+          this.#noteNode(event.id, event.end)
+          this.#measure(event)
+        }
         for (const submission of this.#submissions.get(event.id) ?? []) submission.handle(event)
       }
     }
+  }
+
+  #measure(event: MemberEndEvent): void {
+    const unmeasured = this.#unmeasured.get(event.id)
+    for (const submission of unmeasured ?? []) {
+      submission.measured(event)
+      if (submission.isMeasured) unmeasured!.delete(submission)
+    }
+    if (unmeasured?.size === 0) this.#unmeasured.delete(event.id)
   }
 
   /** What the next bundle for this place is compiled for. */

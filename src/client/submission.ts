@@ -7,9 +7,10 @@ import type { TaskProgress } from '../core/task.ts'
 import type { JobEvent } from '../executor/executor.ts'
 import type { Attempt } from './attempt.ts'
 import { makeAttempt } from './attempts.ts'
-import { deferred } from './deferred.ts'
-import { Intake } from './intake.ts'
+import { type Deferred, deferred } from './deferred.ts'
+import { Intake, type MemberEndEvent } from './intake.ts'
 import { type Item, isFailed, makeItem, type Submitted } from './item.ts'
+import { noMeasures, takeMeasures } from './measures.ts'
 import type { Decoder } from './outcome.ts'
 import type { JobRecords } from './recorder.ts'
 import type { ResultFile } from './result-file.ts'
@@ -64,6 +65,8 @@ export class Submission {
   /** What its attempts asked for, the last one that was for the member last. */
   readonly #tries: { spec: JobSpec; nativeId?: string }[] = []
   retries: Retries | undefined
+  readonly measures = noMeasures()
+  readonly #measured = new Map<number, Deferred<void>>()
 
   constructor(id: JobId) {
     this.id = id
@@ -233,6 +236,26 @@ export class Submission {
     this.settle(item, status, () => item.settled.reject(error))
   }
 
+  /** What a member's end tells of it. The result may have been here before, and with it the job's end. */
+  measured({ member, status, end }: MemberEndEvent): void {
+    takeMeasures(this.measures, member, status, end)
+    this.#measured.get(member)?.resolve()
+    const over = this.submitted !== undefined && this.open === 0
+    if (over && this.isMeasured) this.records?.over(this.status, this.measures)
+  }
+
+  get isMeasured(): boolean {
+    return this.measures.members.size === this.submitted?.spec.members
+  }
+
+  /** Resolves once the member's end is here. */
+  whenMeasured(member: number): Promise<void> {
+    if (this.measures.members.has(member)) return Promise.resolve()
+    const waiting = this.#measured.get(member) ?? deferred<void>()
+    this.#measured.set(member, waiting)
+    return waiting.promise
+  }
+
   memberEnded(member: number, end: MemberEnd | undefined): void {
     this.retries?.memberEnded(member, end)
   }
@@ -260,7 +283,7 @@ export class Submission {
     const { error } = this.abandoned ?? {}
     const unknown = error && (status.reason !== 'submit-failed' || error instanceof TransportError)
     if (unknown) this.records?.letGo()
-    else this.records?.over(this.status)
+    else this.records?.over(this.status, this.measures)
   }
 
   /** What the user knows this item's job by. */

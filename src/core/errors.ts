@@ -1,5 +1,6 @@
 import type { ErrorCode } from './error-codes.ts'
 import type { JobStatus } from './status.ts'
+import type { JobUsage } from './usage.ts'
 
 export interface FarcallErrorOptions {
   /** What the user can do about it, one sentence. */
@@ -151,12 +152,6 @@ export class SubmitError extends FarcallError {}
  */
 export class ResultError extends FarcallError {}
 
-/** What a job used against what it had asked for: bytes and seconds. What nobody knows is absent. */
-export interface JobUsage {
-  readonly memory: { readonly used?: number; readonly asked?: number }
-  readonly time: { readonly used?: number; readonly asked?: number }
-}
-
 /**
  * The job ended without a result, for a reason other than an exception of the user's function.
  * @example
@@ -192,7 +187,7 @@ export class JobFailedError extends FarcallError {
     this.jobId = details.jobId
     this.status = details.status
     this.stderrTail = tail
-    this.usage = details.usage ?? { memory: {}, time: {} }
+    this.usage = details.usage ?? { memory: {}, time: {}, cpu: {}, hints: [] }
   }
 
   /** Why it ended: 'timeout', 'out-of-memory', 'exit-code' … */

@@ -6,18 +6,20 @@
  *   <workdir>/jobs/<id>/spec.json job.sh args.pack
  *   <workdir>/jobs/<id>/spec.<n>.json job.<n>.sh   of a retry, n = 1001, 2001 …; args.pack serves them all
  *   <workdir>/jobs/<id>/submit.<n>/native   what attempt n's submission got from the scheduler
- *   <workdir>/jobs/<id>/run.<n>.<k>/        out.pack log.out log.err events end checkpoint.<item>: attempt n of member k
+ *   <workdir>/jobs/<id>/run.<n>.<k>/        out.pack log.out log.err events end usage environment checkpoint.<item>: attempt n of member k
  *   <workdir>/inbox/<client>/<id>.<n>.<k>   a notice, for the client that waits
  *   <workdir>/inbox/<client>/<id>.<n>.<k>.progress.<s>   how far its items are; the next one takes its place
  *   <workdir>/inbox/<client>/<id>.<n>.<k>.need   the member waits for a Node to be sent
  */
 import type { JobId } from './ids.ts'
 import type { InterpreterFacts, InterpreterSource } from './interpreter.ts'
+import type { JobEnvironment } from './job-environment.ts'
 import type { Environment } from './profile.ts'
 import type { ResolvedResources } from './resources.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 import type { JobReason } from './status.ts'
 import type { TaskProgress } from './task.ts'
+import type { GpuUsage } from './usage.ts'
 
 /** Read older ones, refuse newer ones by name. */
 export const protocolVersion = 1
@@ -176,6 +178,11 @@ export interface MemberEnd {
   readonly endedAt?: number
   /** Peak resident memory of the member, bytes. */
   readonly peakMemory?: number
+  /** Seconds, child processes included. */
+  readonly cpuTime?: number
+  readonly gpu?: GpuUsage
+  /** Of an attempt's first member in full; of the others what may differ. */
+  readonly environment?: Partial<JobEnvironment>
 }
 
 /**
@@ -195,6 +202,10 @@ const numbered = (attempt: number) => (attempt === 1 ? '' : `.${attempt}`)
 /** Inside the job's folder. A retry leaves the first attempt's as they are: members of it may still start. */
 export const specFile = (attempt: number): string => `spec${numbered(attempt)}.json`
 export const scriptFile = (attempt: number): string => `job${numbered(attempt)}.sh`
+/** Inside the run's folder: what the runtime knows while it runs. */
+export const environmentFile = 'environment'
+export const usageFile = 'usage'
+export const gpuFile = 'gpu.csv'
 export const checkpointFile = (item: number): string => `checkpoint.${item}`
 
 export const paths = {

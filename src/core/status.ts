@@ -47,6 +47,8 @@ export interface JobStatus {
   readonly elapsed?: number
   /** Peak memory in bytes, of the node's own evidence or the scheduler's accounting. */
   readonly peakMemory?: number
+  /** Seconds of CPU time, likewise. */
+  readonly cpuTime?: number
   /** How far the function says it is, by `currentTask().progress`; of one that is ACTIVE. */
   readonly progress?: TaskProgress
 }

@@ -90,9 +90,11 @@ export function formatMemory(bytes: number): string {
   return `${inUnit(bytes, unit)} ${unit.name}`
 }
 
-/** '15.9 of 16 GB', in the unit of what was asked. */
+/** '15.9 of 16 GB', in the unit of what was asked; '46 MB of 64 GB' of what is nothing in that. */
 export function formatMemoryOf(used: number, asked: number): string {
   const unit = memoryUnit(asked)
+  if (used > 0 && inUnit(used, unit) < 0.5 && used < unit.size / 2)
+    return `${formatMemory(used)} of ${formatMemory(asked)}`
   return `${inUnit(used, unit)} of ${inUnit(asked, unit)} ${unit.name}`
 }
 
@@ -101,9 +103,10 @@ export function formatSeconds(seconds: number): string {
   return seconds < 600 ? `${tenths(seconds)} s` : clock(seconds)
 }
 
-/** '61 of 60 s', '2:00:05 of 2:00:00', in the form of what was asked. */
+/** '61 of 60 s', '2:00:05 of 2:00:00', in the form of what was asked; '4.2 s of 2:00:00' of what is nothing in that. */
 export function formatSecondsOf(used: number, asked: number): string {
-  return asked < 600 ? `${tenths(used)} of ${tenths(asked)} s` : `${clock(used)} of ${clock(asked)}`
+  if (asked < 600) return `${tenths(used)} of ${tenths(asked)} s`
+  return `${used < 60 ? `${tenths(used)} s` : clock(used)} of ${clock(asked)}`
 }
 
 function memoryUnit(bytes: number): { name: string; size: number } {

@@ -5,6 +5,7 @@ import type { Environment } from '../core/profile.ts'
 import type { JobSpec, MemberEnd, PackagesRef } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
+import type { Measured } from '../core/usage.ts'
 import type { Transport } from '../transport/transport.ts'
 
 /** What the executor can do; the client asks these and never the executor's name. */
@@ -175,6 +176,11 @@ export interface Executor extends AsyncDisposable {
     stream: 'stdout' | 'stderr',
     from: number,
   ): Promise<{ bytes: Uint8Array; ended: boolean }>
+  /**
+   * What members that run or have ended use, beside what their ends said: from accounting, and as they note it meanwhile.
+   * An executor without it knows no more.
+   */
+  measure?(id: JobId): Promise<ReadonlyMap<number, Measured>>
   /** Whole jobs, or some members of one. What has ended already is left alone. */
   cancel(targets: readonly CancelTarget[]): Promise<void>
   /**

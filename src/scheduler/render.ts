@@ -42,6 +42,7 @@ export interface ScriptContext {
   readonly cores?: number | undefined
   readonly memoryBytes?: number | undefined
   readonly timeSeconds?: number | undefined
+  readonly gpus?: number | undefined
   /** Members that `direct` runs at once. */
   readonly concurrency?: number | undefined
 }
@@ -113,6 +114,7 @@ function toScope(context: ScriptContext): object {
     cores: context.cores ?? null,
     memoryBytes: context.memoryBytes ?? null,
     timeSeconds: context.timeSeconds ?? null,
+    gpus: context.gpus ?? 0,
     concurrency: context.concurrency ?? null,
     only: context.only ?? [],
     restarts: context.restarts ?? false,

@@ -107,11 +107,11 @@ export function parseHistory(result: CommandResult): QueueSnapshot | undefined {
   const jobs = new SnapshotBuilder()
   const rows = [...linesByCluster(text(result))].flatMap(({ line, suffix }) => {
     const match =
-      /^(\d+)(?:_(\[[^\]|]*\]?|\d+))?(\.[^|]*)?\|([^|]+)\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)(?:\|(\d*))?$/.exec(
+      /^(\d+)(?:_(\[[^\]|]*\]?|\d+))?(\.[^|]*)?\|([^|]+)\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)(?:\|(\d*))?(?:\|([^|]*))?$/.exec(
         line,
       )
     if (!match) return []
-    const [, job, task = '', step, word, exitCode, uid, rss, end, elapsed] = match
+    const [, job, task = '', step, word, exitCode, uid, rss, end, elapsed, cpu] = match
     return [
       {
         id: job + suffix,
@@ -123,6 +123,7 @@ export function parseHistory(result: CommandResult): QueueSnapshot | undefined {
         rss: rss!,
         end: end!,
         elapsed: Number(elapsed) || undefined,
+        cpuTime: readCpuTime(cpu),
       },
     ]
   })
@@ -132,11 +133,11 @@ export function parseHistory(result: CommandResult): QueueSnapshot | undefined {
     const bytes = step && readSize(rss)
     if (bytes) peaks.set(`${id}_${task}`, Math.max(bytes, peaks.get(`${id}_${task}`) ?? 0))
   }
-  for (const { id, task, step, word, exitCode, uid, end, elapsed } of rows) {
+  for (const { id, task, step, word, exitCode, uid, end, elapsed, cpuTime } of rows) {
     if (step) continue
     const time = /^\d+$/.test(end) ? Number(end) * 1000 : undefined
     const peakMemory = peaks.get(`${id}_${task}`)
-    const status = slurmStatus({ word, exitCode, uid, time, elapsed, peakMemory })
+    const status = slurmStatus({ word, exitCode, uid, time, elapsed, peakMemory, cpuTime })
     addStatus(jobs, id, task, status)
   }
   return jobs.build()
@@ -147,6 +148,13 @@ function readSize(size: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)([KMGTP]?)$/.exec(size)
   if (!match) return undefined
   return Math.round(Number(match[1]) * 1024 ** ['', 'K', 'M', 'G', 'T', 'P'].indexOf(match[2]!))
+}
+
+/** Seconds of sacct's 1-02:03:04, 02:03.456; undefined for none, which it says of what still runs, too. */
+function readCpuTime(text = ''): number | undefined {
+  const [, days = '0', hours = '0', minutes, seconds] =
+    /^(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)$/.exec(text) ?? []
+  return 86_400 * Number(days) + 3600 * Number(hours) + 60 * Number(minutes) + Number(seconds) || undefined
 }
 
 /** Seconds of 1-02:03:04; undefined for none. */

@@ -53,7 +53,7 @@ for group do
     *) set -- ;;
   esac
   sacct "$@" --jobs="\${group%%;*}" --noheader --parsable2 --noconvert \\
-    --format=JobID,State,ExitCode,UID,MaxRSS,End,ElapsedRaw || exit
+    --format=JobID,State,ExitCode,UID,MaxRSS,End,ElapsedRaw,TotalCPU || exit
 done
 `
 

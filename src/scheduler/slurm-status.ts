@@ -50,6 +50,8 @@ export interface SlurmFacts {
   /** Seconds. */
   readonly elapsed?: number | undefined
   readonly peakMemory?: number | undefined
+  /** Seconds. */
+  readonly cpuTime?: number | undefined
 }
 
 /**
@@ -80,8 +82,8 @@ export function slurmStatus(facts: SlurmFacts): JobStatus {
   const by = /\bby (\d+)/.exec(facts.word)?.[1]
   if (word === 'CANCELLED' && by !== undefined && facts.uid !== undefined)
     reason = by === facts.uid ? 'by-user' : 'by-admin'
-  const { word: native, time, elapsed, peakMemory } = facts
-  const status = { state, reason, native, message, exitCode, signal, time, elapsed, peakMemory }
+  const { word: native, time, elapsed, peakMemory, cpuTime } = facts
+  const status = { state, reason, native, message, exitCode, signal, time, elapsed, peakMemory, cpuTime }
   // Slurm itself ended it (kill_invalid_depend), before it began.
   if (word === 'CANCELLED' && message === 'DependencyNeverSatisfied')
     Object.assign(status, { state: 'FAILED', reason: 'launch-failed' })

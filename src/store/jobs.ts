@@ -8,12 +8,12 @@ import { nobody } from './owner.ts'
 import type {
   AttemptEntry,
   FoundOnPlace,
-  JobUsage,
   NewJob,
   Owner,
   Provenance,
   StatusEntry,
   StatusUpdate,
+  StoredUsage,
 } from './types.ts'
 
 /** In place of a member: the job as a whole. */
@@ -313,7 +313,7 @@ export function markEnded(
   db: Database,
   id: JobId,
   status: JobStatus,
-  facts: { usage?: JobUsage; nodeVersion?: string },
+  facts: { usage?: StoredUsage; nodeVersion?: string },
   now: number,
 ): string | undefined {
   const seq = seqOf(db, id)

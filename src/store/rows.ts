@@ -1,7 +1,7 @@
 import type { JobSpec } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import type { Row, Value } from './database.ts'
-import type { JobRecord, JobRow } from './types.ts'
+import type { JobRecord, JobRow, StoredUsage } from './types.ts'
 
 /** The columns of jobs that a JobRow is made of. */
 export const rowColumns =
@@ -44,8 +44,14 @@ export function toJobRecord(row: Row): JobRecord {
     hasPayload: row['has_payload'] === 1,
     ...optional('folder', row['folder']),
     ...optional('nodeVersion', row['node_version']),
-    ...(row['usage'] === null ? {} : { usage: parse(row['usage']) }),
+    ...usageOf(row['usage']),
   }
+}
+
+/** An older farcall recorded something else there. */
+function usageOf(text: Value | undefined): Pick<JobRecord, 'usage'> {
+  const usage = text === null || text === undefined ? undefined : parse<Partial<StoredUsage>>(text)
+  return usage?.members && usage.environments ? { usage: usage as StoredUsage } : {}
 }
 
 function optional<K extends string>(key: K, value: Value | undefined) {

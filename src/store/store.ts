@@ -44,7 +44,6 @@ import type {
   JobRecord,
   JobRow,
   JobStore,
-  JobUsage,
   ListFilter,
   NewJob,
   NewResult,
@@ -53,6 +52,7 @@ import type {
   StatusEntry,
   StatusUpdate,
   StoredPayload,
+  StoredUsage,
   StoreSizes,
   Trimmed,
   TrimOptions,
@@ -108,7 +108,7 @@ export class Store implements JobStore {
     return this.#connection.read((db) => statusesOf(db, id))
   }
 
-  ended(id: JobId, status: JobStatus, facts: { usage?: JobUsage; nodeVersion?: string } = {}): void {
+  ended(id: JobId, status: JobStatus, facts: { usage?: StoredUsage; nodeVersion?: string } = {}): void {
     const file = this.#connection.write((db) => markEnded(db, id, status, facts, this.#clock.now()))
     if (file !== undefined) this.#files.remove([file])
   }

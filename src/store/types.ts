@@ -1,9 +1,11 @@
 import type { Clock } from '../core/clock.ts'
 import type { JobId } from '../core/ids.ts'
+import type { JobEnvironment } from '../core/job-environment.ts'
 import type { RecordKind } from '../core/pack.ts'
 import type { Profile } from '../core/profile.ts'
 import type { JobSpec } from '../core/protocol.ts'
 import type { JobState, JobStatus } from '../core/status.ts'
+import type { Measured } from '../core/usage.ts'
 
 export interface StoreOptions {
   /** See storeFolder(). Made with 0700 when it is not there. */
@@ -87,19 +89,17 @@ export interface JobRecord extends JobRow {
   readonly cacheKeys: readonly (string | undefined)[]
   /** Where its files lie, as `submitted` was told. */
   readonly folder?: string
-  readonly usage?: JobUsage
+  readonly usage?: StoredUsage
   /** The version of Node that ran it. */
   readonly nodeVersion?: string
   /** Whether `payload(id)` still has its arguments. */
   readonly hasPayload: boolean
 }
 
-/** What a job used; as accounting or the runtime tells, each maybe absent. */
-export interface JobUsage {
-  readonly peakMemory?: number
-  readonly wallSeconds?: number
-  readonly cpuSeconds?: number
-  readonly host?: string
+/** What members of a job used, and where they ran: of the first one in full, of others what differs. */
+export interface StoredUsage {
+  readonly members: readonly (readonly [member: number, measured: Measured])[]
+  readonly environments: readonly (readonly [member: number, environment: Partial<JobEnvironment>])[]
 }
 
 export interface StatusUpdate {
@@ -237,7 +237,7 @@ export interface JobStore {
   /** The first attempt first. */
   attempts(id: JobId): AttemptEntry[]
   /** The final status; claims of items that have no cached result are given up. */
-  ended(id: JobId, status: JobStatus, facts?: { usage?: JobUsage; nodeVersion?: string }): void
+  ended(id: JobId, status: JobStatus, facts?: { usage?: StoredUsage; nodeVersion?: string }): void
   /** The results are safe, or nobody wants them: trim() may take the job. */
   collected(ids: readonly JobId[]): void
 

@@ -62,6 +62,11 @@ describe('the error of a job', () => {
     expect(error.usage).toEqual({
       memory: { used: 15.9 * gigabyte, asked: 16 * gigabyte },
       time: { used: 61, asked: 60 },
+      cpu: {},
+      hints: [
+        "used 15.9 of 16 GB, close to the limit: ask for memory: '24GB'",
+        "ran 61 of 60 s, close to the limit: ask for time: '2min'",
+      ],
     })
     expect(error.message).toMatchSnapshot()
   })
@@ -69,7 +74,7 @@ describe('the error of a job', () => {
   it('says nothing of what nobody knows', () => {
     const error = failed({ reason: 'lost' })
     expect(error.message).not.toMatch(/undefined|NaN|used|ran \d/)
-    expect(error.usage).toEqual({ memory: {}, time: {} })
+    expect(error.usage).toEqual({ memory: {}, time: {}, cpu: {}, hints: [] })
   })
 
   it.each([

@@ -86,11 +86,8 @@ test('states are kept with their times, and only go forward', () => {
     { id: 'fnosuchjobaaaa', status: { state: 'ACTIVE' } },
   ])
   state.time += 1000
-  store.ended(
-    id,
-    { state: 'FAILED', reason: 'out-of-memory' },
-    { usage: { peakMemory: 5e9 }, nodeVersion: 'v24.1.0' },
-  )
+  const usage = { members: [[0, { peakMemory: 5e9 }]], environments: [[0, { host: 'n1' }]] } as const
+  store.ended(id, { state: 'FAILED', reason: 'out-of-memory' }, { usage, nodeVersion: 'v24.1.0' })
   store.status([{ id, status: { state: 'ACTIVE' } }])
   expect(
     store.statuses(id).map(({ member, status }) => [member, status.state, status.reason ?? status.message]),
@@ -104,7 +101,7 @@ test('states are kept with their times, and only go forward', () => {
   expect(store.get(id)).toMatchObject({
     status: { state: 'FAILED', reason: 'out-of-memory' },
     endedAt: state.time,
-    usage: { peakMemory: 5e9 },
+    usage,
     nodeVersion: 'v24.1.0',
     hasPayload: false,
   })

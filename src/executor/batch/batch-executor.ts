@@ -19,6 +19,7 @@ import {
 } from '../../core/protocol.ts'
 import type { JobStatus } from '../../core/status.ts'
 import { parseDuration } from '../../core/units.ts'
+import type { Measured } from '../../core/usage.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type {
@@ -41,6 +42,7 @@ import { agesOf, cleanPlace, isDue } from './clean.ts'
 import { parseFound } from './found.ts'
 import { directivesOf, renderJobScript } from './job-script.ts'
 import { parseList } from './list.ts'
+import { measureJob } from './measure.ts'
 import { makePackages } from './packages.ts'
 import { persist } from './persist.ts'
 import { type Place, placeFailed, probePlace } from './place.ts'
@@ -385,6 +387,13 @@ export class BatchExecutor implements Executor {
     const { transport } = this.#options
     const bytes = (await this.#persist(() => transport.get(file, { from }))) ?? new Uint8Array()
     return { bytes, ended }
+  }
+
+  async measure(id: JobId): Promise<ReadonlyMap<number, Measured>> {
+    this.#tracked(id)
+    const { transport, scheduler } = this.#options
+    const place = { transport, scheduler, workdir: this.#place.workdir }
+    return this.#persist(() => measureJob(place, this.#watcher.of(id)))
   }
 
   #runOf(id: JobId, member: number): Promise<number> {

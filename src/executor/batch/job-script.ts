@@ -45,6 +45,7 @@ export function renderJobScript(
     cores: resources.cores,
     memoryBytes: resources.memoryBytes,
     timeSeconds: resources.timeSeconds,
+    gpus: resources.gpus?.count,
     concurrency,
   })
 }

@@ -275,6 +275,11 @@ for r in run.*."$4"; do
 done
 printf '%s\\n' "$last"`
 
+/** What members of a job use or used, as their runtimes noted it: lines run.N.K/usage:FACTS. $1 workdir, $2 id. */
+export const usageScript = `cd -- "$1/jobs/$2" 2>/dev/null || exit 0
+printf '%s\\n' run.*/usag[e] | grep -v '\\[' | xargs grep -s '' /dev/null
+exit 0`
+
 /** The last lines of what a member, or the scheduler for it, wrote. $1 job folder, $2 run as attempt.member. */
 export const tailScript = `cd -- "$1" 2>/dev/null || exit 0
 if [ -s "run.$2/log.err" ]; then tail -c 4096 "run.$2/log.err"; fi

@@ -1,5 +1,6 @@
 import type { MemberEnd } from '../../core/protocol.ts'
 import { isFinal, type JobStatus } from '../../core/status.ts'
+import { mergeMeasured } from '../../core/usage.ts'
 
 /** What is known of a member that has ended, or that the queue no longer shows. */
 export interface Evidence {
@@ -63,8 +64,13 @@ function endsBadly(accounting: JobStatus | undefined): accounting is JobStatus {
 
 /** What both know: the node saw how, the scheduler knows why. */
 function merge(facts: Partial<JobStatus>, accounting: JobStatus): JobStatus {
-  const peakMemory = Math.max(facts.peakMemory ?? 0, accounting.peakMemory ?? 0)
-  return { ...facts, ...accounting, ...(peakMemory > 0 && { peakMemory }) }
+  const { peakMemory, cpuTime } = mergeMeasured(facts, accounting)
+  return {
+    ...facts,
+    ...accounting,
+    ...(peakMemory === undefined ? {} : { peakMemory }),
+    ...(cpuTime === undefined ? {} : { cpuTime }),
+  }
 }
 
 function withoutEnd(evidence: Evidence): JobStatus | undefined {
@@ -96,5 +102,6 @@ function factsOf(end: MemberEnd): Partial<JobStatus> {
       ? {}
       : { elapsed: Math.max(0, end.endedAt - end.startedAt) / 1000 }),
     ...(end.peakMemory === undefined ? {} : { peakMemory: end.peakMemory }),
+    ...(end.cpuTime === undefined ? {} : { cpuTime: end.cpuTime }),
   }
 }

@@ -1,0 +1,156 @@
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import type { MemberEnd } from '../src/core/protocol.ts'
+import { gpuFile, usageFile } from '../src/core/protocol.ts'
+import type { GpuUsage } from '../src/core/usage.ts'
+import type { Place } from './arguments.ts'
+
+// Taken before user code can replace them.
+const { setTimeout } = globalThis
+
+/** Linux counts CPU time in hundredths of a second, whatever the kernel's own clock. */
+const ticksPerSecond = 100
+/** Between two looks: the first ones come soon, and a day has no more than some thousand. */
+const looks = { first: 1_000, most: 30_000, factor: 1.3 }
+
+type Measures = Pick<MemberEnd, 'peakMemory' | 'cpuTime' | 'gpu'>
+
+/**
+ * What this member uses. Its own memory and CPU time the kernel counts; those of child processes that are alive are
+ * looked at now and then, while the event loop is free.
+ */
+export class Meter {
+  readonly #run: string
+  readonly #startedAt = Date.now()
+  #peak = 0
+  #living = 0
+
+  constructor(place: Place) {
+    this.#run = place.run
+    this.#lookAfter(looks.first)
+  }
+
+  read(): Measures {
+    this.#look()
+    const gpu = readGpus(this.#run)
+    return {
+      peakMemory: Math.max(this.#peak, process.resourceUsage().maxRSS * 1024),
+      cpuTime: Math.round(cpuSeconds() * 100 + this.#living * 100) / 100,
+      ...(gpu ? { gpu } : {}),
+    }
+  }
+
+  #lookAfter(ms: number): void {
+    setTimeout(() => {
+      try {
+        const { peakMemory, cpuTime } = this.read()
+        // For whoever asks meanwhile, and for job.sh, should this process be killed: it puts this into `end`.
+        const file = `${this.#run}/${usageFile}`
+        const elapsed = (Date.now() - this.#startedAt) / 1000
+        const facts = `"peakMemory":${peakMemory},"cpuTime":${cpuTime},"elapsed":${elapsed}
+`
+        writeFileSync(`${file}.new`, facts, { mode: 0o600 })
+        renameSync(`${file}.new`, file)
+      } catch {
+        return // the folder is gone, or the disk full: that is told by those whose matter it is
+      }
+      this.#lookAfter(Math.min(ms * looks.factor, looks.most))
+    }, ms).unref()
+  }
+
+  #look(): void {
+    this.#living = 0
+    if (!hasChildren()) return
+    const family = descendants(process.pid)
+    let rss = process.memoryUsage().rss
+    for (const { ticks, bytes } of family) {
+      rss += bytes
+      this.#living += ticks / ticksPerSecond
+    }
+    this.#peak = Math.max(this.#peak, rss)
+  }
+}
+
+/** Of this process and of the children that have ended. */
+function cpuSeconds(): number {
+  const { userCPUTime, systemCPUTime } = process.resourceUsage()
+  const { waited = 0 } = statOf('self') ?? {}
+  return (userCPUTime + systemCPUTime) / 1e6 + waited / ticksPerSecond
+}
+
+/** Cheaper than a look at every process of the machine. Node 16 cannot say. */
+function hasChildren(): boolean {
+  const { getActiveResourcesInfo } = process as { getActiveResourcesInfo?: () => string[] }
+  return getActiveResourcesInfo?.().includes('ProcessWrap') ?? true
+}
+
+interface ProcessStat {
+  readonly pid: number
+  readonly parent: number
+  /** Of the process itself, and of its children that it has waited for. */
+  readonly ticks: number
+  readonly waited: number
+  readonly bytes: number
+}
+
+function statOf(pid: string): ProcessStat | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The name in parentheses may hold anything.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    const field = (number: number) => Number(fields[number - 3])
+    const waited = field(16) + field(17)
+    return {
+      pid: Number.parseInt(text, 10),
+      parent: field(4),
+      ticks: field(14) + field(15) + waited,
+      waited,
+      bytes: field(24) * 4096,
+    }
+  } catch {
+    return undefined // it is gone, or there is no /proc
+  }
+}
+
+function descendants(root: number): ProcessStat[] {
+  let pids: string[]
+  try {
+    pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  } catch {
+    return [] // no Linux
+  }
+  const children = new Map<number, ProcessStat[]>()
+  for (const stat of pids.map(statOf))
+    if (stat) children.set(stat.parent, [...(children.get(stat.parent) ?? []), stat])
+  const found: ProcessStat[] = []
+  for (const open = [root]; open.length > 0; ) {
+    const below = children.get(open.pop()!) ?? []
+    found.push(...below)
+    open.push(...below.map(({ pid }) => pid))
+  }
+  return found
+}
+
+/** Of the lines that nvidia-smi has written beside us: index, utilization in %, MiB used, MiB in all. */
+export function readGpus(run: string): GpuUsage | undefined {
+  let text: string
+  try {
+    text = readFileSync(`${run}/${gpuFile}`, 'latin1')
+  } catch {
+    return undefined // no GPU was asked for
+  }
+  const gpus = new Set<string>()
+  let [sum, lines] = [0, 0]
+  let memory = { used: 0, total: 0 }
+  for (const line of text.split('\n')) {
+    const [, index, busy, used, total] =
+      /^(\d+), *(\d+)(?: %)?, *(\d+)(?: MiB)?, *(\d+)(?: MiB)?\s*$/.exec(line) ?? []
+    if (index === undefined) continue
+    gpus.add(index)
+    sum += Number(busy)
+    lines++
+    const bytes = Number(used) * 2 ** 20
+    if (bytes >= memory.used) memory = { used: bytes, total: Number(total) * 2 ** 20 }
+  }
+  if (lines === 0) return undefined
+  return { count: gpus.size, utilization: Math.round((sum / lines) * 10) / 1000, memory }
+}
