@@ -8,12 +8,14 @@ import { local } from './local.ts'
 import type { Row } from './measure.ts'
 import { node } from './node.ts'
 import { outstanding } from './outstanding.ts'
+import { packages } from './packages.ts'
 import { slurm } from './slurm.ts'
 import { ssh } from './ssh.ts'
 import { store } from './store.ts'
 
 const suites: Record<string, () => Promise<Row[]>> = {
   local,
+  packages,
   ssh,
   node,
   slurm,

@@ -1,5 +1,5 @@
 /** Makes an archive of packages on this machine. Started by the client where npm is; see templates/packages.sh.liquid. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { BuildError, type BuildRequest, buildArchive, npm } from '../src/archive/build.ts'
 import { platformHere } from '../src/archive/here.ts'
@@ -52,7 +52,10 @@ async function answer(workdir: string, request: BuildRequest) {
 function before(workdir: string, path: string): PackagesRef | undefined {
   try {
     const ref = JSON.parse(readFileSync(path, 'utf8')) as PackagesRef
-    return existsSync(`${workdir}/blobs/${blobName(ref.archive)}`) ? ref : undefined
+    if (!existsSync(`${workdir}/blobs/${blobName(ref.archive)}`)) return undefined
+    const now = new Date()
+    utimesSync(path, now, now)
+    return ref
   } catch {
     return undefined // not made yet
   }

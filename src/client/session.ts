@@ -8,6 +8,7 @@ import type { Profile } from '../core/profile.ts'
 import type { JobSpec, MemberEnd } from '../core/protocol.ts'
 import type { Executor, JobPayload } from '../executor/executor.ts'
 import { openExecutor } from '../executor/open.ts'
+import { trimArchives } from '../packages/cache.ts'
 import { canceledBefore } from './failures.ts'
 import type { MemberEndEvent } from './intake.ts'
 import { interrupts } from './interrupt.ts'
@@ -317,7 +318,11 @@ export async function closeSessions(): Promise<void> {
   process.off('beforeExit', closeSessions)
   const open = [...sessions.values()]
   sessions.clear()
-  if (open.length > 0) trimDaily(cacheFolder(process.env, homedir()))
+  if (open.length > 0) {
+    const cacheDir = cacheFolder(process.env, homedir())
+    trimDaily(cacheDir)
+    trimArchives(cacheDir, Date.now())
+  }
   // Each is closed, whatever becomes of the others.
   const closed = await Promise.allSettled(open.map((session) => session.closeNow()))
   if (open.length > 0) trimRecords()

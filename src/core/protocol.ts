@@ -1,7 +1,8 @@
 /**
  * What lies on the cluster, and the shapes of it. Both ends read this file; nothing else knows these names.
  *
- *   <workdir>/blobs/<sha256>.<ext>          immutable: runtime, bundles
+ *   <workdir>/blobs/<sha256>.<ext>          immutable: runtime, bundles, archives of packages
+ *   <workdir>/env/<key>                     which archive npm has made there of which packages
  *   <workdir>/node/<version>-<platform>/    bin/node, a Node that we sent; needs: the glibc it needs, and its bytes
  *   <workdir>/jobs/<id>/spec.json job.sh args.pack
  *   <workdir>/jobs/<id>/spec.<n>.json job.<n>.sh   of a retry, n = 1001, 2001 …; args.pack serves them all

@@ -80,3 +80,19 @@ test.each([
   expect(code).toBe(expected)
   expect(stderr).toContain(words)
 })
+
+test('what the profile says of packages counts, and an installed one is no failure', async () => {
+  write({
+    'farcall.config.json':
+      '{"profiles":{"far":{"scheduler":"slurm","environment":{"packages":{"tiny":"install","libsql":"bundle"}}}}}',
+    'node_modules/tiny/package.json': '{"name":"tiny","version":"1.0.0","type":"module","main":"index.js"}',
+    'node_modules/tiny/index.js': 'export const tiny = 1',
+    'tar.ts': `import { cluster } from 'farcall'\nimport { tiny } from 'tiny'\nexport const tar = cluster(() => tiny)`,
+  })
+  const { stdout, code } = await farcall(['explain', 'tar.ts', '--profile', 'far', '--json'])
+  expect(code).toBe(0)
+  const [{ externals }] = JSON.parse(stdout).functions
+  expect(externals).toMatchObject([{ name: 'tiny', why: 'the settings say so' }])
+  const plain = await farcall(['explain', 'tar.ts', '--json'])
+  expect(JSON.parse(plain.stdout).functions[0].externals).toEqual([])
+})

@@ -107,6 +107,23 @@ describe.each(shells)('the cleaner in %s %s', (...words) => {
     expect(readdirSync(path('clean'))).toEqual(['stamp'])
   })
 
+  it('removes archives of packages that no job names, and what says which one is of which packages', () => {
+    for (const [digit, days] of [
+      ['a', 31],
+      ['b', 31],
+      ['c', 29],
+    ] as const) {
+      put(`blobs/${hash(digit)}.tgz`, days)
+      put(`env/${hash(digit)}`, days)
+    }
+    put(`env/${hash('d')}.lock`, 2)
+    put(`env/${hash('e')}.lock`, 0)
+    put('env/somebody else’s', 99)
+    putJob('a', 1, '', [`${hash('b')}`])
+    expect(clean().blobs).toEqual([`${hash('a')}.tgz`])
+    expect(readdirSync(path('env')).sort()).toEqual([hash('c'), `${hash('e')}.lock`, 'somebody else’s'])
+  })
+
   it('removes many', () => {
     const ids = Array.from(
       { length: 120 },

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { Command } from 'commander'
+import type { ExplainOptions } from '../../client/explain/explain.ts'
 import type { Explanation, Position } from '../../client/explain/types.ts'
 import { cacheFolder } from '../../config/cache-folder.ts'
 import { ConfigError } from '../../core/errors.ts'
@@ -36,7 +37,7 @@ Examples:
   farcall explain study.ts
   farcall explain study.ts --function simulate --bundle
 
-Exit code: 1 when a function cannot travel, or needs a package that cannot be bundled.`,
+Exit code: 1 when a function cannot travel.`,
     )
     .action(explainFile)
 }
@@ -50,10 +51,13 @@ async function explainFile(name: string, options: Options): Promise<void> {
   }
   // Only here: `farcall run` is not to load the capture before its program does.
   const { explain } = await import('../../client/explain/explain.ts')
-  const node = options.node === undefined ? await nodeOf(options.profile) : majorVersion(options.node)
+  const known =
+    options.node === undefined || options.profile !== undefined ? await placeFor(options.profile) : {}
+  const node = options.node === undefined ? known.node! : majorVersion(options.node)
   const all = await explain(file, {
     bundle: options.bundle ?? false,
     node,
+    ...(known.packages && { packages: known.packages }),
     cacheDir: cacheFolder(process.env, homedir()),
   })
   const explanations = options.function === undefined ? all : chosen(all, options.function, name)
@@ -78,12 +82,14 @@ async function explainFile(name: string, options: Options): Promise<void> {
   if (explanations.some((one) => !canTravel(one))) process.exitCode = 1
 }
 
-/** What a call without options of its own is compiled for. */
-async function nodeOf(name: string | undefined): Promise<number> {
+/** What a call without options of its own is compiled for, and what the profile says of packages. */
+async function placeFor(name: string | undefined): Promise<Pick<ExplainOptions, 'node' | 'packages'>> {
   const { placeOf } = await import('../../client/spec.ts')
   const { here, nodeAt } = await import('../../client/node-seen.ts')
   const { profileFor } = await import('../../client/settings.ts')
-  return nodeAt(placeOf(await profileFor(name), {}), here())
+  const { packageChoices } = await import('../../client/packages.ts')
+  const at = placeOf(await profileFor(name), {})
+  return { node: nodeAt(at, here()), packages: packageChoices(at) }
 }
 
 function majorVersion(text: string): number {

@@ -1,6 +1,6 @@
 import { positionOf, refusalOf, survey } from '../../capture/survey/survey.ts'
 import type { Survey } from '../../capture/survey/types.ts'
-import type { Bundle } from '../../capture/types.ts'
+import type { Bundle, PackageChoices } from '../../capture/types.ts'
 import { oldestNode } from '../node-seen.ts'
 import { contentOf } from './content.ts'
 import { newerApis } from './newer-apis.ts'
@@ -11,6 +11,8 @@ export interface ExplainOptions {
   bundle?: boolean
   /** Major version of the Node that will run it. Default 16, the oldest that farcall runs on. */
   node?: number
+  /** Those that are installed, or bundled, whatever they look like. */
+  packages?: PackageChoices
   cacheDir?: string
 }
 
@@ -29,12 +31,12 @@ export async function explain(path: string, options: ExplainOptions = {}): Promi
 
 async function explainOne(
   { texts, bundle: makeBundle, ...found }: Survey,
-  { node = oldestNode, bundle: wanted }: ExplainOptions,
+  { node = oldestNode, bundle: wanted, packages }: ExplainOptions,
 ): Promise<Explanation> {
   const refusals = [...found.refusals]
   let bundle: Bundle | undefined
   try {
-    bundle = await makeBundle?.({ node })
+    bundle = await makeBundle?.({ node, ...(packages && { packages }) })
   } catch (error) {
     refusals.push(refusalOf(error))
   }

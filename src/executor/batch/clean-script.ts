@@ -132,6 +132,14 @@ if [ "$mode" != dry ]; then
   sweep clean/
   [ -L jobs ] || { sweep jobs/.in.; sweep jobs/.out.; }
   [ -L blobs ] || { sweep blobs/.out.; sweep blobs/.put-; }
+  # Which archive was made of which packages, and what is left of making one.
+  [ -L env ] || for f in env/*; do
+    case \${f#env/} in
+      *[!a-z0-9.]*) ;;
+      *.*) ! aged "$f" day || rm -f -- "$f" ;;
+      *) [ -z "$6" ] || ! aged "$f" blobs || rm -f -- "$f" ;;
+    esac
+  done
   [ -L node ] || { sweep node/.in.; sweep node/.out.; sweep node/.put-; }
   if [ ! -L inbox ] && [ ! -L jobs ]; then
     sweep inbox/.probe.
