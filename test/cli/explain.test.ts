@@ -93,6 +93,6 @@ test('what the profile says of packages counts, and an installed one is no failu
   expect(code).toBe(0)
   const [{ externals }] = JSON.parse(stdout).functions
   expect(externals).toMatchObject([{ name: 'tiny', why: 'the settings say so' }])
-  const plain = await farcall(['explain', 'tar.ts', '--json'])
+  const plain = await farcall(['explain', 'tar.ts', '--node', '20', '--json'])
   expect(JSON.parse(plain.stdout).functions[0].externals).toEqual([])
 })
