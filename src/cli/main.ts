@@ -6,6 +6,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
 import { forwardCommand } from './commands/forward.ts'
 import { runCommand } from './commands/run.ts'
+import { setupCommand } from './commands/setup.ts'
 import { shellCommand } from './commands/shell.ts'
 import { exitCodes, report } from './report.ts'
 
@@ -27,6 +28,7 @@ const cli = new Command('farcall')
   .addCommand(runCommand(leave))
   .addCommand(explainCommand())
   .addCommand(configCommand())
+  .addCommand(setupCommand())
   .addCommand(doctorCommand())
   .addCommand(shellCommand())
   .addCommand(forwardCommand())
@@ -37,6 +39,7 @@ Examples:
   farcall run study.ts                  run a program; its decorated functions run on the cluster
   farcall run --profile hpc study.ts -- --seed 42
   farcall explain study.ts              what its decorated functions take along, and what cannot go
+  farcall setup me@login.hpc.edu        get to a cluster for the first time
   farcall doctor hpc                    whether the cluster can be used, and what to do where not
   farcall shell ID                      a shell beside a running job
   farcall forward ID 8888               a port of a running job, here

@@ -191,7 +191,7 @@ const self = (): number => process.getuid?.() ?? 0
 const absolute = (path: string | undefined): string | undefined =>
   path && isAbsolute(path) ? path : undefined
 
-function userFolder(env: NodeJS.ProcessEnv, home: string): string {
+export function userFolder(env: NodeJS.ProcessEnv, home: string): string {
   return join(absolute(env['XDG_CONFIG_HOME']) ?? join(home, '.config'), 'farcall')
 }
 

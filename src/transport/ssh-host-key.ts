@@ -87,11 +87,36 @@ export function createHostKeyCheck(options: HostKeyOptions): HostKeyCheck {
             return true
           }
           failure = new TransportError('HOST_KEY_UNKNOWN', `${name} is not in ${target}; it shows ${shown}`, {
+            cause: new UnknownHostKey(name, shown, target, knownHostLine(host, port, key)),
             hint: `compare it with what the cluster publishes, then connect once with \`ssh -p ${options.port} ${options.host}\`, or set hostKey: 'accept-new'`,
           })
           return false
       }
     },
+  }
+}
+
+/** The cause of HOST_KEY_UNKNOWN: what a person may look at, and have recorded. */
+export class UnknownHostKey extends Error {
+  /** As known_hosts has it. */
+  readonly host: string
+  /** 'ssh-ed25519 SHA256:…' */
+  readonly shown: string
+  readonly #file: string
+  readonly #line: string
+
+  constructor(host: string, shown: string, file: string, line: string) {
+    super(`${host} shows ${shown}`)
+    this.host = host
+    this.shown = shown
+    this.#file = file
+    this.#line = line
+  }
+
+  /** From now on the host is known by this very key. Gives the file. */
+  record(): string {
+    appendKnownHost(this.#file, this.#line)
+    return this.#file
   }
 }
 

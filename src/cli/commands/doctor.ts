@@ -34,7 +34,7 @@ Exit code: 0 when calls will run (some steps may be slow, or have advice); 1 whe
     .action(doctor)
 }
 
-async function doctor(named: string | undefined, options: Options): Promise<void> {
+export async function doctor(named: string | undefined, options: Options): Promise<void> {
   const [{ diagnose }, { settingsFor }, { parseDuration }, { systemClock }] = await Promise.all([
     import('../../executor/doctor/doctor.ts'),
     import('../../client/settings.ts'),
