@@ -1,5 +1,6 @@
 import { ConfigError, FarcallError, SubmitError } from '../core/errors.ts'
 import type { CommandResult } from '../core/shell.ts'
+import type { Measured } from '../core/usage.ts'
 import { parseWarning } from '../core/warning-signal.ts'
 import type { Directives, DirectiveTable, QueueSnapshot, RunningJob, Scheduler } from './scheduler.ts'
 import { SnapshotBuilder } from './snapshot.ts'
@@ -105,6 +106,24 @@ const queryScript = `${standing}for id; do printf '%s %s %s\\n' "$id" "$(standin
 `
 
 /**
+ * For each process that has a member's mark: native id, member, kB in memory and seconds of CPU time, in hundredths. What a
+ * process has started and waited for counts with it.
+ */
+const usageScript = `${standing}for id; do
+  [ "$(standing "$id")" = alive ] || continue
+  split "$id"
+  for file in $(grep -lsaz "^FARCALL_TASK_MARK=$pid:$start/" /proc/[0-9]*/environ); do
+    folder=\${file%/environ}
+    member=$(tr '\\0' '\\n' <"$file" | sed -n "s|^FARCALL_TASK_MARK=$pid:$start/||p")
+    stat=$(cat "$folder/stat") && memory=$(sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\) kB$/\\1/p' "$folder/status") || continue
+    set -f; set -- \${stat##*") "}; set +f
+    printf '%s %s %s %s\\n' "$id" "$member" "\${memory:-0}" "$((\${12} + \${13} + \${14} + \${15}))"
+  done
+done 2>/dev/null
+exit 0
+`
+
+/**
  * TERM to the process group and to whatever else carries the job's mark in its environment; KILL, 5 s later and without
  * us, to what is left of that and of the session. Of one member (id/number) its mark alone counts, and is looked for
  * again and again: its node may be just starting.
@@ -176,6 +195,8 @@ export const direct: Scheduler = {
   parseSubmit,
   query: (ids) => script(queryScript, ids),
   parseQuery,
+  usage: (ids) => script(usageScript, ids),
+  parseUsage,
   memberId: (id, member) => `${id}/${member}`,
   cancel: (ids) => script(cancelScript, ids),
   attach: {
@@ -248,4 +269,21 @@ function parseQuery(result: CommandResult): QueueSnapshot {
       })
   }
   return jobs.build()
+}
+
+/** Several processes of a member are added up. */
+function parseUsage(result: CommandResult): ReadonlyMap<string, ReadonlyMap<number, Measured>> {
+  const jobs = new Map<string, Map<number, Measured>>()
+  for (const line of new TextDecoder().decode(result.stdout).split('\n')) {
+    const [, id = '', member, memory, ticks] = /^(\S+) (\d+) (\d+) (\d+)$/.exec(line) ?? []
+    if (!nativeId.test(id)) continue
+    const members = jobs.get(id) ?? new Map<number, Measured>()
+    const { peakMemory = 0, cpuTime = 0 } = members.get(Number(member)) ?? {}
+    members.set(Number(member), {
+      peakMemory: peakMemory + Number(memory) * 1024,
+      cpuTime: cpuTime + Number(ticks) / 100,
+    })
+    jobs.set(id, members)
+  }
+  return jobs
 }

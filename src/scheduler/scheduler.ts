@@ -1,6 +1,7 @@
 import type { ResolvedResources } from '../core/resources.ts'
 import type { Command, CommandResult } from '../core/shell.ts'
 import type { JobStatus } from '../core/status.ts'
+import type { Measured } from '../core/usage.ts'
 
 /** What a directive line can say: the resources, and what the executor adds. */
 export interface Directives extends ResolvedResources {
@@ -86,6 +87,10 @@ export interface Scheduler {
   /** What is asked when there is no accounting: `scontrol show job`. */
   recent?(nativeIds: readonly string[]): Command
   parseRecent?(result: CommandResult): QueueSnapshot
+  /** What members that run use just now, where their processes can be looked at from here. */
+  usage?(nativeIds: readonly string[]): Command
+  /** By native id, then by member. @throws FarcallError COMMAND_FAILED (transient) when the answer is no answer */
+  parseUsage?(result: CommandResult): ReadonlyMap<string, ReadonlyMap<number, Measured>>
   /** Why a job is pending, from what its status says (`message`) and what it asked for; undefined: not known here. */
   explainWaiting?(reason: string, asked: ResolvedResources): Waiting | undefined
   /** Where the job's own script starts the members: the name of one, for `cancel`. */

@@ -5,19 +5,20 @@ import { askAccounting, type WatchedPlace } from './queue.ts'
 import { usageScript } from './scripts.ts'
 import { memberStatus, type TrackedJob } from './tracked-job.ts'
 
-/** What members of a job use or used, as their runtimes note it and as the scheduler tells: two commands. */
+/** What members of a job use or used, as their runtimes note it and as the scheduler tells: three commands at most. */
 export async function measureJob(
   place: WatchedPlace,
   jobs: readonly TrackedJob[],
 ): Promise<Map<number, Measured>> {
   const id = jobs[0]!.spec.id
   const argv = ['sh', '-c', usageScript, 'farcall', place.workdir, id]
-  const [files, accounting] = await Promise.all([
+  const ids = jobs.map((job) => job.nativeId)
+  const { usage, parseUsage: parse } = place.scheduler
+  const running = jobs.some((job) => !job.over)
+  const [files, now, accounting] = await Promise.all([
     place.transport.exec({ argv }),
-    askAccounting(
-      place,
-      jobs.map((job) => job.nativeId),
-    ),
+    usage && parse && running ? place.transport.exec(usage(ids)).then(parse) : undefined,
+    askAccounting(place, ids),
   ])
   if (files.exitCode !== 0) throw placeFailed(files, place.transport.name)
   const measures = new Map<number, Measured>()
@@ -27,6 +28,8 @@ export async function measureJob(
   for (const { attempt, member, measured } of parseUsage(Buffer.from(files.stdout).toString('utf8')))
     if (last.get(member) === submissionOf(attempt)) add(member, measured)
   for (const { spec, nativeId } of jobs) {
+    for (const [member, measured] of now?.get(nativeId) ?? [])
+      if (last.get(member) === spec.attempt) add(member, measured)
     const entry = accounting?.get(nativeId)
     if (!entry) continue
     for (const [member, attempt] of last) {
