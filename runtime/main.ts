@@ -1,30 +1,25 @@
 /** Runs one member of a job: its items in order, a record for each, then `end`. Started by job.sh. */
 import { writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import type { BundleModule } from '../src/core/bundle-module.ts'
 import { type JobSpec, type MemberEnd, memberItems, protocolVersion } from '../src/core/protocol.ts'
 import { LaunchError, readPlace, readSpec } from './arguments.ts'
-import { importBundle, readArguments, verifiedBlob } from './bundle.ts'
-import { Checkpoints } from './checkpoints.ts'
 import { keepEarlier } from './earlier.ts'
-import { guard, watchExit } from './exits.ts'
-import { provideFiles } from './files.ts'
+import { watchExit } from './exits.ts'
 import { interpreterFacts } from './interpreter.ts'
+import { bundlePath } from './item.ts'
 import { makePackages, makePackagesFlag } from './make-packages.ts'
+import { type Member, runHere } from './member.ts'
 import { Meter } from './meter.ts'
 import { OutputError, openOutput } from './output.ts'
-import { bundleBeside, packagesFolder } from './packages.ts'
 import { ProgressReports } from './progress.ts'
 import { canRequeue, requeueCode, requeueFile } from './requeue.ts'
+import { ownSlot, runSlot } from './slot.ts'
+import { Slots } from './slots.ts'
 import { Stage } from './stage.ts'
 import { noteSurroundings } from './surroundings.ts'
-import { Tasks } from './tasks.ts'
 import { isThread, runThread } from './thread.ts'
-import { offerThreads } from './threads.ts'
-import { decodeWith, encodeResult, encodeThrown } from './values.ts'
 
 // Taken before user code can replace them: fake timers, a patched process.exit.
-const { setImmediate } = globalThis
 const exit = process.exit.bind(process)
 const startedAt = Date.now()
 
@@ -43,10 +38,12 @@ async function main(): Promise<void> {
   let stage: Stage | undefined
   let environment: MemberEnd['environment']
   const meter = new Meter(place)
+  let slots: Slots | undefined
 
   const finish = (how: Partial<MemberEnd>) => {
     const range = spec && memberItems(spec, place.member)
     reports?.close()
+    const used = meter.read()
     output.close(spec?.client, {
       protocol: protocolVersion,
       id: place.id,
@@ -61,7 +58,8 @@ async function main(): Promise<void> {
       interpreter: interpreterFacts(),
       startedAt,
       endedAt: Date.now(),
-      ...meter.read(),
+      ...used,
+      peakMemory: Math.max(used.peakMemory ?? 0, slots?.peakMemory ?? 0),
       ...(environment ? { environment } : {}),
     })
   }
@@ -85,62 +83,35 @@ async function main(): Promise<void> {
     spec = readSpec(place)
     environment = noteSurroundings(place, spec)
     const { from, to } = memberItems(spec, place.member)
-    const bundleFile = verifiedBlob(place, spec.bundle)
-    const path = spec.packages
-      ? bundleBeside(await packagesFolder(place, spec.packages), bundleFile)
-      : bundleFile
-    const { values, items } = readArguments(place, from, to)
+    const path = await bundlePath(place, spec)
     const kept = await keepEarlier(place, spec, output)
     failed = [...kept.values()].includes('error')
-
     stage = new Stage(place, spec, new Set(kept.keys()))
     const files = stage
     reports = new ProgressReports(place, spec)
-    const tasks = new Tasks(place, spec, reports.report)
-    let bundle: BundleModule | undefined
-    const fail = (index: number, error: unknown) => {
-      failed = true
-      output.append({ kind: 'error', index, bytes: encodeThrown(bundle, error) })
+    const member: Member = {
+      place,
+      spec,
+      path,
+      items: range(from, to).filter((item) => !kept.has(item)),
+      files,
+      record(kind, index, bytes, outputs) {
+        failed ||= kind === 'error'
+        if (outputs) files.add(outputs)
+        output.append({ kind, index, bytes })
+        reports!.done(index)
+      },
+      progress: reports.report,
+      leave: leave(spec),
     }
-    // What stands at the top level of the user's modules may ask, too.
-    tasks.begin(from)
-    provideFiles()
-    try {
-      bundle = await guard(async () => {
-        const loaded = await importBundle(path, spec!.compiledFor)
-        loaded.setValues(decodeWith(loaded, values))
-        return loaded
-      })
-    } catch (error) {
-      if (error instanceof LaunchError) throw error
-      // The user's own top-level code threw: so does each call.
-      for (let index = from; index < to; index++) if (!kept.has(index)) fail(index, error)
-    }
-    if (bundle) {
-      offerThreads(bundle, path, process.argv.slice(2))
-      const checkpoints = new Checkpoints(place, spec, bundle, leave(spec))
-      for (const [at, bytes] of items.entries()) {
-        const index = from + at
-        if (kept.has(index)) continue
-        tasks.begin(index)
-        checkpoints.begin(index)
-        try {
-          files.begin(index)
-          await runItem(bundle, bytes, files, (result) => {
-            files.end(index, false)
-            output.append({ kind: 'value', index, bytes: result })
-          })
-        } catch (error) {
-          if (error instanceof OutputError || error instanceof LaunchError) throw error
-          files.end(index, true)
-          fail(index, error)
-        }
-        checkpoints.done()
-        reports.done(index)
-      }
-    }
+    let end: Partial<MemberEnd> = {}
+    if (spec.slots) {
+      slots = new Slots(member, spec.slots)
+      end = await slots.run()
+    } else await runHere(member)
+    failed ||= end.reason !== undefined
     watch.finished()
-    finish({})
+    finish(end)
   } catch (error) {
     watch.finished()
     failed = true
@@ -152,26 +123,14 @@ async function main(): Promise<void> {
   exit(failed ? 1 : 0)
 }
 
-/** `keep` is called before user code can run again, since the result shows memory of its own. */
-function runItem(
-  bundle: BundleModule,
-  bytes: Uint8Array,
-  files: Stage,
-  keep: (result: Uint8Array[]) => void,
-): Promise<void> {
-  return guard(async () => {
-    const call = files.paths(decodeWith(bundle, bytes)) as { self?: unknown; args: unknown[] }
-    const value = await bundle.main.apply(call.self, call.args)
-    // One turn, so that a rejection which nobody handles is found while this item is the one running.
-    await new Promise((resolve) => setImmediate(resolve))
-    keep(encodeResult(bundle, value))
-  })
-}
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => from + at)
 
 if (isThread()) runThread()
 else
-  main().catch((error) => {
-    // Out of quota, a lost file system: job.sh reports it with these words, when it still can.
-    process.stderr.write(`farcall: ${error?.stack ?? error}\n`)
-    exit(74)
-  })
+  (ownSlot === undefined ? main() : runSlot(readPlace(process.argv.slice(2)), Number(ownSlot))).catch(
+    (error) => {
+      // Out of quota, a lost file system: job.sh reports it with these words, when it still can.
+      process.stderr.write(`farcall: ${error?.stack ?? error}\n`)
+      exit(74)
+    },
+  )

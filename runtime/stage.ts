@@ -42,10 +42,18 @@ export class Stage {
   #given = new Set<number>()
   #work = ''
   #bytes = 0
+  readonly #tell: (line: ItemOutputs) => void
 
-  constructor(place: Place, spec: JobSpec, kept: ReadonlySet<number>) {
+  /** `tell`: for a process that runs items of the member; the member writes down what it says. */
+  constructor(
+    place: Place,
+    spec: JobSpec,
+    kept: ReadonlySet<number>,
+    tell: (line: ItemOutputs) => void = (line) => this.add(line),
+  ) {
     this.#place = place
     this.#spec = spec
+    this.#tell = tell
     for (const input of spec.stage?.in ?? [])
       if (input.argument !== undefined) this.#inputs.set(input.argument, input)
     if (kept.size > 0 && spec.stage) this.#takeOver(kept)
@@ -112,10 +120,10 @@ export class Stage {
     const folder = `run.${this.#place.attempt}.${this.#place.member}/${workFolder(item)}`
     const files = collect(this.#work, stage.out, this.#given, !failed)
     const line: ItemOutputs = { item, folder, files, ...(failed ? { failed } : {}) }
-    this.#write(line)
+    this.#tell(line)
   }
 
-  #write(line: ItemOutputs): void {
+  add(line: ItemOutputs): void {
     const text = `${JSON.stringify(line)}\n`
     appendFileSync(`${this.#place.run}/${outputsFile}`, text, { mode: 0o600 })
     this.#bytes += Buffer.byteLength(text)
@@ -131,7 +139,7 @@ export class Stage {
         const line = JSON.parse(text) as ItemOutputs
         if (!kept.has(line.item) || taken.has(line.item)) continue
         taken.add(line.item)
-        this.#write(line)
+        this.add(line)
       }
     }
   }

@@ -26,6 +26,13 @@ export interface ClusterOptions extends Omit<Resources, 'signal'> {
   environment?: Environment
   /** Array members that may run at once. */
   concurrency?: number
+  /**
+   * Cores for each item of an array member: so many items as `cores` have room for then run at once, each in a process
+   * of its own. Default: all of them, one item after the other.
+   */
+  coresPerItem?: number
+  /** GPUs for each item, of those that `gpus` asks for: each sees its own, and as many items run at once. */
+  gpusPerItem?: number
   /** Items for each array member; 'auto' lets farcall choose. */
   chunk?: number | 'auto'
   /** Tries again what failed for no fault of yours, or for other reasons that you name; a number is `retries`. */
@@ -59,6 +66,10 @@ export interface MapOptions {
   chunk?: number | 'auto'
   /** Array members that may run at once. */
   concurrency?: number
+  /** Like that of the function. */
+  coresPerItem?: number
+  /** Like that of the function. */
+  gpusPerItem?: number
   /** Tries again what failed. */
   retry?: number | RetryOptions
   /** Cancels what has not ended. */
@@ -74,6 +85,8 @@ const ownNames = [
   'environment',
   'concurrency',
   'chunk',
+  'coresPerItem',
+  'gpusPerItem',
   'retry',
   'signal',
   'cache',
@@ -88,6 +101,8 @@ export interface SplitOptions {
   readonly environment: Environment
   readonly concurrency: number | undefined
   readonly chunk: number | 'auto'
+  readonly coresPerItem: number | undefined
+  readonly gpusPerItem: number | undefined
   readonly retry: RetryPolicy | undefined
   readonly signal: AbortSignal | undefined
   readonly cache: boolean
@@ -108,12 +123,17 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
   if (typeof signal === 'string') resources['signal'] = signal
   if (concurrency !== undefined) requireCount(concurrency, 'concurrency')
   if (chunk !== 'auto') requireCount(chunk, 'chunk')
+  const { coresPerItem, gpusPerItem } = options
+  if (coresPerItem !== undefined) requireCount(coresPerItem, 'coresPerItem')
+  if (gpusPerItem !== undefined) requireCount(gpusPerItem, 'gpusPerItem')
   return {
     resources: resources as Resources,
     profile,
     environment,
     concurrency,
     chunk,
+    coresPerItem,
+    gpusPerItem,
     retry: options.retry === undefined ? undefined : resolveRetry(options.retry),
     signal: typeof signal === 'string' ? undefined : signal,
     cache,

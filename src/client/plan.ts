@@ -11,20 +11,22 @@ const chunksPerSlot = 4
 
 /**
  * Items for each member. Where a queue decides, a member for each item, as far as an array may grow; on a
- * machine without a queue, some chunks for each core, since each member starts a Node.
+ * machine without a queue, some chunks for each core, since each member starts a Node. Where a member runs `slots` items at
+ * once, it gets so many.
  */
 export function planMembers(
   items: number,
   chunk: number | 'auto',
   cores: number,
   traits: ExecutorTraits,
+  slots = 1,
 ): Plan {
   const most = traits.maxMembers ?? Number.POSITIVE_INFINITY
   const wanted =
     chunk !== 'auto'
       ? chunk
       : traits.slots === undefined
-        ? 1
+        ? Math.min(slots, Math.max(1, items))
         : Math.ceil(items / (Math.max(1, Math.floor(traits.slots / cores)) * chunksPerSlot))
   const size = Math.max(1, wanted, Math.ceil(items / most))
   return { chunk: size, members: Math.max(1, Math.ceil(items / size)) }

@@ -10,6 +10,7 @@ import type { NodePlace } from './node-seen.ts'
 import { type ClusterOptions, mergeEnvironments, splitOptions } from './options.ts'
 import { planMembers } from './plan.ts'
 import { requireBase } from './retry.ts'
+import { resolveSlots } from './slots.ts'
 import { version } from './version.ts'
 
 /** What decides which Node will run it. @internal */
@@ -37,7 +38,8 @@ export function makeSpec(
   traits: ExecutorTraits,
   facts: SpecFacts,
 ): JobSpec {
-  const { concurrency = profile.concurrency, chunk } = splitOptions(options)
+  const { concurrency = profile.concurrency, chunk, coresPerItem, gpusPerItem } = splitOptions(options)
+  const slots = resolveSlots(resources, coresPerItem, gpusPerItem)
   if (facts.stage && environment.cwd !== undefined)
     throw new ConfigError('OPTION_INVALID', 'environment.cwd and files that are staged do not go together', {
       hint: 'with `stage` or localFile() each call has a working directory of its own; use paths in full, or remove one of the two',
@@ -45,7 +47,7 @@ export function makeSpec(
   const retry =
     splitOptions(options).retry ?? (profile.retry === undefined ? undefined : resolveRetry(profile.retry))
   if (retry) requireBase(retry, resources)
-  const plan = planMembers(facts.items, chunk, resources.cores ?? 1, traits)
+  const plan = planMembers(facts.items, chunk, resources.cores ?? 1, traits, slots?.count)
   return {
     protocol: protocolVersion,
     id,
@@ -60,6 +62,7 @@ export function makeSpec(
     runtime: { sha256: '', size: 0, ext: 'cjs' },
     ...facts,
     ...plan,
+    ...(slots ? { slots: { ...slots, count: Math.min(slots.count, plan.chunk) } } : {}),
     ...(concurrency === undefined ? {} : { concurrency }),
     resources,
     environment,

@@ -65,6 +65,38 @@ export function grantedGpus({ env }: Pick<Machine, 'env'>): string[] {
   return []
 }
 
+/** The variables by which the vendors' libraries see GPUs, for each of `count` processes that have `each` of their own. */
+export function dealGpus(
+  { env }: Pick<Machine, 'env'>,
+  count: number,
+  each: number,
+): Record<string, string>[] | undefined {
+  if (each === 0) return Array.from({ length: count }, () => ({}))
+  const names = [...gpuVariables, 'GPU_DEVICE_ORDINAL'].filter((name) => env[name])
+  // Where a site's scheduler sets none of them, CUDA's is what programs look at.
+  const lists =
+    names.length > 0 ? names.map((name) => [name, grantedGpus({ env: { [name]: env[name] } })] as const) : []
+  const all = lists.length > 0 ? lists : [['CUDA_VISIBLE_DEVICES', grantedGpus({ env })] as const]
+  if (all.some(([, ids]) => ids.length < count * each)) return undefined
+  return Array.from({ length: count }, (_, slot) =>
+    Object.fromEntries(all.map(([name, ids]) => [name, ids.slice(slot * each, (slot + 1) * each).join()])),
+  )
+}
+
+/** Processes that the kernel has killed for the memory of this one's control group; undefined where that is not told. */
+export function oomKills({ read }: Machine): number | undefined {
+  for (const line of (read('/proc/self/cgroup') ?? '').split('\n')) {
+    const [, controllers, group] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? []
+    if (controllers === undefined) continue
+    const file = controllers.split(',').includes('memory')
+      ? `/sys/fs/cgroup/memory${group}/memory.oom_control`
+      : `/sys/fs/cgroup${group}/memory.events`
+    const count = /^oom_kill (\d+)$/m.exec(read(file) ?? '')?.[1]
+    if (count !== undefined) return Number(count)
+  }
+  return undefined
+}
+
 /** '0-3,8' */
 function countOf(list: string): number {
   let count = 0

@@ -59,6 +59,8 @@ export interface JobSpec {
   /** Items for each member: member k runs items [k * chunk, (k + 1) * chunk). */
   readonly chunk: number
   readonly members: number
+  /** Items of a member that run at once, each in a process of its own; absent: one after the other, in one process. */
+  readonly slots?: Slots
   /** Members that may run at once. */
   readonly concurrency?: number
   readonly resources: ResolvedResources
@@ -148,6 +150,13 @@ export interface PlatformNeeds {
   readonly glibc?: string
   /** NODE_MODULE_VERSION that they are compiled for; those that use Node-API run on any. */
   readonly abi?: string
+}
+
+/** How many, and what of the member's cores and GPUs each has; memory is dealt evenly. */
+export interface Slots {
+  readonly count: number
+  readonly cores: number
+  readonly gpus: number
 }
 
 /** How a member ended, in the words of the runtime or of job.sh; the content of `end`, one line of JSON. */

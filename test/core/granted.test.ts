@@ -1,6 +1,13 @@
 import { availableParallelism, cpus } from 'node:os'
 import { describe, expect, it } from 'vitest'
-import { grantedCores, grantedGpus, grantedMemory, type Machine } from '../../src/core/granted.ts'
+import {
+  dealGpus,
+  grantedCores,
+  grantedGpus,
+  grantedMemory,
+  type Machine,
+  oomKills,
+} from '../../src/core/granted.ts'
 import { thisMachine } from '../../src/core/machine.ts'
 
 const GiB = 2 ** 30
@@ -76,4 +83,44 @@ describe('GPUs granted', () => {
       expect(grantedGpus({ env: { CUDA_VISIBLE_DEVICES: none } })).toEqual([])
     expect(grantedGpus({ env: { CUDA_VISIBLE_DEVICES: '0,-1,1' } })).toEqual(['0'])
   })
+})
+
+describe('GPUs dealt to processes', () => {
+  it('are each one’s own, in every variable that shows them', () => {
+    const env = {
+      CUDA_VISIBLE_DEVICES: '0,1,2,3',
+      ROCR_VISIBLE_DEVICES: '4,5,6,7',
+      SLURM_JOB_GPUS: '4,5,6,7',
+    }
+    expect(dealGpus({ env }, 2, 2)).toEqual([
+      { CUDA_VISIBLE_DEVICES: '0,1', ROCR_VISIBLE_DEVICES: '4,5' },
+      { CUDA_VISIBLE_DEVICES: '2,3', ROCR_VISIBLE_DEVICES: '6,7' },
+    ])
+    expect(dealGpus({ env: { SLURM_JOB_GPUS: '4,5' } }, 2, 1)).toEqual([
+      { CUDA_VISIBLE_DEVICES: '4' },
+      { CUDA_VISIBLE_DEVICES: '5' },
+    ])
+    expect(dealGpus({ env: {} }, 2, 0)).toEqual([{}, {}])
+  })
+
+  it('are refused where there are too few', () => {
+    expect(dealGpus({ env: { CUDA_VISIBLE_DEVICES: '0,1' } }, 3, 1)).toBeUndefined()
+    expect(dealGpus({ env: {} }, 1, 1)).toBeUndefined()
+  })
+})
+
+it('what the kernel killed for memory is read of either version', () => {
+  const v1 = {
+    '/proc/self/cgroup': '4:memory:/job\n',
+    '/sys/fs/cgroup/memory/job/memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 3\n',
+  }
+  const v2 = {
+    '/proc/self/cgroup': '0::/job\n',
+    '/sys/fs/cgroup/job/memory.events': 'low 0\noom 2\noom_kill 1\n',
+  }
+  expect([v1, v2, {}].map((files) => oomKills(machine(files as Record<string, string>)))).toEqual([
+    3,
+    1,
+    undefined,
+  ])
 })

@@ -1,0 +1,68 @@
+import type { BundleModule } from '../src/core/bundle-module.ts'
+import type { RecordKind } from '../src/core/pack.ts'
+import type { ItemOutputs, JobSpec } from '../src/core/protocol.ts'
+import type { TaskProgress } from '../src/core/task.ts'
+import { LaunchError, type Place } from './arguments.ts'
+import { readArguments } from './bundle.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { loadBundle, runItem } from './item.ts'
+import { OutputError } from './output.ts'
+import type { Stage } from './stage.ts'
+import { Tasks } from './tasks.ts'
+import { offerThreads } from './threads.ts'
+import { encodeThrown } from './values.ts'
+
+/** What there is to do, and whom to tell. */
+export interface Member {
+  readonly place: Place
+  readonly spec: JobSpec
+  /** The bundle's. */
+  readonly path: string
+  /** Those that have no record yet. */
+  readonly items: readonly number[]
+  readonly files: Stage
+  /** `outputs`: what the item left, told by another process. @throws OutputError */
+  record(kind: RecordKind, item: number, bytes: readonly Uint8Array[], outputs?: ItemOutputs): void
+  progress(item: number, progress: TaskProgress): void
+  /** Ends this attempt in favour of the next one; returns where there will be none. */
+  leave(why: string): void
+}
+
+/** Runs the items one after the other in this process. */
+export async function runHere(member: Member): Promise<void> {
+  const { place, spec, path, items, files, record, progress, leave } = member
+  const [first = 0, last = first] = [items[0], items.at(-1)]
+  // Those in between that have a record are read as well: they lie in one piece.
+  const { values, items: args } = readArguments(place, first, items.length > 0 ? last + 1 : first)
+  const tasks = new Tasks(place, spec, progress)
+  let bundle: BundleModule | undefined
+  const fail = (item: number, error: unknown) => record('error', item, [encodeThrown(bundle, error)])
+  // What stands at the top level of the user's modules may ask, too.
+  tasks.begin(first)
+  try {
+    bundle = await loadBundle(place, spec, path, values)
+  } catch (error) {
+    if (error instanceof LaunchError) throw error
+    // The user's own top-level code threw: so does each call.
+    for (const item of items) fail(item, error)
+    return
+  }
+  offerThreads(bundle, path, process.argv.slice(2))
+  const checkpoints = new Checkpoints(place, spec, bundle, leave)
+  for (const item of items) {
+    tasks.begin(item)
+    checkpoints.begin(item)
+    try {
+      files.begin(item)
+      await runItem(bundle, args[item - first]!, files, (result) => {
+        files.end(item, false)
+        record('value', item, result)
+      })
+    } catch (error) {
+      if (error instanceof OutputError || error instanceof LaunchError) throw error
+      files.end(item, true)
+      fail(item, error)
+    }
+    checkpoints.done()
+  }
+}
