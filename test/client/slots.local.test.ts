@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -137,6 +137,25 @@ describe('coresPerItem', () => {
       [0, true, true],
       [1, true, true],
     ])
+  })
+
+  it('gives each item a working directory of its own, and brings what it left there', async () => {
+    const before = process.cwd()
+    process.chdir(folder)
+    try {
+      const write = cluster({ ...parallel, stage: { out: ['*.txt'] } }, async (n: number) => {
+        writeFileSync(`n${n}.txt`, `of ${n}`)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        return readdirSync('.')
+      })
+      const seen = await write.map(items(4), { chunk: 4 })
+      expect(seen).toEqual(items(4).map((n) => [`n${n}.txt`]))
+      expect(items(4).map((n) => readFileSync(`${n}/n${n}.txt`, 'utf8'))).toEqual(
+        items(4).map((n) => `of ${n}`),
+      )
+    } finally {
+      process.chdir(before)
+    }
   })
 
   it('is canceled, and leaves no process behind', async () => {
