@@ -38,6 +38,7 @@ test('farcall exports these values', () => {
       "localMap",
       "onWarning",
       "openResult",
+      "recover",
       "remote",
       "remoteFile",
       "setLoginPrompt",

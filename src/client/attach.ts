@@ -81,7 +81,7 @@ async function follow(
   const session = await sessionFor(profile)
   submission.outputBase =
     options.to === undefined ? (record ? undefined : process.cwd()) : resolve(options.to)
-  return takeUp(submission, { session, recorder, record, site })
+  return takeUp(submission, { session, recorder, record, profileName: settings.name, site })
 }
 
 async function resultOf(submission: Submission, index: number | undefined): Promise<unknown> {

@@ -245,7 +245,7 @@ function again(front: Submission, prepared: Prepared, calls: readonly Joined[]):
 /** Nobody follows the job any more: one of those who wait for it does, and submits it if that was not done. */
 function inherit(
   front: Submission,
-  { session, recorder, snapshot, bundle }: Prepared,
+  { settings, session, recorder, snapshot, bundle }: Prepared,
   record: JobRecord,
   calls: readonly Joined[],
 ): void {
@@ -253,7 +253,14 @@ function inherit(
   if (!store.own(record.id, thisProcess(), record.owner)) return
   const decoder = { classes: snapshot.classes(), map: bundle.map }
   const inner = new Submission(record.id)
-  const following: Promise<Session> = takeUp(inner, { session, recorder, record, decoder, site: {} })
+  const following: Promise<Session> = takeUp(inner, {
+    session,
+    recorder,
+    record,
+    profileName: settings.name,
+    decoder,
+    site: {},
+  })
   following.catch((error) => {
     // Its files are gone: the call is free to be run again.
     if (error instanceof FarcallError && error.code === 'JOB_UNKNOWN')

@@ -9,13 +9,15 @@ import type { JobSpec, MemberEnd } from '../core/protocol.ts'
 import type { Executor, JobPayload } from '../executor/executor.ts'
 import { openExecutor } from '../executor/open.ts'
 import { trimArchives } from '../packages/cache.ts'
+import { thisProcess } from '../store/owner.ts'
 import { canceledBefore } from './failures.ts'
 import type { MemberEndEvent } from './intake.ts'
 import { interrupts } from './interrupt.ts'
 import { type Item, isFailed } from './item.ts'
 import { makeAttempts } from './next-attempt.ts'
 import { here, noteNode } from './node-seen.ts'
-import { flushRecords, type JobRecords, trimRecords } from './recorder.ts'
+import { flushRecords, type JobRecords, type Recorder, trimRecords } from './recorder.ts'
+import { restoreOnce } from './restore.ts'
 import type { Submission } from './submission.ts'
 
 /** How long a program that was interrupted waits for the ends of what it canceled, so as to clean up after it. */
@@ -49,6 +51,9 @@ export class Session {
   readonly #stop = new AbortController()
   readonly #submitting = new Set<Promise<void>>()
   readonly #working = new Set<Promise<void>>()
+  /** Where its jobs are recorded, and by which profile's name. */
+  readonly #recordedIn = new Map<Recorder, string>()
+  #restoring = false
   /** Set by Ctrl-C: nothing is submitted any more. */
   #ending = false
 
@@ -82,6 +87,31 @@ export class Session {
     }
     submission.records?.submitted(payload.spec.attempt, submission.nativeId)
     if (submission.canceling !== undefined) await this.executor.cancel([{ id: submission.id }])
+  }
+
+  /** Has the jobs of this place on record, also those that the record has lost, or never had: soon, and nobody waits for it. */
+  recordIn(recorder: Recorder, name: string): void {
+    const isNew = !this.#recordedIn.has(recorder)
+    this.#recordedIn.set(recorder, name)
+    // A record that is lost while the program runs is restored when it ends, at the latest.
+    if (isNew) this.#background(this.#restore(), 'jobs could not be put on record again')
+  }
+
+  async #restore(): Promise<void> {
+    if (this.#restoring) return
+    this.#restoring = true
+    const { executor, profile } = this
+    try {
+      for (const [{ store }, name] of this.#recordedIn) {
+        const warn = (message: string) => process.emitWarning(`farcall: ${message}`)
+        const restored = new Set(await restoreOnce(store, { executor, profile, name }, warn))
+        for (const { id } of this.active) if (restored.has(id)) store.own(id, thisProcess())
+      }
+    } catch (error) {
+      if (!(error instanceof FarcallError && error.transient)) throw error
+    } finally {
+      this.#restoring = false
+    }
   }
 
   /** Another attempt of a job that was over. */
@@ -151,10 +181,11 @@ export class Session {
     this.forget(submission)
     if (this.#submissions.has(submission.id)) return
     if (submission.guest) {
-      this.#background(this.executor.release([submission.id], 'detached'))
+      this.#background(this.executor.release([submission.id], 'detached'), 'detach')
       return
     }
-    if (submission.runsOn) this.#background(this.executor.cancel([{ id: submission.id }]))
+    if (submission.runsOn)
+      this.#background(this.executor.cancel([{ id: submission.id }]), 'a canceled call may run on')
     this.#done.push({ id: submission.id, outcome: outcomeOf(submission.items), records: submission.records })
     if (this.#done.length > keptWhileRunning) void this.#release(this.#done.splice(0, keptWhileRunning / 2))
   }
@@ -182,9 +213,9 @@ export class Session {
   }
 
   /** Work that nobody waits for but the end. */
-  #background(work: Promise<void>): void {
+  #background(work: Promise<void>, failed: string): void {
     const done = work
-      .catch((error) => process.emitWarning(`farcall: a canceled call may run on: ${String(error)}`))
+      .catch((error) => process.emitWarning(`farcall: ${failed}: ${String(error)}`))
       .finally(() => this.#working.delete(done))
     this.#working.add(done)
   }
@@ -262,6 +293,8 @@ export class Session {
 
   /** Cleans up what is done, then closes the connection. */
   async close(): Promise<void> {
+    await Promise.all(this.#working)
+    if (!this.#ending) this.#background(this.#restore(), 'jobs could not be put on record again')
     await Promise.all(this.#working)
     await this.#release(this.#done.splice(0))
     if (!this.#ending) await this.#cleanDaily()

@@ -38,7 +38,7 @@ export function makeSpec(
   traits: ExecutorTraits,
   facts: SpecFacts,
 ): JobSpec {
-  const { concurrency = profile.concurrency, chunk, coresPerItem, gpusPerItem } = splitOptions(options)
+  const { concurrency = profile.concurrency, chunk, coresPerItem, gpusPerItem, tags } = splitOptions(options)
   const slots = resolveSlots(resources, coresPerItem, gpusPerItem)
   if (facts.stage && environment.cwd !== undefined)
     throw new ConfigError('OPTION_INVALID', 'environment.cwd and files that are staged do not go together', {
@@ -67,6 +67,7 @@ export function makeSpec(
     resources,
     environment,
     ...(retry && retry.retries > 0 ? { retry } : {}),
+    ...(tags && tags.length > 0 ? { tags } : {}),
     createdAt: new Date().toISOString(),
     farcall: version,
   }

@@ -92,6 +92,7 @@ export async function submit(
     if (error instanceof SubmitError) forgetMade(executor)
     throw error
   })
+  session.recordIn(recorder, settings.name)
 }
 
 function record(

@@ -19,6 +19,8 @@ export interface TakingUp {
   readonly recorder: Recorder
   /** What the store knows of the job; undefined: it was submitted elsewhere. */
   readonly record: JobRecord | undefined
+  /** Under which it is put on record, when it is not. */
+  readonly profileName: string
   /** How results become values; default: without classes of this program. */
   readonly decoder?: Submission['decoder']
   readonly site: { readonly stack?: string }
@@ -44,7 +46,9 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
     const spec = found?.nativeId === undefined ? record?.spec : found.spec
     if (!spec) throw found ? cutOff(found, session) : unknownJob(id, session, record)
     const payload = found?.nativeId === undefined ? recorder.store.payload(id) : undefined
-    if (found?.nativeId === undefined && !payload) throw unknownJob(id, session, record)
+    if (found?.nativeId === undefined && !payload)
+      throw found ? cutOff(found, session) : unknownJob(id, session, record)
+    if (found && !record) recordFound(submission, found, taking)
     begin(submission, spec, found?.nativeId === undefined ? [] : found.attempts, taking)
     if (found?.nativeId === undefined) {
       const secrets = readSecrets(spec.environment, process.env)
@@ -55,11 +59,27 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
       submission.nativeId = found.nativeId
       recordAttempts(submission, found.attempts, record?.attempt)
     }
+    session.recordIn(recorder, record ? record.profile : taking.profileName)
     return session
   } catch (error) {
     session.forget(submission)
     throw error
   }
+}
+
+/** It was called on another machine, or this one's record was lost. */
+function recordFound(
+  submission: Submission,
+  found: FoundJob,
+  { recorder, session, profileName }: TakingUp,
+): void {
+  const { id } = submission
+  const profile = { name: profileName, settings: session.profile }
+  recorder.later((store) => {
+    store.restore(profile, [found])
+    store.own(id, thisProcess())
+  })
+  submission.records = new JobRecords(recorder, id, [])
 }
 
 /** Attempts that the record does not have are from a client elsewhere, or one whose disk was full. */

@@ -78,6 +78,7 @@ export interface JobSpec {
   readonly only?: readonly number[]
   /** Items whose error in an earlier attempt does not count: they run again. */
   readonly again?: readonly number[]
+  readonly tags?: readonly string[]
   /** ISO 8601, by the client's clock. */
   readonly createdAt: string
   readonly farcall: string

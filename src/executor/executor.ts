@@ -87,6 +87,8 @@ export interface ListedJob {
   readonly status: JobStatus
   /** Of the last submission. */
   readonly nativeId?: string
+  /** Its results were delivered to a client, and its files are only kept. */
+  readonly collected?: boolean
 }
 
 export interface FoundJob extends ListedJob {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { Database, sqliteCode } from './database.ts'
@@ -35,8 +35,8 @@ export class Connection {
   #looked = performance.now()
   /** While a transaction of several verbs is under way: they are parts of it. */
   #inside: Database | undefined
-  /** No database was there when this process opened it. */
-  fresh = false
+  /** This process has had a database here. */
+  #hadOne = false
 
   constructor(folder: string, clock: Pick<Clock, 'now'>, warn: (message: string) => void) {
     this.#folder = folder
@@ -141,10 +141,10 @@ export class Connection {
       const database = new Database(this.#file)
       try {
         prepare(database, journalOf(this.#home))
-        const fresh = migrate(database, this.#file)
+        if (migrate(database, this.#file)) this.#notePredecessor(database)
         // Else it was set aside while we opened it, and its journal may be another's.
         if (inode !== undefined && this.#inode() === inode) {
-          this.fresh = fresh
+          this.#hadOne = true
           return { database, inode }
         }
       } catch (error) {
@@ -153,6 +153,20 @@ export class Connection {
       }
       database.close()
     }
+  }
+
+  /** A new database where there was another one: what that one held is not known here. */
+  #notePredecessor(database: Database): void {
+    const others = readdirSync(this.#folder).filter((name) => name !== 'index')
+    if (!this.#hadOne && others.length === 0) return
+    const aside = others
+      .filter((name) => name.startsWith(`index${damagedMark}`))
+      .sort()
+      .at(-1)
+    database.run(
+      'INSERT INTO predecessor (aside) VALUES (?)',
+      aside === undefined ? '' : join(this.#folder, aside),
+    )
   }
 
   /** To SQLite an empty file is a new database; one that has a journal was cut off, and others may hold locks on it. */
@@ -174,7 +188,7 @@ export class Connection {
       throw unwritable(cause, this.#folder)
     }
     this.#warn(
-      `the record of jobs in ${this.#folder} was damaged (${(error as Error).message}) and is now ${aside}; a new one is begun. Jobs on the cluster go on, attach(id) finds them there`,
+      `the record of jobs in ${this.#folder} was damaged (${(error as Error).message}) and is now ${aside}; a new one is begun. Jobs on the cluster go on; those that lie there are put on the new record when their profile is used next`,
     )
   }
 }

@@ -64,11 +64,18 @@ function keepBundle(db: Database, { spec, payload, map }: NewJob, now: number): 
 export function restoreJob(
   db: Database,
   profile: NewJob['profile'],
-  { spec, status, nativeId }: FoundOnPlace,
+  { spec, status, nativeId, collected }: FoundOnPlace,
   now: number,
 ): boolean {
   const created = Date.parse(spec.createdAt)
-  const seq = insertJob(db, spec, profile.name, [], status, Number.isNaN(created) ? now : created)
+  const seq = insertJob(
+    db,
+    spec,
+    profile.name,
+    spec.tags ?? [],
+    status,
+    Number.isNaN(created) ? now : created,
+  )
   if (seq === undefined) return false
   insertDetails(db, seq, {
     profile,
@@ -80,10 +87,11 @@ export function restoreJob(
   insertStatus(db, seq, spec.attempt, whole, status, now)
   db.run('UPDATE attempts SET submitted = ?, native_id = ? WHERE job = ?', now, nativeId ?? null, seq)
   db.run(
-    'UPDATE jobs SET submitted = ?, native_id = ?, ended = ? WHERE seq = ?',
+    'UPDATE jobs SET submitted = ?, native_id = ?, ended = ?, collected = ? WHERE seq = ?',
     now,
     nativeId ?? null,
     isFinal(status.state) ? (status.time ?? now) : null,
+    collected ? now : null,
     seq,
   )
   return true

@@ -117,6 +117,19 @@ export const migrations: readonly string[] = [
     until INTEGER NOT NULL
   ) WITHOUT ROWID;
   `,
+  `
+  -- Where all jobs that lie there were put on this record; '': everywhere, for a record that is older than this table.
+  CREATE TABLE places (
+    place TEXT PRIMARY KEY,
+    listed INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  INSERT INTO places SELECT '', 0 FROM jobs LIMIT 1;
+
+  -- The record that this one stands in for: where it was set aside; '' when it was gone.
+  CREATE TABLE predecessor (
+    aside TEXT NOT NULL
+  );
+  `,
 ]
 
 const versionOf = (database: Database): number => Number(database.get('PRAGMA user_version')!['user_version'])

@@ -72,10 +72,6 @@ export class Store implements JobStore {
     this.#clock = clock
   }
 
-  get fresh(): boolean {
-    return this.#connection.fresh
-  }
-
   batch(work: () => void): void {
     this.#connection.write(work)
   }
@@ -211,9 +207,30 @@ export class Store implements JobStore {
     this.#connection.write((db) => dropLease(db, name, owner))
   }
 
-  restore(profile: NewJob['profile'], found: readonly FoundOnPlace[]): number {
+  restore(profile: NewJob['profile'], found: readonly FoundOnPlace[]): JobId[] {
     const now = this.#clock.now()
-    return this.#connection.write((db) => found.filter((job) => restoreJob(db, profile, job, now)).length)
+    return this.#connection.write((db) =>
+      found.filter((job) => restoreJob(db, profile, job, now)).map(({ spec }) => spec.id),
+    )
+  }
+
+  predecessor(): { aside?: string } | undefined {
+    const row = this.#connection.read((db) => db.get('SELECT aside FROM predecessor'))
+    return row && (row['aside'] === '' ? {} : { aside: row['aside'] as string })
+  }
+
+  isListed(place: string): boolean {
+    return (
+      this.#connection.read((db) => db.get("SELECT 1 FROM places WHERE place IN (?, '')", place)) !==
+      undefined
+    )
+  }
+
+  listed(place: string): void {
+    const now = this.#clock.now()
+    this.#connection.write((db) =>
+      db.run('INSERT OR REPLACE INTO places (place, listed) VALUES (?, ?)', place, now),
+    )
   }
 
   remove(ids: readonly JobId[]): void {

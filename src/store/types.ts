@@ -178,6 +178,8 @@ export interface FoundOnPlace {
   readonly spec: JobSpec
   readonly status: JobStatus
   readonly nativeId?: string
+  /** Its results were delivered to a client, and its files are only kept. */
+  readonly collected?: boolean
 }
 
 export interface TrimOptions {
@@ -215,9 +217,6 @@ export interface StoreSizes {
  */
 export interface JobStore {
   readonly folder: string
-  /** No database was there: what lies on the cluster may be taken in with restore(). */
-  readonly fresh: boolean
-
   /** Verbs called in it are one transaction. It may be begun again, so it calls nothing else. */
   batch(work: () => void): void
 
@@ -278,8 +277,13 @@ export interface JobStore {
   lease(name: string, owner: Owner, ms: number): { readonly owner: Owner; readonly until: number } | undefined
   unlease(name: string, owner: Owner): void
 
-  /** Takes in jobs found on the cluster that the store does not know; how many those were. */
-  restore(profile: NewJob['profile'], found: readonly FoundOnPlace[]): number
+  /** Takes in jobs found on the cluster that the store does not know; which those were. */
+  restore(profile: NewJob['profile'], found: readonly FoundOnPlace[]): JobId[]
+  /** The damaged or lost record that this one stands in for, and where it was set aside. */
+  predecessor(): { readonly aside?: string } | undefined
+  /** Whether all that lay at a place was taken in once. */
+  isListed(place: string): boolean
+  listed(place: string): void
   /** Forgets jobs, whatever their state. Cached results stay. */
   remove(ids: readonly JobId[]): void
   /** Forgets old jobs that have ended and been collected, results not used for long, and bundles of no job. */

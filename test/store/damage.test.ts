@@ -58,9 +58,10 @@ describe('a database that is damaged is set aside with a warning, and a new one 
     const job = newJob()
     store.add(job)
     expect(again().get(job.spec.id)).toBeDefined()
-    expect(store.fresh).toBe(true)
+    expect(store.isListed('there')).toBe(false)
     expect(warnings).toEqual([expect.stringContaining(folder)])
     const [aside] = asideOf(folder)
+    expect(store.predecessor()).toEqual({ aside: join(folder, aside!) })
     expect(warnings[0]).toContain(aside)
     expect(readFileSync(join(folder, aside!, 'store.db'))).toEqual(bytes)
   })
@@ -85,21 +86,42 @@ describe('a database that is damaged is set aside with a warning, and a new one 
 
 test('a database that was cut off to nothing is set aside, also when another process has it open', () => {
   const { file, again, warnings, jobs, folder } = filled()
-  expect(again().fresh).toBe(false)
+  expect(again().predecessor()).toBeUndefined()
   truncateSync(file, 0)
   const store = again()
-  expect([store.fresh, store.list()]).toEqual([true, []])
+  expect(store.list()).toEqual([])
+  expect(store.predecessor()).toHaveProperty('aside')
   expect([warnings.length, asideOf(folder).length]).toEqual([1, 1])
   store.add(jobs[0]!)
   expect(again().list()).toHaveLength(1)
 })
 
-test('a database that is gone is begun anew, and the store says that it is fresh', () => {
-  const { folder, again, warnings, close } = filled()
-  close()
+test('a database that is gone is begun anew, and stands in for it', () => {
+  const { store: before, folder, again, warnings } = opened()
+  const large = newJob({}, { arg: new Uint8Array(300_000) })
+  before.add(large)
+  before.listed('there')
+  expect([before.predecessor(), again().isListed('there'), again().isListed('elsewhere')]).toEqual([
+    undefined,
+    true,
+    false,
+  ])
+  before.close()
   rmSync(join(folder, 'index'), { recursive: true })
   const store = again()
-  expect([store.fresh, store.list(), warnings]).toEqual([true, [], []])
+  expect([store.predecessor(), store.isListed('there'), store.list(), warnings]).toEqual([{}, false, [], []])
+})
+
+test('a record with jobs that is older than the list of places counts as whole', () => {
+  const file = join(temporaryFolder(), 'x.db')
+  const database = new Database(file)
+  migrate(database, file, migrations.slice(0, 1))
+  database.exec(
+    "INSERT INTO jobs (id, attempt, name, function, profile, items, members, bundle, state, status, created) VALUES ('f', 1, 'n', 'n', 'p', 1, 1, '', 'NEW', '{}', 1)",
+  )
+  migrate(database, file)
+  expect(database.all('SELECT place FROM places')).toMatchObject([{ place: '' }])
+  database.close()
 })
 
 test('a process whose store was removed under it goes on in a new one', { timeout: 20_000 }, async () => {
@@ -122,19 +144,21 @@ test('a process whose store was removed under it goes on in a new one', { timeou
 
 test('what lies on the cluster is taken in, and what is known already is left as it is', () => {
   const { store, time } = opened()
-  const [known, running, done] = [newJob(), newJob({ members: 3 }), newJob()]
+  const [known, running, done] = [newJob(), newJob({ members: 3, tags: ['thesis'] }), newJob()]
   store.add(known)
   const found = [
     { spec: known.spec, status: { state: 'ACTIVE' }, nativeId: '1' },
     { spec: running.spec, status: { state: 'ACTIVE' }, nativeId: '2' },
-    { spec: done.spec, status: { state: 'FAILED', reason: 'timeout', time }, nativeId: '3' },
+    { spec: done.spec, status: { state: 'FAILED', reason: 'timeout', time }, nativeId: '3', collected: true },
   ] as const
-  expect(store.restore(known.profile, found)).toBe(2)
-  expect(store.restore(known.profile, found)).toBe(0)
+  expect(store.restore(known.profile, found)).toEqual([running.spec.id, done.spec.id])
+  expect(store.restore(known.profile, found)).toEqual([])
   expect(store.get(known.spec.id)).toMatchObject({ status: { state: 'NEW' }, hasPayload: true })
   const created = Date.parse('2026-01-01T00:00:00.000Z')
   expect(store.get(running.spec.id)).toMatchObject({ spec: running.spec, nativeId: '2', createdAt: created })
   expect(store.get(done.spec.id)).toMatchObject({ status: found[2].status, endedAt: time, profile: 'hpc' })
+  expect(store.list({ tag: 'thesis' }).map(({ id }) => id)).toEqual([running.spec.id])
+  expect(store.list({ uncollected: true }).map(({ id }) => id)).not.toContain(done.spec.id)
   expect(store.find('3').map((row) => row.id)).toEqual([done.spec.id])
   expect(store.list({ unsubmitted: true }).map((row) => row.id)).toEqual([known.spec.id])
   store.ended(running.spec.id, { state: 'COMPLETED' })

@@ -33,13 +33,13 @@ it('a store that is removed while jobs run is filled again from what lies on the
   await using executor = openExecutor(place, systemClock)
   await expect.poll(async () => (await listOf(executor)).jobs.length, { timeout: 20_000 }).toBe(2)
   const first = await listOf(executor)
-  expect(before.store.restore({ name: 'here', settings: place }, first.jobs)).toBe(2)
+  expect(before.store.restore({ name: 'here', settings: place }, first.jobs)).toHaveLength(2)
   rmSync(before.folder, { recursive: true })
 
   const { store } = opened(before.folder)
-  expect([store.fresh, store.list()]).toEqual([true, []])
+  expect([store.predecessor(), store.list()]).toEqual([undefined, []])
   await Promise.all([one.detach(), many.detach()])
-  expect(store.restore({ name: 'here', settings: place }, (await listOf(executor)).jobs)).toBe(2)
+  expect(store.restore({ name: 'here', settings: place }, (await listOf(executor)).jobs)).toHaveLength(2)
   expect(store.list({ state: ['QUEUED', 'ACTIVE'] })).toHaveLength(2)
   expect(store.get(many.id)).toMatchObject({ items: 3, spec: { map: true }, profileSettings: place })
 

@@ -48,6 +48,7 @@ function readJob(id: JobId, files: JobFiles, scheduler: Scheduler): ListedJob {
     spec: first.spec,
     status: status.state === 'COMPLETED' ? endedWith([...ends.values()]) : status,
     ...(nativeId === undefined ? {} : { nativeId }),
+    ...(files.has('collected') || files.has('kept') ? { collected: true } : {}),
   }
 }
 

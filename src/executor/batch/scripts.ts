@@ -243,13 +243,15 @@ done
 exit 0`
 
 /**
- * All jobs that lie here, as lines PATH:LINE of their specs, submissions and ends. $1 workdir. One grep reads a
- * thousand files; /dev/null has it name them when there is only one. A file that goes meanwhile is passed over.
+ * All jobs that lie here, as lines PATH:LINE of their specs, submissions and ends, and PATH: of their marks. $1 workdir.
+ * One grep reads a thousand files; /dev/null has it name them when there is only one. A file that goes meanwhile is
+ * passed over.
  */
 export const listScript = `cd -- "$1" || exit ${exits.unusable}
 printf '%s\\n' jobs/f*/spec*.jso[n] jobs/f*/submit.*/r[c] jobs/f*/submit.*/ou[t] jobs/f*/submit.*/nativ[e] \\
   jobs/f*/run.*/en[d] |
   grep -v '\\[' | LC_ALL=C xargs grep -s '' /dev/null
+printf '%s:\\n' jobs/f*/collecte[d] jobs/f*/kep[t] | grep -v '\\['
 exit 0`
 
 /**

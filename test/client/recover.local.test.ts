@@ -1,0 +1,14 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { recoversRecord } from './recover.ts'
+
+const workdir = join(mkdtempSync(join(tmpdir(), 'farcall-recover-')), 'work')
+afterAll(() => rmSync(join(workdir, '..'), { recursive: true, force: true }))
+
+recoversRecord({
+  env: { FARCALL_SCHEDULER: 'direct', FARCALL_WORKDIR: workdir, FARCALL_QUERY_INTERVAL: '1s' },
+  on: (command) => execFileSync('sh', ['-c', command], { cwd: workdir, encoding: 'utf8' }),
+})
