@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { ConfigError } from '../core/errors.ts'
 import { isJobId } from '../core/ids.ts'
 import { deferred } from './deferred.ts'
-import type { Handle } from './handle.ts'
+import { alreadySealed, type Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { Job } from './job.ts'
 import { allResults } from './job-array.ts'
@@ -54,7 +54,7 @@ export function attach<R = unknown>(id: string, options: AttachOptions = {}): Jo
   session
     .then(() => resultOf(submission, match?.[2] === undefined ? undefined : item.index))
     .then(value.resolve, value.reject)
-  const handle: Handle = { submission, session, seal: () => {} }
+  const handle: Handle = { submission, session, seal: alreadySealed }
   return new Job<R>(handle, item)
 }
 

@@ -8,7 +8,7 @@ import { isDead, thisProcess } from '../store/owner.ts'
 import type { CachedPlace, JobRecord, JobStore } from '../store/types.ts'
 import { cacheKeys } from './cache-key.ts'
 import { canceledBefore, failureOf } from './failures.ts'
-import type { Handle } from './handle.ts'
+import { alreadySealed, type Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { splitOptions } from './options.ts'
 import { decodeOptions, outcomeOf } from './outcome.ts'
@@ -113,16 +113,13 @@ async function run(front: Submission, prepared: Prepared, id: JobId, calls: read
     await submit(inner, { ...prepared, entries }, keys)
     return session
   })
-  const handle: Handle = { submission: inner, session: submitting, seal: () => {} }
+  const handle: Handle = { submission: inner, session: submitting, seal: alreadySealed }
   for (const { item } of calls) {
     const own = inner.add(item.callSite)
     outer.set(own, item)
     link(front, item, handle, own)
   }
-  inner.listen((status, items) => {
-    if (id === front.id) front.nativeId = inner.nativeId
-    for (const own of items) front.observe(outer.get(own)!, status)
-  })
+  mirror(front, inner, outer)
   try {
     await submitting
     if (id === front.id) front.nativeId = inner.nativeId
@@ -131,6 +128,14 @@ async function run(front: Submission, prepared: Prepared, id: JobId, calls: read
     if (calls.length === front.items.length) front.abandoned = { error }
     throw error
   }
+}
+
+/** Apart from `run`, whose calls and values need not be kept for as long as somebody listens. */
+function mirror(front: Submission, inner: Submission, outer: ReadonlyMap<Item, Item>): void {
+  inner.listen((status, items) => {
+    if (inner.id === front.id) front.nativeId = inner.nativeId
+    for (const own of items) front.observe(outer.get(own)!, status)
+  })
 }
 
 function link(front: Submission, item: Item, handle: Handle, own: Item): void {

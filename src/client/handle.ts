@@ -9,3 +9,6 @@ export interface Handle {
   /** Rejects when the job could not be submitted. */
   readonly session: Promise<Session>
 }
+
+/** Of a group that takes no more calls. @internal */
+export function alreadySealed(): void {}

@@ -4,7 +4,7 @@ import { JobCanceledError } from '../core/errors.ts'
 import type { Resources } from '../core/resources.ts'
 import { isFinal } from '../core/status.ts'
 import type { JobArrayUsage } from '../core/usage.ts'
-import type { Handle } from './handle.ts'
+import { alreadySealed, type Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { cancelItems, ignoreRejection, Job, letGo } from './job.ts'
 import { jobArrayUsage } from './measuring.ts'
@@ -163,7 +163,7 @@ export class JobArray<R>
     const submission = new Submission(before.id)
     const session = this.#ready.then(() => retryFailed(before, submission, this.#handle, resources))
     const ready = session.then(() => submission)
-    return new JobArray<R>({ submission, session, seal: () => {} }, ready)
+    return new JobArray<R>({ submission, session, seal: alreadySealed }, ready)
   }
 
   /** Lets go: the jobs go on, and this program may end without them. The promise stays pending. */

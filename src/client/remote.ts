@@ -3,11 +3,11 @@ import { snapshot as takeSnapshot } from '../capture/snapshot.ts'
 import type { CallSite, CaptureOptions, Snapshot } from '../capture/types.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
 import { newJobId } from '../core/ids.ts'
-import { deferred } from './deferred.ts'
+import { type Deferred, deferred } from './deferred.ts'
 import { dispatch, renderOnly } from './dispatch.ts'
 import { canceledBefore } from './failures.ts'
 import { filesAmong } from './file-argument.ts'
-import type { Handle } from './handle.ts'
+import { alreadySealed, type Handle } from './handle.ts'
 import { asArguments, asLists, type Inputs, isIterable, requireIterable } from './inputs.ts'
 import type { Item } from './item.ts'
 import { ignoreRejection, Job } from './job.ts'
@@ -51,8 +51,9 @@ export interface Target {
   readonly method?: CaptureOptions['method']
 }
 
-/** Calls made in this turn of the event loop, still open for more. */
-interface OpenGroup extends Handle {
+/** Calls made in this turn of the event loop, still open for more. Their jobs keep the handle, and nothing else of it. */
+interface OpenGroup {
+  readonly handle: Handle
   readonly snapshot: Snapshot
   readonly entries: Uint8Array[]
   readonly files: (readonly string[])[]
@@ -82,9 +83,9 @@ export class Caller {
       const entry = group.snapshot.encode(this.#input(self, args), 'call')
       group.entries.push(entry)
       group.files.push(filesAmong(args))
-      const item = group.submission.add(callSite)
-      const job = new Job<R>(group, item)
-      if (signal) followSignal(signal, job, group)
+      const item = group.handle.submission.add(callSite)
+      const job = new Job<R>(group.handle, item)
+      if (signal) followSignal(signal, job, group.handle)
       return job
     } catch (error) {
       return refused(callSite, error)
@@ -96,16 +97,13 @@ export class Caller {
     const callSite = siteOf(hide)
     const submission = new Submission(newJobId())
     submission.filling = true
-    const ready = deferred<Request>()
     const merged = { ...this.#target.options, ...options }
-    const session = dispatch(submission, ready.promise)
+    const ready = this.#fill(submission, lists, merged, callSite)
+    const session = dispatch(submission, ready)
     session.catch(ignoreRejection)
-    const handle: Handle = { submission, session, seal: () => {} }
-    const filled = this.#fill(submission, lists, merged, callSite).then((request) => {
-      ready.resolve(request)
-      return submission
-    })
-    filled.catch(ready.reject)
+    const handle: Handle = { submission, session, seal: alreadySealed }
+    const filled = ready.then(() => submission)
+    filled.catch(ignoreRejection)
     const array = new JobArray<R>(handle, filled)
     const { signal } = splitOptions(merged)
     if (signal) followSignal(signal, array, handle)
@@ -169,33 +167,35 @@ export class Caller {
       open.entries.length < mostInGroup &&
       Buffer.compare(open.snapshot.values(), snapshot.values()) === 0
     if (open && joins) return open
-    open?.seal()
+    open?.handle.seal()
     const ready = deferred<Request>()
     const submission = new Submission(newJobId())
     const session = dispatch(submission, ready.promise)
     session.catch(ignoreRejection)
-    const entries: Uint8Array[] = []
-    const files: (readonly string[])[] = []
-    const cwd = process.cwd()
-    let sealed = false
-    const group: OpenGroup = {
-      snapshot,
-      entries,
-      files,
-      submission,
-      session,
-      seal: () => {
-        if (sealed) return
-        sealed = true
-        if (this.#open === group) this.#open = undefined
-        // Its only call was refused: nothing is to be submitted, and nobody has this group.
-        if (entries.length === 0) return
-        ready.resolve({ snapshot, options: this.#target.options, entries, map: false, cwd, files })
-      },
+    const handle: Handle = { submission, session, seal: sealOnce(this.#sealing(ready, process.cwd())) }
+    this.#open = { handle, snapshot, entries: [], files: [] }
+    setImmediate(handle.seal)
+    return this.#open
+  }
+
+  #sealing(ready: Deferred<Request>, cwd: string): () => void {
+    return () => {
+      const { snapshot, entries, files } = this.#open!
+      this.#open = undefined
+      // Its only call was refused: nothing is to be submitted, and nobody has this group.
+      if (entries.length === 0) return
+      ready.resolve({ snapshot, options: this.#target.options, entries, map: false, cwd, files })
     }
-    this.#open = group
-    setImmediate(group.seal)
-    return group
+  }
+}
+
+/** Keeps nothing once it was called: jobs hold on to it for as long as they are waited for. */
+function sealOnce(seal: () => void): () => void {
+  let once: (() => void) | undefined = seal
+  return () => {
+    const first = once
+    once = undefined
+    first?.()
   }
 }
 
@@ -238,7 +238,7 @@ function refused<R>(callSite: { stack?: string }, error: unknown): Job<R> {
   submission.abandon(error, { state: 'FAILED', reason: 'submit-failed' })
   const session = Promise.reject(error)
   session.catch(ignoreRejection)
-  return new Job<R>({ submission, session, seal: () => {} }, item)
+  return new Job<R>({ submission, session, seal: alreadySealed }, item)
 }
 
 function followSignal(signal: AbortSignal, job: Job<unknown> | JobArray<unknown>, handle: Handle): void {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import pLimit, { type LimitFunction } from 'p-limit'
 import type { BuildRequest } from '../../archive/build.ts'
 import { AsyncQueue } from '../../core/async-queue.ts'
 import { blobOf } from '../../core/blob.ts'
@@ -94,6 +95,8 @@ export class BatchExecutor implements Executor {
   #canceler!: Canceler
   #supply!: RuntimeSupply
   #maxMembers: number | undefined
+  /** As many submissions as travel at once. */
+  #sending!: LimitFunction
   #openedAt = 0
   #makingRoom: Promise<unknown> | undefined
 
@@ -144,6 +147,7 @@ export class BatchExecutor implements Executor {
     ])
     this.#place = place
     this.#openedAt = clock.now()
+    this.#sending = pLimit(transport.concurrency)
     this.#maxMembers = maxMembers
     if (this.#place.blobs.get(runtimeName) === this.#runtime.ref.size) this.#known.add(runtimeName)
     const workersOf = ({ concurrency, resources }: JobSpec) =>
@@ -208,7 +212,9 @@ export class BatchExecutor implements Executor {
     this.#clients.add(spec.client)
     if (spec.stage && spec.stage.in.length > 0) await sendInputs(transport, workdir, spec.stage.in)
     const submit = () =>
-      this.#persist(() => submitJob(transport, scheduler, workdir, submission, this.#known, clock))
+      this.#persist(() =>
+        submitJob(transport, scheduler, workdir, submission, this.#known, clock, this.#sending),
+      )
     const {
       nativeId,
       time,

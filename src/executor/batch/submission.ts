@@ -1,4 +1,5 @@
 import { createTar } from 'nanotar'
+import type { LimitFunction } from 'p-limit'
 import type { Clock } from '../../core/clock.ts'
 import { CaptureError, SubmitError } from '../../core/errors.ts'
 import { encodeTable } from '../../core/pack.ts'
@@ -61,7 +62,7 @@ export interface Submitted {
 
 /**
  * Sends a job's files and submits it, as one command. `known` holds the names of blobs that the place has had;
- * it is corrected when one has been purged since.
+ * it is corrected when one has been purged since. `sending` has each wait its turn before its files are packed.
  * A submission of the same attempt that was cut off is found again, and made anew only when nothing came of it.
  * @throws SubmitError with the scheduler's own words
  */
@@ -72,18 +73,21 @@ export async function submitJob(
   submission: Submission,
   known: Set<string>,
   clock: Clock,
+  sending: LimitFunction,
 ): Promise<Submitted> {
   requireSendable(submission)
   for (const { ref, late } of submission.blobs) if (late) known.add(blobName(ref))
   const unknown = () => submission.blobs.filter((blob) => !known.has(blobName(blob.ref)))
   let node = submission.runtime?.name ?? ''
+  // What is not known yet is looked up when its turn comes: of ten thousand, the first few bring the blobs along.
+  const sendUnknown = () => sending(() => send(transport, scheduler, workdir, submission, unknown(), node))
   const sendAll = async () => {
-    const result = await send(transport, scheduler, workdir, submission, unknown(), node)
+    const result = await sendUnknown()
     if (result.exitCode !== exits.missingBlob) return result
     const lost = Buffer.from(result.stdout).toString('utf8').trim().split(/\s+/)
     for (const name of lost) known.delete(name)
     if (submission.runtime && lost.includes(paths.node(node))) node = await submission.runtime.send()
-    return send(transport, scheduler, workdir, submission, unknown(), node)
+    return sendUnknown()
   }
   let result = await sendAll()
   // Again when another client, which came to the same end, was quicker.
