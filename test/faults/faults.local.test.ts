@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { attach, close, cluster, configure } from '../../src/index.ts'
 import { root } from '../client/helpers.ts'
-import { failure } from '../client/left.ts'
+import { failure, jobProcesses } from '../client/left.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-faults-'))
 const workdir = join(folder, 'work')
@@ -108,6 +108,8 @@ describe.runIf(process.getuid?.() === 0)('a work folder that becomes read-only',
       configure({ profiles: { disk: { ...place, workdir: join(disk, 'work') } } })
       const double = cluster({ profile: 'disk' }, (n: number) => 2 * n)
       expect(await double(1)).toBe(2)
+      // Its script ends after its result is here, and has its log open until then.
+      await expect.poll(() => jobProcesses(join(disk, 'work'))).toEqual([])
       execFileSync('mount', ['-o', 'remount,ro', disk])
       await failure(double(2), { name: 'SubmitError', code: 'WORKDIR_UNUSABLE', message: /[Rr]ead-only/ })
       execFileSync('mount', ['-o', 'remount,rw', disk])
