@@ -58,6 +58,7 @@ export type {
   Transferred,
   WriteOptions,
 } from './files/types.ts'
+export type { Provenance } from './store/types.ts'
 export type { LocalMapOptions } from './threads/options.ts'
 export {
   type LoginPrompt,

@@ -1,6 +1,6 @@
 import type { JobId } from '../core/ids.ts'
 import type { JobState, JobStatus } from '../core/status.ts'
-import type { JobRow, ListFilter } from '../store/types.ts'
+import type { ListedRow, ListFilter, Provenance } from '../store/types.ts'
 import { recorderOf } from './recorder.ts'
 import { settingsFor } from './settings.ts'
 
@@ -32,11 +32,17 @@ export interface RecordedJob {
   /** Inputs, and the array members that run them. */
   readonly items: number
   readonly members: number
+  /** Items that completed, and items that failed or were canceled; absent while no program here has followed it. */
+  readonly done?: number
+  readonly failed?: number
   /** As it was last heard of. */
   readonly status: JobStatus
   readonly createdAt: number
   readonly submittedAt?: number
   readonly endedAt?: number
+  readonly provenance: Provenance
+  /** The version of Node that ran it, over there. */
+  readonly nodeVersion?: string
 }
 
 /**
@@ -61,6 +67,6 @@ export async function jobs({ since, until, ...filter }: JobFilter = {}): Promise
   return recorder.store.list(asked).map(toJob)
 }
 
-function toJob({ attempt: _, collectedAt: __, ...job }: JobRow): RecordedJob {
+function toJob({ attempt: _, collectedAt: __, ...job }: ListedRow): RecordedJob {
   return job
 }

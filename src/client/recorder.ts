@@ -1,3 +1,4 @@
+import { FarcallError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
 import type { RecordKind } from '../core/pack.ts'
 import type { JobSpec } from '../core/protocol.ts'
@@ -10,22 +11,40 @@ import { trimRecordsDaily } from './trim-records.ts'
 
 /** Changes are gathered for so long: ten thousand jobs that end together are some transactions, not ten thousand. */
 const gatherMs = 100
+/** Between two tries to write what could not be written. */
+const againMs = 2_000
+
+type Change = (store: JobStore) => void
 
 /** Writes what becomes of jobs into the store of a folder, many changes in one transaction. */
 export class Recorder {
   readonly store: JobStore
-  #pending: ((store: JobStore) => void)[] = []
+  #pending: Change[] = []
   #timer: NodeJS.Timeout | undefined
+  /** The store cannot be written, and that was said. */
+  #stuck = false
 
   constructor(store: JobStore) {
     this.store = store
   }
 
   /** Soon, in the order of the calls. */
-  later(change: (store: JobStore) => void): void {
+  later(change: Change): void {
     this.#pending.push(change)
-    // The end of the process writes what is left: nothing is kept alive for it.
-    this.#timer ??= setTimeout(() => this.flush(), gatherMs).unref()
+    this.#wait(this.#stuck ? againMs : gatherMs)
+  }
+
+  /** The end of the process writes what is left: nothing is kept alive for it. */
+  #wait(ms: number): void {
+    this.#timer ??= setTimeout(() => this.flush(), ms).unref()
+  }
+
+  /** At once, or not at all: what it needs may be gone soon. */
+  now(change: Change): void {
+    this.flush()
+    this.#write([change], (error) =>
+      process.emitWarning(`farcall: a result is not in the cache: ${String(error)}`),
+    )
   }
 
   flush(): void {
@@ -33,13 +52,29 @@ export class Recorder {
     this.#timer = undefined
     const changes = this.#pending.splice(0)
     if (changes.length === 0) return
+    const written = this.#write(changes, (error) => {
+      const passes = error instanceof FarcallError && error.code === 'STORE_UNWRITABLE'
+      if (passes) this.#pending.unshift(...changes)
+      if (!passes || !this.#stuck)
+        // The job and its result are not in danger: what is missing here, the files on the cluster tell.
+        process.emitWarning(
+          `farcall: what became of jobs is not recorded${passes ? ' yet, and is tried again while this program runs' : ''}: ${String(error)}`,
+        )
+      this.#stuck = passes
+      if (passes) this.#wait(againMs)
+    })
+    if (written) this.#stuck = false
+  }
+
+  #write(changes: readonly Change[], failed: (error: unknown) => void): boolean {
     try {
       this.store.batch(() => {
         for (const change of changes) change(this.store)
       })
+      return true
     } catch (error) {
-      // The job and its result are not in danger: what is missing here, the files on the cluster tell.
-      process.emitWarning(`farcall: what became of jobs is not recorded: ${String(error)}`)
+      failed(error)
+      return false
     }
   }
 }
@@ -78,6 +113,7 @@ export class JobRecords {
   /** Of its items, by their place in the job. */
   readonly #keys: readonly (string | undefined)[]
   #nodeVersion: string | undefined
+  readonly #counts = { done: 0, failed: 0, due: false }
 
   constructor(recorder: Recorder, id: JobId, keys: readonly (string | undefined)[]) {
     this.recorder = recorder
@@ -114,10 +150,18 @@ export class JobRecords {
     const under = kind === 'error' ? errorKey(key, this.#id) : key
     const write = (store: JobStore) => store.result(under, { job: this.#id, item, kind, content })
     if (content instanceof Uint8Array) this.recorder.later(write)
-    else {
-      this.recorder.later(write)
-      this.recorder.flush()
-    }
+    else this.recorder.now(write)
+  }
+
+  /** Soon, and of many that come together only the last. */
+  counted(done: number, failed: number): void {
+    Object.assign(this.#counts, { done, failed })
+    if (this.#counts.due) return
+    this.#counts.due = true
+    this.recorder.later((store) => {
+      this.#counts.due = false
+      store.counted(this.#id, this.#counts.done, this.#counts.failed)
+    })
   }
 
   over(status: JobStatus, measures: Measures): void {

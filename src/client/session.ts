@@ -1,4 +1,5 @@
 import { homedir } from 'node:os'
+import pLimit from 'p-limit'
 import { trimDaily } from '../capture/trim.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
 import { systemClock } from '../core/clock.ts'
@@ -20,7 +21,7 @@ import { flushRecords, type JobRecords, type Recorder, trimRecords } from './rec
 import { restoreOnce } from './restore.ts'
 import type { Submission } from './submission.ts'
 
-/** How long a program that was interrupted waits for the ends of what it canceled, so as to clean up after it. */
+/** How long a program that ends waits for the ends of what it canceled, so as to clean up after it. */
 const endsMs = 5_000
 
 /** Folders of this many jobs that are done are left for `logs()`; the oldest go first. */
@@ -54,6 +55,8 @@ export class Session {
   /** Where its jobs are recorded, and by which profile's name. */
   readonly #recordedIn = new Map<Recorder, string>()
   #restoring = false
+  /** A few calls at a time are made ready: of ten thousand, all would hold what they need for it at once. */
+  readonly inTurn = pLimit(32)
   /** Set by Ctrl-C: nothing is submitted any more. */
   #ending = false
 
@@ -108,7 +111,9 @@ export class Session {
         for (const { id } of this.active) if (restored.has(id)) store.own(id, thisProcess())
       }
     } catch (error) {
-      if (!(error instanceof FarcallError && error.transient)) throw error
+      // What passes is left to the next one; a store that cannot be written is told by whoever writes what is new.
+      const isKnown = error instanceof FarcallError && (error.transient || error.code === 'STORE_UNWRITABLE')
+      if (!isKnown) throw error
     } finally {
       this.#restoring = false
     }
@@ -139,9 +144,16 @@ export class Session {
     }
     await this.executor.cancel(sent.map(({ id }) => ({ id })))
     await Promise.allSettled(this.#submitting)
-    if (!leaving) return
-    const ends = this.active.map((submission) => submission.over.promise)
-    await Promise.race([Promise.all(ends), systemClock.sleep(endsMs)])
+    if (leaving) await this.#awaitEnds(this.active)
+  }
+
+  /** So that nothing of what was canceled stays. */
+  async #awaitEnds(submissions: readonly Submission[]): Promise<void> {
+    if (submissions.length === 0) return
+    const enough = new AbortController()
+    const ends = Promise.all(submissions.map(({ over }) => over.promise))
+    await Promise.race([ends, systemClock.sleep(endsMs, enough.signal)])
+    enough.abort()
   }
 
   follow(submission: Submission): void {
@@ -274,6 +286,9 @@ export class Session {
 
   /** Closes while jobs may still be awaited: their promises reject, the jobs go on. */
   async closeNow(): Promise<void> {
+    await this.#awaitEnds(
+      this.active.filter(({ canceling, nativeId }) => canceling !== undefined && nativeId !== undefined),
+    )
     this.#loseAll(new TransportError('CONNECTION_LOST', 'close() was called'))
     await this.close()
   }
@@ -339,7 +354,8 @@ export async function leaveSession(session: Session): Promise<void> {
 
 /**
  * Closes every connection of this process. Jobs go on; what still awaits one rejects with a TransportError
- * CONNECTION_LOST. A program that ends by itself need not call it.
+ * CONNECTION_LOST. The ends of what was canceled are waited for, up to 5 s, so that nothing of it stays. A program that
+ * ends by itself need not call it.
  *
  * @example
  * import { close, cluster } from 'farcall'

@@ -49,7 +49,7 @@ export class Submission {
   /** Inputs are still being read. */
   filling = false
   /** Why it never ran, or cannot be followed any more. */
-  abandoned: { readonly error: unknown } | undefined
+  abandoned: { readonly error: unknown; readonly status: JobStatus } | undefined
   /** An item counts as canceled here and runs on there. */
   runsOn = false
   /** Where outputs go, when it is not what the call said. */
@@ -125,7 +125,7 @@ export class Submission {
   /** It never ran, or can no longer be followed: every open item gets this error. */
   abandon(error: unknown, status: JobStatus): void {
     this.retries?.stop()
-    this.abandoned = { error }
+    this.abandoned = { error, status }
     for (const item of this.items) this.settle(item, status, () => item.settled.reject(error))
   }
 
@@ -269,20 +269,29 @@ export class Submission {
     if (status.state !== 'COMPLETED') this.failed++
     if (!this.muted) settle()
     this.open--
+    this.#count()
     const over = this.open === 0
     if (over && !isFinal(this.status.state))
       this.status = this.failed === 0 ? { state: 'COMPLETED' } : (this.items.find(isFailed)?.status ?? status)
     this.#tell(status, [item])
     if (!over) return
-    this.#recordEnd(status)
+    this.#recordEnd()
     this.over.resolve()
   }
 
+  #count(): void {
+    if (!this.#isUnknown) this.records?.counted(this.items.length - this.open - this.failed, this.failed)
+  }
+
   /** A connection that broke leaves open what became of the job: whoever looks for it will see. */
-  #recordEnd(status: JobStatus): void {
-    const { error } = this.abandoned ?? {}
-    const unknown = error && (status.reason !== 'submit-failed' || error instanceof TransportError)
-    if (unknown) this.records?.letGo()
+  get #isUnknown(): boolean {
+    if (!this.abandoned) return false
+    const { error, status } = this.abandoned
+    return status.reason !== 'submit-failed' || error instanceof TransportError
+  }
+
+  #recordEnd(): void {
+    if (this.#isUnknown) this.records?.letGo()
     else this.records?.over(this.status, this.measures)
   }
 

@@ -37,7 +37,10 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
   await session.executor.open()
   if (record) {
     submission.guest = isFollowed(record)
-    if (!submission.guest) recorder.store.own(id, thisProcess())
+    if (!submission.guest) {
+      recorder.later((store) => store.own(id, thisProcess()))
+      recorder.flush()
+    }
     submission.records = new JobRecords(recorder, id, record.cacheKeys)
   }
   session.follow(submission)

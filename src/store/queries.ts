@@ -1,7 +1,7 @@
 import type { JobId } from '../core/ids.ts'
 import type { Database, Value } from './database.ts'
-import { rowColumns, toJobRecord, toJobRow } from './rows.ts'
-import type { JobRecord, JobRow, ListFilter } from './types.ts'
+import { rowColumns, toJobRecord, toJobRow, toListedRow } from './rows.ts'
+import type { JobRecord, JobRow, ListedRow, ListFilter } from './types.ts'
 
 const defaultLimit = 50
 /** Shorter beginnings of an id say too little. */
@@ -37,7 +37,7 @@ export function findJobs(db: Database, text: string): JobRow[] {
   return [...own, ...native].map(toJobRow)
 }
 
-export function listJobs(db: Database, filter: ListFilter): JobRow[] {
+export function listJobs(db: Database, filter: ListFilter): ListedRow[] {
   const limit = filter.limit ?? defaultLimit
   const { state } = filter
   if (state === undefined || typeof state === 'string') return listOf(db, filter, state, limit)
@@ -48,7 +48,7 @@ export function listJobs(db: Database, filter: ListFilter): JobRow[] {
     .slice(0, limit)
 }
 
-function listOf(db: Database, filter: ListFilter, state: string | undefined, limit: number): JobRow[] {
+function listOf(db: Database, filter: ListFilter, state: string | undefined, limit: number): ListedRow[] {
   const conditions: string[] = []
   const values: Value[] = []
   const where = (condition: string, value: Value | undefined) => {
@@ -66,12 +66,13 @@ function listOf(db: Database, filter: ListFilter, state: string | undefined, lim
   if (filter.unsubmitted) conditions.push('submitted IS NULL')
   if (filter.uncollected) conditions.push('collected IS NULL')
   const columns = rowColumns.replace(/\w+/g, 'jobs.$&')
+  const tables = filter.tag === undefined ? 'jobs' : 'tags CROSS JOIN jobs ON jobs.seq = tags.job'
   const rows = db.all(
-    `SELECT ${columns} FROM ${filter.tag === undefined ? 'jobs' : 'tags CROSS JOIN jobs ON jobs.seq = tags.job'}
+    `SELECT ${columns}, provenance, node_version FROM ${tables} CROSS JOIN details ON details.job = jobs.seq
      ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
      ORDER BY ${created} DESC, jobs.seq DESC LIMIT ?`,
     ...values,
     limit,
   )
-  return rows.map(toJobRow)
+  return rows.map(toListedRow)
 }

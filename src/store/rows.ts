@@ -1,11 +1,11 @@
 import type { JobSpec } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import type { Row, Value } from './database.ts'
-import type { JobRecord, JobRow, StoredUsage } from './types.ts'
+import type { JobRecord, JobRow, ListedRow, StoredUsage } from './types.ts'
 
 /** The columns of jobs that a JobRow is made of. */
 export const rowColumns =
-  'id, attempt, native_id, name, function, profile, tags, items, members, status, created, submitted, ended, collected'
+  'id, attempt, native_id, name, function, profile, tags, items, members, done, failed, status, created, submitted, ended, collected'
 
 const parse = <T>(text: Value | undefined): T => JSON.parse(text as string) as T
 
@@ -21,6 +21,8 @@ export function toJobRow(row: Row): JobRow {
     members: row['members'] as number,
     status: parse<JobStatus>(row['status']),
     createdAt: row['created'] as number,
+    ...optional('done', row['done']),
+    ...optional('failed', row['failed']),
     ...optional('nativeId', row['native_id']),
     ...optional('submittedAt', row['submitted']),
     ...optional('endedAt', row['ended']),
@@ -28,13 +30,20 @@ export function toJobRow(row: Row): JobRow {
   }
 }
 
+export function toListedRow(row: Row): ListedRow {
+  return {
+    ...toJobRow(row),
+    provenance: parse(row['provenance']),
+    ...optional('nodeVersion', row['node_version']),
+  }
+}
+
 /** Of a row that joins jobs, details and the latest attempt. */
 export function toJobRecord(row: Row): JobRecord {
   return {
-    ...toJobRow(row),
+    ...toListedRow(row),
     spec: parse<JobSpec>(row['spec']),
     profileSettings: parse(row['settings']),
-    provenance: parse(row['provenance']),
     owner: parse(row['owner']),
     // JSON writes undefined in a list as null.
     cacheKeys:
@@ -43,7 +52,6 @@ export function toJobRecord(row: Row): JobRecord {
         : parse<(string | null)[]>(row['cache_keys']).map((key) => key ?? undefined),
     hasPayload: row['has_payload'] === 1,
     ...optional('folder', row['folder']),
-    ...optional('nodeVersion', row['node_version']),
     ...usageOf(row['usage']),
   }
 }

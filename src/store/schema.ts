@@ -129,6 +129,10 @@ export const migrations: readonly string[] = [
   CREATE TABLE predecessor (
     aside TEXT NOT NULL
   );
+
+  -- Items that completed; items that failed or were canceled. NULL: nobody has counted.
+  ALTER TABLE jobs ADD COLUMN done INTEGER;
+  ALTER TABLE jobs ADD COLUMN failed INTEGER;
   `,
 ]
 

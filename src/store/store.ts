@@ -44,6 +44,7 @@ import type {
   JobRecord,
   JobRow,
   JobStore,
+  ListedRow,
   ListFilter,
   NewJob,
   NewResult,
@@ -96,6 +97,12 @@ export class Store implements JobStore {
     if (updates.length > 0) this.#connection.write((db) => updateStatuses(db, updates, this.#clock.now()))
   }
 
+  counted(id: JobId, done: number, failed: number): void {
+    this.#connection.write((db) =>
+      db.run('UPDATE jobs SET done = ?, failed = ? WHERE id = ?', done, failed, id),
+    )
+  }
+
   attempts(id: JobId): AttemptEntry[] {
     return this.#connection.read((db) => attemptsOf(db, id))
   }
@@ -132,7 +139,7 @@ export class Store implements JobStore {
     return this.#connection.read((db) => findJobs(db, text))
   }
 
-  list(filter: ListFilter = {}): JobRow[] {
+  list(filter: ListFilter = {}): ListedRow[] {
     return this.#connection.read((db) => listJobs(db, filter))
   }
 

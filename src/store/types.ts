@@ -25,10 +25,14 @@ export interface Owner {
   readonly startTime: string
 }
 
-/** What a result can be traced back to. */
+/**
+ * What a result can be traced back to. Of a job that was restored from its files on the cluster only `farcall` is known;
+ * `node` and `cwd` are empty.
+ */
 export interface Provenance {
+  /** Of the repository that holds the function's file; `dirty`: tracked files were changed. */
   readonly git?: { readonly commit: string; readonly dirty: boolean }
-  /** sha256 of the lockfile nearest to the program. */
+  /** sha256 of the lockfile nearest to that file. */
   readonly lockfile?: string
   /** Versions on this side. */
   readonly farcall: string
@@ -71,6 +75,9 @@ export interface JobRow {
   readonly tags: readonly string[]
   readonly items: number
   readonly members: number
+  /** Items that completed, and items that failed or were canceled; absent while nobody has counted. */
+  readonly done?: number
+  readonly failed?: number
   readonly status: JobStatus
   /** Milliseconds since the epoch, as all times here. */
   readonly createdAt: number
@@ -80,18 +87,21 @@ export interface JobRow {
   readonly collectedAt?: number
 }
 
-export interface JobRecord extends JobRow {
+export interface ListedRow extends JobRow {
+  readonly provenance: Provenance
+  /** The version of Node that ran it. */
+  readonly nodeVersion?: string
+}
+
+export interface JobRecord extends ListedRow {
   /** Of the latest attempt. */
   readonly spec: JobSpec
   readonly profileSettings: Profile
-  readonly provenance: Provenance
   readonly owner: Owner
   readonly cacheKeys: readonly (string | undefined)[]
   /** Where its files lie, as `submitted` was told. */
   readonly folder?: string
   readonly usage?: StoredUsage
-  /** The version of Node that ran it. */
-  readonly nodeVersion?: string
   /** Whether `payload(id)` still has its arguments. */
   readonly hasPayload: boolean
 }
@@ -235,6 +245,8 @@ export interface JobStore {
   statuses(id: JobId): StatusEntry[]
   /** The first attempt first. */
   attempts(id: JobId): AttemptEntry[]
+  /** Items that completed, and items that failed or were canceled. */
+  counted(id: JobId, done: number, failed: number): void
   /** The final status; claims of items that have no cached result are given up. */
   ended(id: JobId, status: JobStatus, facts?: { usage?: StoredUsage; nodeVersion?: string }): void
   /** The results are safe, or nobody wants them: trim() may take the job. */
@@ -249,7 +261,7 @@ export interface JobStore {
   /** Jobs whose id begins so (4 characters or more), or whose native id is that; the newest first. */
   find(text: string): JobRow[]
   /** The newest first. */
-  list(filter?: ListFilter): JobRow[]
+  list(filter?: ListFilter): ListedRow[]
   /** What a job that was recorded and not submitted needs; undefined once the place has it. */
   payload(id: JobId): StoredPayload | undefined
   /** A bundle and its source map, by the sha256 of its code. */
