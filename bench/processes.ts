@@ -17,6 +17,8 @@ export function run(command: string, args: readonly string[], input?: string): P
       if (code === 0) resolve(stdout)
       else reject(new Error(`${command} ${args.join(' ')}: exit code ${code}: ${stderr}`))
     })
+    // Who reads nothing may have ended by then.
+    child.stdin.on('error', () => {})
     child.stdin.end(input)
   })
 }

@@ -6,36 +6,52 @@ import { type ClusterOptions, splitOptions } from './options.ts'
 import { packageChoices } from './packages.ts'
 import { recorderOf } from './recorder.ts'
 import { type Session, sessionFor } from './session.ts'
-import { settingsFor } from './settings.ts'
+import { type Settings, settingsFor } from './settings.ts'
 import { makeSpec, placeOf } from './spec.ts'
 import { stageFor } from './stage.ts'
 import type { Submission } from './submission.ts'
-import { abandoning, type Request, submit } from './submit.ts'
+import { abandoning, type Request, recordJob, type Send } from './submit.ts'
 
 /** Submits. Rejects, and so do all items, when that is not possible. */
 export async function dispatch(submission: Submission, request: Promise<Request>): Promise<Session> {
-  return abandoning(submission, async () => {
-    const asked = await request
-    const { options } = asked
-    const settings = await settingsFor(options.profile)
-    const session = await sessionFor(settings.profile)
-    // A map over nothing: its result is known.
-    if (asked.entries.length === 0) return session
-    const { cache } = splitOptions(options)
-    // A call is the same wherever it runs: code that is to be found again is compiled for all of them.
-    const at = placeOf(settings.profile, options)
-    const node = cache ? oldestNode : nodeAt(at, here())
-    const making = asked.snapshot.bundle(node, packageChoices(at))
-    // Connecting takes longest; a call that may be known needs no connection yet. Submitting opens it too, and tells.
-    if (!cache) session.executor.open().catch(() => {})
-    const recorder = recorderOf(settings.storeDir)
-    const bundle = await making
-    const stage = await stageFor(splitOptions(options).stage, new Set(asked.files.flat()), asked.cwd)
-    const prepared = { ...asked, settings, session, recorder, bundle, stage, node }
-    if (cache) await answerFromCache(submission, prepared)
-    else await submit(submission, prepared, [])
-    return session
-  })
+  const sending = request.then((asked) => prepare(submission, asked))
+  return abandoning(
+    submission,
+    sending.then(async ({ session, send }) => {
+      await send()
+      return session
+    }),
+  )
+}
+
+async function prepare(submission: Submission, asked: Request): Promise<{ session: Session; send: Send }> {
+  const settings = await settingsFor(asked.options.profile)
+  const session = await sessionFor(settings.profile)
+  // A map over nothing: its result is known.
+  if (asked.entries.length === 0) return { session, send: async () => {} }
+  return session.inTurn(() => prepareAt(settings, session, submission, asked))
+}
+
+async function prepareAt(
+  settings: Settings,
+  session: Session,
+  submission: Submission,
+  asked: Request,
+): Promise<{ session: Session; send: Send }> {
+  const { options } = asked
+  const { cache } = splitOptions(options)
+  // A call is the same wherever it runs: code that is to be found again is compiled for all of them.
+  const at = placeOf(settings.profile, options)
+  const node = cache ? oldestNode : nodeAt(at, here())
+  const making = asked.snapshot.bundle(node, packageChoices(at))
+  // Connecting takes longest; a call that may be known needs no connection yet. Submitting opens it too, and tells.
+  if (!cache) session.executor.open().catch(() => {})
+  const recorder = recorderOf(settings.storeDir)
+  const bundle = await making
+  const stage = await stageFor(splitOptions(options).stage, new Set(asked.files.flat()), asked.cwd)
+  const prepared = { ...asked, settings, session, recorder, bundle, stage, node }
+  const send = cache ? () => answerFromCache(submission, prepared) : await recordJob(submission, prepared, [])
+  return { session, send }
 }
 
 /** The script that would be submitted for one input. */

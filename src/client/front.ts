@@ -18,7 +18,7 @@ import { readResult } from './result-file.ts'
 import type { Session } from './session.ts'
 import { placeOf } from './spec.ts'
 import { Submission } from './submission.ts'
-import { abandoning, type Prepared, submit } from './submit.ts'
+import { abandoning, type Prepared, recordJob } from './submit.ts'
 import { takeUp } from './take-up.ts'
 
 /** One input of a front, and what makes it the same call as another. */
@@ -106,13 +106,10 @@ function claim(store: JobStore, id: JobId, calls: readonly Call[]) {
 async function run(front: Submission, prepared: Prepared, id: JobId, calls: readonly Call[]): Promise<void> {
   const inner = new Submission(id)
   const outer = new Map<Item, Item>()
-  const { session, recorder } = prepared
+  const { recorder } = prepared
   const keys = calls.map(({ key }) => key)
-  const submitting = abandoning(inner, async () => {
-    const entries = calls.map(({ entry }) => entry)
-    await submit(inner, { ...prepared, entries }, keys)
-    return session
-  })
+  const entries = calls.map(({ entry }) => entry)
+  const submitting = abandoning(inner, submit(inner, { ...prepared, entries }, keys))
   const handle: Handle = { submission: inner, session: submitting, seal: alreadySealed }
   for (const { item } of calls) {
     const own = inner.add(item.callSite)
@@ -125,9 +122,15 @@ async function run(front: Submission, prepared: Prepared, id: JobId, calls: read
     if (id === front.id) front.nativeId = inner.nativeId
   } catch (error) {
     if (!inner.records) recorder.store.unclaim(id, keys)
-    if (calls.length === front.items.length) front.abandoned = { error }
+    if (calls.length === front.items.length) front.abandoned = inner.abandoned
     throw error
   }
+}
+
+async function submit(inner: Submission, prepared: Prepared, keys: readonly string[]): Promise<Session> {
+  const send = await recordJob(inner, prepared, keys)
+  await send()
+  return prepared.session
 }
 
 /** Apart from `run`, whose calls and values need not be kept for as long as somebody listens. */

@@ -4,6 +4,7 @@ import { blobOf } from '../core/blob.ts'
 import { systemClock } from '../core/clock.ts'
 import { JobCanceledError, SubmitError } from '../core/errors.ts'
 import type { JobSpec, StageSpec } from '../core/protocol.ts'
+import type { JobPayload } from '../executor/executor.ts'
 import { thisProcess } from '../store/owner.ts'
 import type { StoredPayload } from '../store/types.ts'
 import { canceledBefore } from './failures.ts'
@@ -12,7 +13,7 @@ import { type ClusterOptions, splitOptions } from './options.ts'
 import { archiveOf, forgetMade, packagesFor } from './packages.ts'
 import { provenanceOf } from './provenance.ts'
 import { JobRecords, type Recorder } from './recorder.ts'
-import { submitPatiently } from './retries.ts'
+import { type RetryTools, submitPatiently } from './retries.ts'
 import { readSecrets } from './secrets.ts'
 import type { Session } from './session.ts'
 import type { Settings } from './settings.ts'
@@ -43,10 +44,13 @@ export interface Prepared extends Request {
   readonly node: number
 }
 
+/** Submits what was recorded. It holds what is sent, and nothing else of the call. */
+export type Send = () => Promise<void>
+
 /** All items of a submission that cannot be made get the error. */
-export async function abandoning<T>(submission: Submission, work: () => Promise<T>): Promise<T> {
+export async function abandoning<T>(submission: Submission, making: Promise<T>): Promise<T> {
   try {
-    return await work()
+    return await making
   } catch (error) {
     const canceled = error instanceof JobCanceledError
     submission.abandon(error, canceled ? error.status : { state: 'FAILED', reason: 'submit-failed' })
@@ -54,12 +58,15 @@ export async function abandoning<T>(submission: Submission, work: () => Promise<
   }
 }
 
-/** Records the job, then submits it: killed in between, it is found and submitted by whoever looks for it. */
-export async function submit(
+/**
+ * Records the job; what it gives submits it. Killed in between, it is found and submitted by whoever looks for it. Two
+ * steps, so that of ten thousand calls that wait for their turn the snapshots can go.
+ */
+export async function recordJob(
   submission: Submission,
   prepared: Prepared,
   cacheKeys: readonly (string | undefined)[],
-): Promise<void> {
+): Promise<Send> {
   const { snapshot, options, entries, map, settings, session, recorder, bundle, stage, node } = prepared
   await session.executor.open()
   const at = placeOf(settings.profile, options)
@@ -84,15 +91,29 @@ export async function submit(
   submission.decoder = { classes: snapshot.classes(), map: bundle.map }
   const tools = { clock: systemClock, random: Math.random, client: session.client, bundle: bundle.code }
   submission.begin({ spec, executor: session.executor, tools })
-  const submitting = submitPatiently(submission, spec.retry, tools, () =>
-    session.submit(submission, { spec, ...payload, secrets, ...archiveOf(spec) }),
-  )
-  await submitting.catch((error) => {
-    // Perhaps for that which was made there.
-    if (error instanceof SubmitError) forgetMade(executor)
-    throw error
-  })
-  session.recordIn(recorder, settings.name)
+  const sent = { spec, ...payload, secrets, ...archiveOf(spec) }
+  return sending(submission, session, sent, tools, { recorder, name: settings.name })
+}
+
+/** Apart, since closures keep all that any of their neighbours names. */
+function sending(
+  submission: Submission,
+  session: Session,
+  payload: JobPayload,
+  tools: RetryTools,
+  record: { readonly recorder: Recorder; readonly name: string },
+): Send {
+  return async () => {
+    const submitting = submitPatiently(submission, payload.spec.retry, tools, () =>
+      session.submit(submission, payload),
+    )
+    await submitting.catch((error) => {
+      // Perhaps for that which was made there.
+      if (error instanceof SubmitError) forgetMade(session.executor)
+      throw error
+    })
+    session.recordIn(record.recorder, record.name)
+  }
 }
 
 function record(

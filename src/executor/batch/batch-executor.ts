@@ -206,7 +206,8 @@ export class BatchExecutor implements Executor {
       ...(spec.packages ? [archiveBlob(spec.packages, archive)] : []),
     ]
     const { workdir } = this.#place
-    const [script, directives] = [this.#script(spec, workdir), directivesOf(spec, workdir)]
+    const directives = directivesOf(spec, workdir)
+    const script = () => this.#script(spec, workdir)
     const room = roomOf(this.#options.profile)
     const submission = { spec, args, script, directives, blobs, room, secrets, runtime }
     this.#clients.add(spec.client)

@@ -43,7 +43,8 @@ export interface Submission {
   readonly spec: JobSpec
   /** Undefined: they lie there. */
   readonly args: readonly Uint8Array[] | undefined
-  readonly script: string
+  /** Rendered when it is sent: of ten thousand that wait for their turn it would be most of what they hold. */
+  script(): string
   readonly directives: Directives
   readonly blobs: readonly Blob[]
   /** A Node of ours that it is to find there; `send` sends it again, or another one, and gives its name. */
@@ -109,6 +110,7 @@ async function send(
   missing: readonly Blob[],
   node: string,
 ): Promise<CommandResult> {
+  const text = script()
   const along: { ref: BlobRef; bytes: Uint8Array }[] = []
   const before: FileToPut[] = []
   for (const { ref, content } of missing) {
@@ -120,7 +122,7 @@ async function send(
   const file = { attrs: { mode: '600' } }
   const tar = createTar([
     { name: specFile(spec.attempt), data: JSON.stringify(spec), ...file },
-    { name: scriptFile(spec.attempt), data: script, ...file },
+    { name: scriptFile(spec.attempt), data: text, ...file },
     ...(args ? [{ name: 'args.pack', data: encodeTable(args), ...file }] : []),
     ...(Object.keys(secrets).length > 0 ? [{ name: 'secrets', data: secretsFile(secrets), ...file }] : []),
     ...along.map((blob) => ({ name: `blobs/${blobName(blob.ref)}`, data: blob.bytes, ...file })),
