@@ -72,10 +72,14 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
     return this.#item.status.progress
   }
 
-  /** Every try of it so far, the current one last; one, unless it was tried again. */
+  /**
+   * Every try of it so far, the current one last; one, unless it was tried again. None of a call with `cache` that
+   * another job answers: the tries are that one's.
+   */
   get attempts(): readonly Attempt[] {
-    const { submission } = this.#handle
-    const [item] = submission.itemsBehind(this.#item)
+    const { handle, item: real } = this.#real
+    const { submission } = handle
+    const [item] = submission.itemsBehind(real)
     if (!submission.submitted || !item || item.status.state === 'NEW') return []
     return [...item.earlier, submission.attemptOf(item, item.status, undefined)]
   }

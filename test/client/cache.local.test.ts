@@ -105,6 +105,21 @@ describe('a call with cache', () => {
     expect(runs(path)).toBe(2)
   })
 
+  it('tells its tries, when it was tried; none where another job answered it', async () => {
+    const path = file('tries')
+    const flaky = noted.with({ retry: { retries: 1, on: ['exception'], base: '50ms', backoff: 'fixed' } })
+    const job = flaky(path, -1)
+    await expect(job).rejects.toThrow('is negative')
+    expect(job.attempts.map(({ attempt, status }) => [attempt, status.reason])).toEqual([
+      [1, 'exception'],
+      [2, 'exception'],
+    ])
+    const [first, second] = [flaky(path, 5), flaky(path, 5)]
+    await Promise.all([first, second])
+    expect([first.attempts.length, second.attempts.length].sort()).toEqual([0, 1])
+    expect(runs(path)).toBe(3)
+  })
+
   it('gives instances of classes of this program, and large values', async () => {
     const make = cluster({ cache: true }, (x: number) => ({
       point: new Point(x),
