@@ -2,12 +2,15 @@ import type { Command, CommandResult } from '../core/shell.ts'
 import { wrapTransports } from '../executor/open.ts'
 import type { ExecOptions, FileStat, FileToPut, Transport } from '../transport/transport.ts'
 
-/** What is called around each operation on a place, with its number from 1 and its name. What it throws, the operation does. */
+/**
+ * What is called around each operation on a place, with its number from 1, its name, and the words of a command. What
+ * it throws, the operation does.
+ */
 export interface Faults {
-  before?(number: number, operation: string): void | Promise<void>
+  before?(number: number, operation: string, argv: readonly string[]): void | Promise<void>
   /** It is on its way, and its answer has not been read. */
-  during?(number: number, operation: string): void | Promise<void>
-  after?(number: number, operation: string): void | Promise<void>
+  during?(number: number, operation: string, argv: readonly string[]): void | Promise<void>
+  after?(number: number, operation: string, argv: readonly string[]): void | Promise<void>
 }
 
 /** A transport that calls back around each operation: to kill the process there, to fail, to be slow. */
@@ -37,20 +40,20 @@ export class ObservedTransport implements Transport {
     return this.#inner.open()
   }
 
-  async #observe<T>(operation: string, work: () => Promise<T>): Promise<T> {
+  async #observe<T>(operation: string, work: () => Promise<T>, argv: readonly string[] = []): Promise<T> {
     const number = ++this.#count
-    await this.#faults.before?.(number, operation)
+    await this.#faults.before?.(number, operation, argv)
     const working = work()
     // Awaited after `during`.
     working.catch(() => {})
-    await this.#faults.during?.(number, operation)
+    await this.#faults.during?.(number, operation, argv)
     const result = await working
-    await this.#faults.after?.(number, operation)
+    await this.#faults.after?.(number, operation, argv)
     return result
   }
 
   exec(command: Command, options?: ExecOptions): Promise<CommandResult> {
-    return this.#observe('exec', () => this.#inner.exec(command, options))
+    return this.#observe('exec', () => this.#inner.exec(command, options), command.argv)
   }
 
   put(files: readonly FileToPut[]): Promise<void> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { close } from '../../src/index.ts'
-import { killedAtEachStep } from './killed.ts'
+import { killedAtEachStep, killedAtRetry } from './killed.ts'
 import { onLogin } from './left.ts'
 
 const { sshd } = inject('slurms').accounting
@@ -26,7 +26,7 @@ const calls: string[][] = []
 /** Each line that tells of a job names the script of its id. */
 function countOf(ids: readonly string[], command: string): number {
   const lines = onLogin(sshd, command).split('\n')
-  return lines.filter((line) => ids.some((id) => line.includes(`/jobs/${id}/job.sh`))).length
+  return lines.filter((line) => ids.some((id) => line.includes(`/jobs/${id}/job.`))).length
 }
 
 beforeAll(() => Object.assign(process.env, env))
@@ -34,6 +34,14 @@ afterAll(async () => {
   await close()
   for (const name of Object.keys(env)) delete process.env[name]
   rmSync(folder, { recursive: true, force: true })
+})
+
+describe('a program that is killed at a retry, Slurm', () => {
+  killedAtRetry({
+    env,
+    file: (name) => join(folder, name),
+    natives: (...ids) => countOf(ids, 'scontrol -o show jobs'),
+  })
 })
 
 describe('a program that is killed, Slurm', () => {

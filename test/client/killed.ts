@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { attach, close, FarcallError } from '../../src/index.ts'
+import { openStore } from '../../src/store/open.ts'
 import { runProgram } from './helpers.ts'
 
 export interface KilledAt {
@@ -71,4 +72,37 @@ export function killedAtEachStep({ env, file, steps, opening, natives }: KilledA
       }
     })
   }
+}
+
+/** Kills a program around the submission of a failed call's next attempt; there is one such attempt, and its result. */
+export function killedAtRetry({ env, file, natives }: Pick<KilledAt, 'env' | 'file' | 'natives'>): void {
+  for (const [when, end] of [
+    ['while it waits for the next attempt', 'QUEUED'],
+    ['before the next attempt is sent', 'before'],
+    ['while the next attempt is sent', 'during'],
+    ['just after the next attempt was sent', 'later'],
+    ['once the next attempt is made', 'ACTIVE'],
+  ] as const)
+    it(`${when}: attach goes on with that attempt, and the record has it`, { timeout: 120_000 }, async () => {
+      const path = file(`retry-${end}`)
+      const program = runProgram('killed-retry.ts', [path, end], env)
+      const id = (await program.line())!
+      expect(await program.ended, program.stderr()).toMatchObject({ signal: 'SIGKILL' })
+      const store = openStore({ folder: env['FARCALL_STORE']!, warn: (message) => expect.fail(message) })
+      const recorded = () => store.attempts(id).map(({ attempt }) => attempt)
+      expect(recorded()).toEqual(end === 'QUEUED' ? [1] : [1, 1001])
+      const job = attach(id)
+      expect(await job).toBe('came through')
+      expect(job.attempts.map(({ attempt, status }) => [attempt, status.state])).toEqual([
+        [1, 'FAILED'],
+        [2, 'COMPLETED'],
+      ])
+      await close()
+      expect(readFileSync(path, 'utf8')).toBe('run\nrun\n')
+      expect(recorded()).toEqual([1, 1001])
+      expect(store.get(id)).toMatchObject({ attempt: 1001, status: { state: 'COMPLETED' } })
+      expect(store.get(id)!.nativeId).toBe(job.attempts[1]!.nativeId)
+      store.close()
+      expect(natives?.(id) ?? 2).toBe(2)
+    })
 }

@@ -40,6 +40,9 @@ export interface Sshd {
   readonly logFile: string
   /** What the server logged until now. */
   log(): string
+  /** Ends the sessions and the server, and nothing else: connections are refused until it is opened again. */
+  shut(): Promise<void>
+  reopen(): Promise<void>
   /** Ends the sessions and the server, and takes its folder and its user away. */
   stop(): Promise<void>
 }
@@ -113,33 +116,41 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const mount = ['unshare', '-m', 'sh', '-c', 'mount -t proc proc "$0/proc" && exec "$@"']
   const rooted = options.root ? [...mount, options.root, binary, ...args] : [binary, ...args]
   const argv = [...inside, ...inPrivate(options.privateMounts ?? {}, rooted)]
-  const daemon = spawn(argv[0]!, argv.slice(1), { detached: true, stdio: 'ignore', cwd: '/' })
-  daemon.unref()
   const log = () => (existsSync(file('log')) ? readFileSync(file('log'), 'utf8') : '')
-  const pid = daemon.pid
-  if (pid === undefined) throw new Error(`${sshdPath} cannot be started`)
-
-  const sessions = () => descendants([pid])
+  let pid = 0
+  /** Listening, or with its last words. Not seen by a connection: that would count against MaxStartups. */
+  const open = async () => {
+    const before = log().length
+    const daemon = spawn(argv[0]!, argv.slice(1), { detached: true, stdio: 'ignore', cwd: '/' })
+    daemon.unref()
+    if (daemon.pid === undefined) throw new Error(`${sshdPath} cannot be started`)
+    pid = daemon.pid
+    await until(() => log().slice(before).includes('Server listening') || !isAlive(pid), 5000)
+    if (!isAlive(pid)) throw new Error(`sshd did not start:\n${log().slice(before)}`)
+  }
+  const shut = async () => {
+    if (pid > 0) await stopProcesses([pid, ...descendants([pid])])
+    pid = 0
+  }
   const stop = async () => {
-    await stopProcesses([pid, ...sessions()])
+    await shut()
     if (pamFile) rmSync(pamFile, { force: true })
     if (!options.account) await account.remove()
     rmSync(folder, { recursive: true, force: true })
     release()
   }
-  // Not by a connection: that would count against MaxStartups and stand in the log.
-  await until(() => log().includes('Server listening') || !isAlive(pid), 5000)
-  if (!isAlive(pid)) {
-    const words = log()
+  await open().catch(async (error) => {
     await stop()
-    throw new Error(`sshd did not start:\n${words}`)
-  }
+    throw error
+  })
   const identityFile = file('id_ed25519')
   const knownHosts = file('known_hosts')
   return {
     host,
     port,
-    pid,
+    get pid() {
+      return pid
+    },
     user: account.name,
     home: account.home,
     identityFile,
@@ -154,6 +165,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     sshArgs: sshArgs(port, identityFile, knownHosts),
     logFile: file('log'),
     log,
+    shut,
+    reopen: open,
     stop,
   }
 }

@@ -93,6 +93,40 @@ it('a job that is forgotten before anybody looked is told as lost, after the gra
   await expect(job).rejects.toThrow(/without a trace|signal 9/)
 })
 
+it('a job of which nothing is left, in the queue or as a file, is lost without a trace, and said so after the grace', async () => {
+  const bin = join(lab.sshd.home, 'bin')
+  // The controller remembers a job for two seconds: nobody is to be told of it in that time.
+  replace('squeue', `[ ! -e ${bin}/down ] || exit 1\nreal "$@"`)
+  const path = join(lab.sshd.home, '.profile')
+  const before = readFileSync(path, 'utf8')
+  writeFileSync(path, `${before}export PATH='${withBin()}'\n`)
+  try {
+    const job = cluster({ profile: profile({ grace: '5s' }) }, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 600_000))
+    })()
+    job.catch(() => {})
+    for await (const { state } of job.updates()) if (state === 'ACTIVE') break
+    await until(() => runsOf(job.id) === 1, 20_000)
+    const { nativeId } = job
+    // Killed hard, and without its folder, its script says nothing any more.
+    sh(
+      `touch bin/down; mv .farcall/jobs/${job.id} gone; scancel --full --signal=KILL ${nativeId}; rm -rf gone`,
+    )
+    const known = () => sh(`scontrol show job ${nativeId} 2>/dev/null || true`)
+    await expect.poll(known, { timeout: 20_000, interval: 500 }).toBe('')
+    const forgotten = Date.now()
+    rmSync(join(bin, 'down'))
+    await expect(job).rejects.toMatchObject({
+      name: 'JobFailedError',
+      reason: 'lost',
+      message: expect.stringMatching(/left the queue without a trace, and no result appeared within \d+ s/),
+    })
+    expect(Date.now() - forgotten).toBeGreaterThan(4_000)
+  } finally {
+    writeFileSync(path, before)
+  }
+})
+
 it('accounting that knows nothing yet, and a status command that fails, change nothing', async () => {
   const lies = join(lab.sshd.home, 'bin')
   replace(

@@ -172,6 +172,30 @@ it('a host that refuses connections for a while: jobs and calls of that time go 
   expect(await Promise.all([running, called])).toEqual([2_000, 1])
 })
 
+it('a server that is down for over a minute: what ran meanwhile and what was called meanwhile comes', {
+  timeout: 180_000,
+}, async () => {
+  const server = await up({})
+  const sleep = cluster({ profile: profile(server) }, async (ms: number) => {
+    await new Promise((resolve) => setTimeout(resolve, ms))
+    return ms
+  })
+  const running = sleep(30_000)
+  for await (const { state } of running.updates()) if (state === 'ACTIVE') break
+  await server.shut()
+  const refused = await new Promise((resolve) =>
+    new Socket()
+      .on('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+      .connect(server.port, server.host),
+  )
+  expect(refused).toBe('ECONNREFUSED')
+  const called = sleep.with({ name: 'called while it is down' })(1)
+  await new Promise((resolve) => setTimeout(resolve, 65_000))
+  expect([running.status().state, called.status().state]).toEqual(['ACTIVE', 'NEW'])
+  await server.reopen()
+  expect(await Promise.all([running, called])).toEqual([30_000, 1])
+})
+
 it('a server that gives one session to a connection serves many jobs, and a large result', async () => {
   const single = await up({ maxSessions: 1 })
   const name = profile(single)
