@@ -81,7 +81,10 @@ export async function submitJob(
   const unknown = () => submission.blobs.filter((blob) => !known.has(blobName(blob.ref)))
   let node = submission.runtime?.name ?? ''
   // What is not known yet is looked up when its turn comes: of ten thousand, the first few bring the blobs along.
-  const sendUnknown = () => sending(() => send(transport, scheduler, workdir, submission, unknown(), node))
+  const sendUnknown = async () => {
+    await sendLarge(transport, workdir, unknown(), known)
+    return sending(() => send(transport, scheduler, workdir, submission, unknown(), node))
+  }
   const sendAll = async () => {
     const result = await sendUnknown()
     if (result.exitCode !== exits.missingBlob) return result
@@ -102,6 +105,27 @@ export async function submitJob(
   return submitted
 }
 
+/** Ahead of the submission, and of nobody's turn: a small job is not to wait for what takes long to send. */
+async function sendLarge(
+  transport: Transport,
+  workdir: string,
+  missing: readonly Blob[],
+  known: Set<string>,
+): Promise<void> {
+  const large = missing.flatMap(({ ref, content }) =>
+    content === undefined || isSmall(content)
+      ? []
+      : [{ path: `${workdir}/blobs/${blobName(ref)}`, content, ref }],
+  )
+  if (large.length === 0) return
+  await transport.put(large.map(({ path, content }) => ({ path, content })))
+  for (const { ref } of large) known.add(blobName(ref))
+}
+
+function isSmall(content: NonNullable<Blob['content']>): content is Uint8Array {
+  return content instanceof Uint8Array && content.byteLength <= alongLimit
+}
+
 async function send(
   transport: Transport,
   scheduler: Scheduler,
@@ -111,14 +135,9 @@ async function send(
   node: string,
 ): Promise<CommandResult> {
   const text = script()
-  const along: { ref: BlobRef; bytes: Uint8Array }[] = []
-  const before: FileToPut[] = []
-  for (const { ref, content } of missing) {
-    if (content === undefined) continue
-    if (content instanceof Uint8Array && content.byteLength <= alongLimit) along.push({ ref, bytes: content })
-    else before.push({ path: `${workdir}/blobs/${blobName(ref)}`, content })
-  }
-  if (before.length > 0) await transport.put(before)
+  const along = missing.flatMap(({ ref, content }) =>
+    content && isSmall(content) ? [{ ref, bytes: content }] : [],
+  )
   const file = { attrs: { mode: '600' } }
   const tar = createTar([
     { name: specFile(spec.attempt), data: JSON.stringify(spec), ...file },
