@@ -3,24 +3,43 @@ import type { Reading } from './reading.ts'
 import { symbolsOf } from './symbols.ts'
 import { typescript } from './syntax.ts'
 
-/** `localMap(…)` or `farcall.localMap(…)`, of ours. */
+/** `localMap(…)` or `farcall.localMap(…)`, of ours; also `(0, farcall.localMap)(…)`, as compilers write it. */
 export function isLocalMap(
   reading: Reading,
-  { expression: callee, arguments: args }: TypeScript.CallExpression,
-) {
+  { expression, arguments: args }: TypeScript.CallExpression,
+): boolean {
   const ts = typescript()
-  const { symbolOf, importOf } = symbolsOf(reading)
+  const { symbolOf } = symbolsOf(reading)
   if (args.length < 2) return false
+  let callee = reading.syntax.unwrap(expression)
+  if (ts.isBinaryExpression(callee) && callee.operatorToken.kind === ts.SyntaxKind.CommaToken)
+    callee = callee.right
   const isMember = ts.isPropertyAccessExpression(callee) && callee.name.text === 'localMap'
-  const name = isMember ? callee.expression : callee
+  const name = isMember ? (callee as TypeScript.PropertyAccessExpression).expression : callee
   if (!ts.isIdentifier(name)) return false
   const declaration = symbolOf(name)?.declarations?.[0]
-  const from = declaration && importOf(declaration)
-  if (!from || !reading.isOwn((from.moduleSpecifier as TypeScript.StringLiteral).text)) return false
-  if (isMember) return !ts.isImportSpecifier(declaration)
-  return (
-    ts.isImportSpecifier(declaration) && (declaration.propertyName ?? declaration.name).text === 'localMap'
-  )
+  const from = declaration && sourceOf(reading, declaration)
+  if (!from || !reading.isOwn(from)) return false
+  const isOne = ts.isImportSpecifier(declaration) || ts.isBindingElement(declaration)
+  if (isMember || !isOne) return isMember && !isOne
+  const own = declaration.propertyName ?? declaration.name
+  return (ts.isIdentifier(own) || ts.isStringLiteral(own)) && own.text === 'localMap'
+}
+
+/** The module that an import or a `require` gives the name from. */
+function sourceOf(reading: Reading, declaration: TypeScript.Declaration): string | undefined {
+  const ts = typescript()
+  const imported = symbolsOf(reading).importOf(declaration)
+  if (imported) return (imported.moduleSpecifier as TypeScript.StringLiteral).text
+  const variable = ts.isBindingElement(declaration) ? declaration.parent.parent : declaration
+  if (!ts.isVariableDeclaration(variable) || !variable.initializer) return undefined
+  let made = reading.syntax.unwrap(variable.initializer)
+  // __importStar(require('farcall'))
+  while (ts.isCallExpression(made) && made.arguments[0] && ts.isCallExpression(made.arguments[0]))
+    made = made.arguments[0]
+  if (!ts.isCallExpression(made) || made.expression.getText(reading.source) !== 'require') return undefined
+  const [first] = made.arguments
+  return first && ts.isStringLiteralLike(first) ? first.text : undefined
 }
 
 /** Which functions they are given: once all functions, and what these capture, are known. */
