@@ -9,9 +9,10 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { blobName, type PackagesRef } from '../core/protocol.ts'
 import { closureOf, type InstalledPackage } from './installed.ts'
 import { layOut } from './layout.ts'
@@ -53,7 +54,11 @@ export async function buildArchive(request: BuildRequest, place: BuildPlace): Pr
     writeFileSync(join(folder, 'package.json'), JSON.stringify(request.manifest), file)
     writeFileSync(join(folder, 'package-lock.json'), JSON.stringify(request.lock), file)
     if (request.npmrc !== undefined) writeFileSync(join(folder, '.npmrc'), request.npmrc, file)
-    await npm(folder, ['install', ...quiet, ...(here ? [] : forOther(target))])
+    // npm starts the first node on PATH, and what is compiled is for that one.
+    const bin = join(folder, 'bin')
+    mkdirSync(bin)
+    symlinkSync(process.execPath, join(bin, 'node'))
+    await npm(folder, ['install', ...quiet, ...(here ? [] : forOther(target))], bin)
     const closure = closureOf(
       request.roots.map(({ alias, name }) => ({ alias, name, folder: join(folder, 'node_modules', alias) })),
     )
@@ -84,9 +89,14 @@ function forOther({ platform, arch, libc }: Platform): string[] {
   ]
 }
 
-/** @throws BuildError with npm's own words */
-export async function npm(cwd: string, args: readonly string[]): Promise<void> {
-  const child = spawn('npm', args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] })
+/** `first`: a folder that PATH begins with. @throws BuildError with npm's own words */
+export async function npm(cwd: string, args: readonly string[], first?: string): Promise<void> {
+  const PATH = [...(first === undefined ? [] : [first]), process.env['PATH'] ?? ''].join(delimiter)
+  const child = spawn('npm', args, {
+    cwd,
+    env: { ...process.env, PATH },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let words = ''
   child.stderr.on('data', (chunk) => {
     words = (words + chunk).slice(-20_000)

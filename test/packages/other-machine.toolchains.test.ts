@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +17,7 @@ import { blobName } from '../../src/core/protocol.ts'
 import { close, cluster, configure } from '../../src/index.ts'
 import { archiveFile } from '../../src/packages/cache.ts'
 import { fromNpm, requestFor } from '../../src/packages/from-npm.ts'
+import { node } from '../toolchains/tools.ts'
 
 const arm: Platform = { platform: 'linux', arch: 'arm64', libc: 'glibc', abi: '115' }
 const folder = mkdtempSync(join(tmpdir(), 'farcall-other-'))
@@ -97,4 +106,33 @@ describe('npm where jobs run', () => {
     )
     await expect(refused).rejects.toThrow(/by npm here: npm install failed \(1\)/)
   })
+})
+
+test('a Node of another ABI says that the packages are not for it, and the next call knows', async () => {
+  const at = join(folder, 'project/node_modules/@farcall-test/addon')
+  mkdirSync(at, { recursive: true })
+  const manifest = { name: '@farcall-test/addon', version: '1.0.0', type: 'module', main: 'index.js' }
+  writeFileSync(join(at, 'package.json'), JSON.stringify(manifest))
+  writeFileSync(join(at, 'index.js'), 'export const add = (a, b) => a + b')
+  // compiled, and not with Node-API
+  copyFileSync('/bin/true', join(at, 'addon.node'))
+  const file = join(folder, 'project/study.mjs')
+  writeFileSync(join(folder, 'project/package.json'), '{"name":"study"}')
+  writeFileSync(file, "import { add } from '@farcall-test/addon'\nexport const sum = (a, b) => add(a, b)\n")
+  const { sum } = (await import(file)) as { sum: (a: number, b: number) => number }
+  configure({
+    profiles: {
+      same: { scheduler: 'direct', workdir: join(folder, 'same') },
+      other: { scheduler: 'direct', workdir: join(folder, 'other'), environment: { node: node('22') } },
+    },
+  })
+  expect(await cluster({ profile: 'same' }, sum)(1, 2)).toBe(3)
+  const remote = cluster({ profile: 'other' }, sum)
+  const [mine, theirs] = [process.versions.modules, 127]
+  const why = `compiled for Node's ABI ${mine}, and this Node has ${theirs}`
+  await expect(remote(1, 2)).rejects.toThrow(`the packages @farcall-test/addon@1.0.0 cannot be used on`)
+  const second = remote(1, 2)
+  await expect(second).rejects.toMatchObject({ code: 'PACKAGES_UNAVAILABLE' })
+  await expect(second).rejects.toThrow(`as installed here: they are ${why}`)
+  await expect(second).rejects.toThrow(`cannot be had for linux-${process.arch}, glibc, ABI ${theirs}`)
 })
