@@ -33,9 +33,10 @@ export async function paired(
   times: number,
   ours: () => unknown,
   floor: () => unknown,
+  warmUp = 3,
 ): Promise<[number, number]> {
   const spent: [number[], number[]] = [[], []]
-  for (let i = -3; i < times; i++) {
+  for (let i = -warmUp; i < times; i++) {
     for (const [k, run] of [ours, floor].entries()) {
       const start = performance.now()
       await run()
