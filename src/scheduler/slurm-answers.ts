@@ -25,13 +25,16 @@ export function parseSubmit(result: CommandResult): string {
   })
 }
 
+const onPath =
+  'is it a login node of a Slurm cluster? What a module brings is loaded in .profile, or before you start a program on it'
+
 export function explainSubmit(
   result: CommandResult,
 ): { code?: 'SCHEDULER_MISSING' | 'SUBMIT_REFUSED'; hint?: string } | undefined {
   if (result.exitCode === 127)
     return {
       code: 'SCHEDULER_MISSING',
-      hint: 'sbatch is not on the PATH of a login shell there; is this a login node of a Slurm cluster?',
+      hint: `sbatch is not on the PATH there; ${onPath}`,
     }
   const said = spoken(result)
   const hint = adviceOnLimit(said) ?? refusals.find(({ says }) => says.test(said))?.hint
@@ -51,7 +54,7 @@ export function requireAnswer(result: CommandResult, command: string): void {
   if (result.exitCode === 0) return
   if (result.exitCode === 127)
     throw new FarcallError('SCHEDULER_MISSING', `${command} is not on the PATH there`, {
-      hint: 'is this a login node of a Slurm cluster?',
+      hint: onPath,
     })
   throw new FarcallError(
     'COMMAND_FAILED',
