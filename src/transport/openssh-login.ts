@@ -164,10 +164,12 @@ function makeFolder(): string {
 
 /** Masters of ours that run: they end with this process, and not a minute later. */
 const ours = new Map<string, string>()
+let watched = false
 
 function remember(folder: string, host: string): void {
-  if (ours.size === 0) process.once('exit', endAll)
   ours.set(folder, host)
+  if (!watched) process.once('exit', endAll)
+  watched = true
 }
 
 function endAll(): void {

@@ -49,13 +49,22 @@ export function loginPrompt(): LoginPrompt | undefined {
   const prompt = chosen ?? (process.stdin.isTTY && process.stderr.isTTY ? askOnTerminal : undefined)
   if (!prompt) return undefined
   return (question, signal) => {
-    const answered = asking.then(() => {
-      signal.throwIfAborted()
-      return prompt(question, signal)
-    })
+    const answered = asking.then(() => unlessAborted(signal, () => prompt(question, signal)))
     asking = answered.catch(() => {})
     return answered
   }
+}
+
+/** A question of a login that is over is withdrawn, whether its prompt listens or not. */
+function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  if (signal.aborted) return Promise.reject(signal.reason)
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort)
+    work()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }
 
 /** As ssh asks: what is said goes to stderr; what is not to be seen is not shown. */

@@ -32,6 +32,16 @@ export interface ConnectionOptions {
   readonly signal: AbortSignal
 }
 
+/** Measured: GCM is ahead with ssh2's native part and without it; chacha20 comes next, by far only with it. */
+const fastestFirst = [
+  'aes128-gcm@openssh.com',
+  'aes256-gcm@openssh.com',
+  'chacha20-poly1305@openssh.com',
+  'aes128-ctr',
+  'aes192-ctr',
+  'aes256-ctr',
+] as const
+
 /** The server closed the connection before anybody had said who he is (MaxStartups). */
 export class TurnedAway extends Error {}
 
@@ -95,7 +105,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
       readyTimeout: 0,
       authHandler: attempts.handler as NonNullable<ConnectConfig['authHandler']>,
       hostVerifier: (key: Buffer) => hostKey.verify(key),
-      algorithms: { ...hostKey.algorithms, compress: ['none'] },
+      algorithms: { ...hostKey.algorithms, cipher: [...fastestFirst], compress: ['none'] },
     }
     try {
       client.connect(config)

@@ -67,6 +67,8 @@ export async function logIn(profile: LoginProfile, context: LoginContext): Promi
       return { name, connection, asked: attempts.asked }
     })
   } catch (error) {
+    // what is still asked is asked in vain
+    fail(error)
     await hop?.close()
     throw error
   } finally {
