@@ -21,7 +21,15 @@ export interface Item {
   /** What came of it could not be read here: its files have to stay. */
   unread?: boolean
   /** How the try that is just over failed; it is not the last one. */
-  failure?: { readonly status: JobStatus; readonly error: unknown; readonly requeue: boolean }
+  failure?: {
+    readonly status: JobStatus
+    readonly error: unknown
+    readonly requeue: boolean
+    /** For want of a Node that nobody sent. */
+    readonly awaited: boolean
+  }
+  /** A try has ended for want of a Node that nobody sent. Nothing of it has run, and it does not count. */
+  awaited?: boolean
   /** The item of the job that really runs it, when the submission is only a front. */
   behind?: { readonly handle: Handle; readonly item: Item }
   /** The job whose call it is, when it is the same call as one before. */
@@ -36,7 +44,7 @@ export interface Item {
 export interface Submitted {
   readonly spec: JobSpec
   readonly executor: Executor
-  /** For its retries, where the spec has a policy. */
+  /** For its further tries. */
   readonly tools?: RetryTools
 }
 

@@ -45,8 +45,9 @@ export class Retries {
     const canceled = item.canceling !== undefined || this.#submission.canceling !== undefined
     if (canceled || this.#stop.signal.aborted) return false
     const requeue = end?.requeue === true
-    if (!isTriedAgain(this.#policy, item.earlier.length, status, requeue)) return false
-    item.failure = { status, error, requeue }
+    const awaited = end?.interpreter?.awaited === true && !item.awaited
+    if (!awaited && !isTriedAgain(this.#policy, retriesOf(item), status, requeue)) return false
+    item.failure = { status, error, requeue, awaited }
     return true
   }
 
@@ -64,20 +65,27 @@ export class Retries {
     const reasons = new Set(
       held.map(({ failure }) => (failure!.requeue ? undefined : failure!.status.reason)),
     )
-    for (const item of held) item.earlier.push(this.#submission.attemptOf(item, item.failure!.status, end))
-    this.#plan(base, reasons, held[0]!.earlier.length, held)
+    const awaited = held.every(({ failure }) => failure!.awaited)
+    for (const item of held) {
+      item.earlier.push(this.#submission.attemptOf(item, item.failure!.status, end))
+      if (awaited) item.awaited = true
+    }
+    const platform = awaited ? end?.interpreter?.platform : undefined
+    const next: JobSpec = platform ? { ...base, interpreter: { from: 'runtime', platform } } : base
+    this.#plan(next, reasons, retriesOf(held[0]!), held)
   }
 
   #plan(base: JobSpec, reasons: Batch['reasons'], retry: number, items: readonly Item[]): void {
     const { escalate } = this.#policy
     const memory = escalate.memory !== undefined && reasons.has('out-of-memory')
     const time = escalate.time !== undefined && reasons.has('timeout')
-    const key = [base.attempt, retry, memory, time].join()
+    const key = [base.attempt, retry, memory, time, base.interpreter?.from].join()
     const known = this.#batches.get(key)
     const batch: Batch = known ?? { base, reasons, retry, items: new Set() }
     for (const item of items) batch.items.add(item)
     const why = items[0]!.failure!.status.reason
-    const message = `retry ${retry} of ${this.#policy.retries}${why ? ` after ${why}` : ''}`
+    const again = `retry ${retry} of ${this.#policy.retries}${why ? ` after ${why}` : ''}`
+    const message = items[0]!.failure!.awaited ? 'a Node is sent, and then it is tried again' : again
     this.#submission.requeued(items, { state: 'QUEUED', reason: 'requeued', message })
     if (known) return
     this.#batches.set(key, batch)
@@ -174,6 +182,9 @@ export class Retries {
     this.#stop.abort()
   }
 }
+
+/** How many of its tries were retries that the policy counts. */
+const retriesOf = ({ earlier, awaited }: Item) => earlier.length - (awaited ? 1 : 0)
 
 const runs = ({ chunk, only }: JobSpec, { index }: Item) => !only || only.includes(Math.floor(index / chunk))
 

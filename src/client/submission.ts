@@ -2,6 +2,7 @@ import { TransportError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
 import type { RecordKind } from '../core/pack.ts'
 import { type JobSpec, type MemberEnd, memberItems } from '../core/protocol.ts'
+import { resolveRetry } from '../core/resolve-retry.ts'
 import { isFinal, type JobStatus, mayFollow } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
 import type { JobEvent } from '../executor/executor.ts'
@@ -15,6 +16,8 @@ import type { Decoder } from './outcome.ts'
 import type { JobRecords } from './recorder.ts'
 import type { ResultFile } from './result-file.ts'
 import { Retries } from './retries.ts'
+
+const noRetry = resolveRetry(0)
 
 export type StatusListener = (status: JobStatus, items: readonly Item[]) => void
 
@@ -134,7 +137,7 @@ export class Submission {
     this.submitted = submitted
     const { spec, tools } = submitted
     if (this.#tries.length === 0) this.tried(spec)
-    if (spec.retry && tools) this.retries = new Retries(this, spec.retry, tools)
+    if (tools) this.retries = new Retries(this, spec.retry ?? noRetry, tools)
     for (const event of this.#early.splice(0)) this.handle(event)
   }
 

@@ -26,6 +26,8 @@ export interface InterpreterFacts {
   /** process.versions.modules, which native add-ons are built for. */
   readonly abi?: string
   readonly platform?: NodePlatform
+  /** The member has waited for a Node, and nobody sent one: whoever follows the job next sends it, and tries again. */
+  readonly awaited?: boolean
 }
 
 /** A member waits for a Node: it has found none that will do. */
