@@ -64,7 +64,7 @@ function unknownProfile(name: string, names: string[], loaded: LoadedConfig): Co
   return new ConfigError('PROFILE_UNKNOWN', `there is no profile '${name}'${by}; there are ${there}`, {
     hint: near
       ? `did you mean '${near}'?`
-      : 'profiles are set in a farcall.config file; see docs/configuration.md',
+      : 'profiles are set in a farcall.config file (docs/configuration.md); `farcall setup HOST` adds one',
   })
 }
 

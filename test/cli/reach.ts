@@ -1,13 +1,14 @@
 /** farcall shell and forward against a job that serves HTTP: the same whatever the place. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Profile } from '../../src/core/profile.ts'
+import { shellQuote } from '../../src/core/shell.ts'
 import { type Program, root, runProgram } from '../client/helpers.ts'
-import { freePorts, until } from '../clusters/processes.ts'
+import { freePorts, processesWhere, until } from '../clusters/processes.ts'
 import { onTerminal, withoutTerminal } from '../transport/program.ts'
 
 const main = `${root}dist/cli/main.js`
@@ -115,6 +116,25 @@ export function reachesJobs(profile: Profile, extra: (job: Reached) => void = ()
     expect(screen).toContain(`job ${id} (serves) runs on `)
     expect(screen).toContain('33 101')
     expect(exitCode).toBe(5)
+  })
+
+  it('what runs beside the job follows the size of the window', async () => {
+    const script = 'trap "stty size; exit 3" WINCH; while :; do sleep 0.1; done'
+    let rows = 40
+    const resizing = setInterval(() => {
+      for (const pid of processesWhere((argv) => argv.includes(`${main}\0shell\0${id}\0`))) {
+        const tty = readlinkSync(`/proc/${pid}/fd/0`)
+        if (tty.startsWith('/dev/pts/'))
+          execFileSync('stty', ['-F', tty, 'rows', String(++rows), 'cols', '120'])
+      }
+    }, 300)
+    const { screen, exitCode } = await onTerminal(
+      [main, 'shell', id, '--', 'sh', '-c', shellQuote(script)],
+      [],
+      { env },
+    ).finally(() => clearInterval(resizing))
+    expect(screen).toMatch(/4\d 120/)
+    expect(exitCode).toBe(3)
   })
 
   it('a shell without a job is that of the machine', async () => {
