@@ -12,7 +12,10 @@ for (const [kind, { sshd }] of Object.entries(inject('slurms'))) {
   describe(`on Slurm, ${accounting ? 'with' : 'without'} accounting, usage()`, () => {
     beforeAll(() => {
       const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts }
-      configure({ profiles: { [kind]: { ...place, queryInterval: '2s', grace: '20s' } } })
+      configure({
+        defaultProfile: kind,
+        profiles: { [kind]: { ...place, queryInterval: '2s', grace: '20s' } },
+      })
     })
     afterAll(close)
     const options = { profile: kind, memory: '3GB', cores: 2, time: '2h' } as const
