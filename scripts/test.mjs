@@ -29,7 +29,7 @@ const kinds = {
   unit: {},
   local: {},
   ssh: { commands: { ...sshCommands, ...rootfsCommands } },
-  slurm: { commands: { ...sshCommands, ...slurmCommands }, root: true },
+  slurm: { commands: { ...sshCommands, ...slurmCommands }, root: true, npm: true },
   package: {},
   toolchains: { npm: true },
   examples: { commands: sshCommands },

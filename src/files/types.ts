@@ -58,11 +58,13 @@ export interface ReadRange {
   length?: number
 }
 
+/** Options of `write`. */
 export interface WriteOptions {
   /** Permissions; default 0o644. */
   mode?: number
 }
 
+/** Options of `remove`. */
 export interface RemoveOptions {
   /** A folder with all that is in it. */
   recursive?: boolean

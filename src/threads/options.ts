@@ -1,5 +1,6 @@
 import { ConfigError } from '../core/errors.ts'
 
+/** Options of `localMap`. */
 export interface LocalMapOptions {
   /** Threads that run at once; default: the cores granted, or those of this machine outside of a job. */
   concurrency?: number

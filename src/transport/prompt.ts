@@ -10,6 +10,7 @@ export interface LoginQuestion {
   readonly prompts: readonly LoginPromptLine[]
 }
 
+/** One of the things that a login asks for. */
 export interface LoginPromptLine {
   /** As it is to be shown: 'Verification code: '. */
   readonly text: string
