@@ -4,6 +4,7 @@ import { cpus, release, totalmem } from 'node:os'
 import Table from 'cli-table3'
 import { capture } from './capture.ts'
 import { codec } from './codec.ts'
+import { files } from './files.ts'
 import { local } from './local.ts'
 import type { Row } from './measure.ts'
 import { node } from './node.ts'
@@ -23,6 +24,7 @@ const suites: Record<string, () => Promise<Row[]>> = {
   codec,
   capture,
   store,
+  files,
 }
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !(name in suites))

@@ -27,7 +27,13 @@ import { encodeWord } from './words.ts'
 const smallFile = 2 ** 20
 /** What one archive holds at most: so much is held in memory, and sent again after a cut. */
 const batch = { bytes: 8 * 2 ** 20, files: 2_000, folders: 300 }
-/** Pieces of large files; the last whole one stays after a cut. */
+/** More than a transport has on its way together: after a cut, bytes before that are in order. */
+const inFlight = 16 * 2 ** 20
+/** Between two looks at how much of a large file has arrived. */
+const lookMs = 400
+/** An upload of which nothing arrives for so long is cut, whatever the connection says. */
+const stalledMs = 15_000
+/** Pieces of large files. */
 const pieceUp = 32 * 2 ** 20
 const pieceDown = 16 * 2 ** 20
 /** Pieces on their way at the same time. */
@@ -77,7 +83,70 @@ export function farEnd(transport: Transport): End {
     for (const _ of entries) carrying.onFile()
   }
 
-  /** In pieces that are added one after the other: after a cut it goes on where it was. */
+  /** As fast as the transport can, in a folder where nothing else lies: after a cut that is gone on with. */
+  const receiveWhole = async (
+    source: string,
+    target: string,
+    temporary: string,
+    size: number,
+    signal: AbortSignal | undefined,
+    arrived: Arrived,
+  ) => {
+    const file = { path: transportPath(`${temporary}.pieces/whole`), content: { localPath: source } }
+    const sent = ofTransport('write', target, () => transport.put([file]))
+    let over = false
+    const done = sent.finally(() => {
+      over = true
+    })
+    done.catch(() => {})
+    const aborted = new Promise<never>((_, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    let [seen, since] = [0, Date.now()]
+    while (!over) {
+      await Promise.race([done.catch(() => {}), sleep(lookMs), aborted])
+      if (over) break
+      const { stdout } = await run(scripts.arrivedScript, [encodeWord(temporary)])
+      const said = Buffer.from(stdout).toString('latin1').trim()
+      // The answer to the transport may have been lost.
+      if (said === 'whole') return
+      if (Number(said) > seen) [seen, since] = [Number(said), Date.now()]
+      arrived(seen)
+      if (seen < size && Date.now() - since > stalledMs)
+        throw new TransportError('CONNECTION_LOST', `write ${target}: nothing arrives any more`, {
+          transient: true,
+        })
+    }
+    await done
+  }
+
+  /** In pieces that are added one after the other. */
+  const receiveRest = async (
+    source: string,
+    target: string,
+    temporary: string,
+    begun: number,
+    size: number,
+    signal: AbortSignal | undefined,
+    arrived: Arrived,
+  ) => {
+    const file = await opened(source)
+    try {
+      for (let done = begun; done < size; ) {
+        signal?.throwIfAborted()
+        const bytes = Buffer.allocUnsafe(Math.min(pieceUp, size - done))
+        const { bytesRead } = await file.read(bytes, 0, bytes.length, done)
+        if (bytesRead < bytes.length) throw changed(source)
+        await succeed('write', target, scripts.addScript, [temporary, String(done)], { stdin: bytes })
+        done += bytes.length
+        arrived(done)
+      }
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** After a cut it goes on where it was. */
   const receiveLarge = async (
     local: string,
     folder: string,
@@ -88,50 +157,20 @@ export function farEnd(transport: Transport): End {
     const target = joinPath(folder, nameThere(entry))
     const temporary = joinPath(folderOf(target), partialName(target, entry))
     const words = [encodeWord(temporary), encodeWord(target)]
-    const { stdout } = await succeed('write', target, scripts.partialScript, [
-      words[0]!,
-      encodeWord(nameOf(target)),
-    ])
-    const begun = Number(Buffer.from(stdout).toString('latin1'))
+    const begin = [words[0]!, encodeWord(nameOf(target)), String(inFlight)]
+    const { stdout } = await succeed('write', target, scripts.partialScript, begin)
+    const begun = Math.min(Number(Buffer.from(stdout).toString('latin1')), entry.size)
     const source = joinPath(local, entry.relative)
-    const file = await opened(source)
-    try {
-      let done = Math.min(begun, entry.size)
-      arrived(done)
-      let adding: Promise<void> = Promise.resolve()
-      while (done < entry.size) {
-        signal?.throwIfAborted()
-        const bytes = Buffer.allocUnsafe(Math.min(pieceUp, entry.size - done))
-        const { bytesRead } = await file.read(bytes, 0, bytes.length, done)
-        if (bytesRead < bytes.length) throw changed(source)
-        const piece = `${temporary}.pieces/${done}`
-        if (isOdd(piece)) {
-          await adding
-          adding = succeed('write', target, scripts.addScript, [words[0]!, String(done)], {
-            stdin: bytes,
-          }).then(() => {})
-        } else {
-          await ofTransport('write', target, () =>
-            transport.put([{ path: transportPath(piece), content: bytes }]),
-          )
-          await adding
-          const args = [words[0]!, String(done), encodeWord(piece)]
-          adding = succeed('write', target, scripts.addScript, args).then(() => {})
-        }
-        // told at the next turn, which awaits it
-        adding.catch(() => {})
-        done += bytes.length
-        arrived(done)
-      }
-      await adding
-    } finally {
-      await file.close()
-    }
+    arrived(begun)
+    if (begun === 0 && !isOdd(temporary) && !isOdd(source))
+      await receiveWhole(source, target, temporary, entry.size, signal, arrived)
+    else await receiveRest(source, target, words[0]!, begun, entry.size, signal, arrived)
     const { size, mtimeMs } = await stat(nativeName(source))
     if (size !== entry.size || Math.floor(mtimeMs / 1000) !== entry.mtime) {
       await run(scripts.dropScript, [words[0]!])
       throw changed(source)
     }
+    arrived(entry.size)
     const args = [...words, entry.mode.toString(8), String(entry.size), String(entry.mtime)]
     const sum = begun > 0 ? [await hashOf(source)] : []
     await succeed('write', target, scripts.finishScript, [...args, ...sum])
@@ -340,8 +379,10 @@ async function insist(work: () => Promise<void>): Promise<void> {
       return await work()
     } catch (error) {
       const lost = error instanceof TransportError && error.transient && error.code !== 'COMMAND_TIMEOUT'
+      // ssh2's words when the server's SFTP alone is gone.
+      const ended = error instanceof FileError && /No response from server/.test(error.message)
       const waitMs = waits[tries]
-      if (!lost || waitMs === undefined) throw error
+      if (!(lost || ended) || waitMs === undefined) throw error
       await sleep(waitMs * (0.5 + 0.5 * Math.random()))
     }
   }

@@ -45,7 +45,11 @@ mkdir -p -- "$v" || exit 1
 inside
 exec xargs -0 mkdir -p --`
 
-/** How many bytes of an earlier try are there; those for other versions of the file go. $1 its path, $2 the file's name. */
+/**
+ * How many bytes of an earlier try are there; those for other versions of the file go. What a transport was cut in has its
+ * bytes in order but for the last few megabytes, which it has on the way together. $1 its path, $2 the file's name, $3
+ * bytes that are on the way together.
+ */
 export const partialScript = `${begin}
 word "$2"
 name=$v
@@ -53,18 +57,37 @@ path "$1"
 up=\${v%/*}
 mkdir -p -- "$up" || exit 1
 for f in "$up/.$name.farcall-"*; do
-  case $f in "$v") ;; *) [ ! -e "$f" ] || rm -rf -- "$f" ;; esac
+  case $f in "$v" | "$v.pieces") ;; *) [ ! -e "$f" ] || rm -rf -- "$f" ;; esac
 done
-if [ -f "$v" ]; then size=$(wc -c <"$v") || exit 1; echo "$((size))"; else (umask 077; : >"$v") || exit 1; echo 0; fi`
+if [ -f "$v.pieces/whole" ]; then mv -f -- "$v.pieces/whole" "$v" || exit 1; fi
+if [ ! -f "$v" ]; then
+  best= most=0
+  for f in "$v.pieces"/.put-*; do
+    [ -f "$f" ] || continue
+    size=$(wc -c <"$f") || exit 1
+    if [ "$((size))" -gt "$((most + $3))" ]; then best=$f most=$((size - $3)); fi
+  done
+  if [ -n "$best" ]; then
+    dd if=/dev/null of="$best" bs=1 seek="$most" 2>/dev/null && mv -f -- "$best" "$v" || exit 1
+  fi
+fi
+rm -rf -- "$v.pieces"
+if [ -f "$v" ]; then size=$(wc -c <"$v") || exit 1; echo "$((size))"; else echo 0; fi`
 
-/** Adds a piece, a file of its own or stdin. $1 to what, $2 the size that it has before, $3 the piece. */
+/** How much of what is on its way is there, and `whole` once it is all of it. $1 its path. */
+export const arrivedScript = `${begin}
+path "$1"
+[ ! -f "$v.pieces/whole" ] || { echo whole; exit; }
+for f in "$v.pieces"/.put-*; do
+  [ ! -f "$f" ] || { size=$(wc -c <"$f"); echo "$((size))"; exit; }
+done`
+
+/** Adds stdin to a file. $1 its path, $2 the size that it has before. */
 export const addScript = `${begin}
-[ -z "$3" ] || { path "$3"; piece=$v; }
 path "$1"
 size=$(wc -c <"$v") || exit 1
 [ "$((size))" -eq "$2" ] || { echo "$((size)) bytes are there, and not $2" >&2; exit 1; }
-if [ -z "$3" ]; then exec cat >>"$v"; fi
-cat <"$piece" >>"$v" && exec rm -f -- "$piece"`
+exec cat >>"$v"`
 
 /** $1 what is left of a try. */
 export const dropScript = `${begin}
@@ -78,6 +101,7 @@ to=$v
 path "$1"
 fail() { rm -rf -- "$v" "$v.pieces"; printf '%s\\n' "$1" >&2; exit 1; }
 [ ! -d "$to" ] || [ -L "$to" ] || fail 'Is a directory'
+if [ -f "$v.pieces/whole" ]; then mv -f -- "$v.pieces/whole" "$v" || exit 1; fi
 size=$(wc -c <"$v") || exit 1
 [ "$((size))" -eq "$4" ] || fail "$((size)) bytes have arrived of $4"
 if [ -n "$6" ] && command -v sha256sum >/dev/null 2>&1; then

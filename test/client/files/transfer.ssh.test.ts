@@ -15,7 +15,9 @@ const transport = () => {
 
 transferSuite('over ssh', async () => clusterFiles(transport(), false))
 
-test('a connection that is cut again and again only delays a large file, up and down', async () => {
+test('a connection that is cut again and again only delays a large file, up and down', {
+  timeout: 150_000,
+}, async () => {
   const folder = mkdtempSync(join(process.env['FARCALL_TEST_FOLDER']!, 'cut-'))
   const large = randomBytes(150_000_000)
   writeFileSync(join(folder, 'large'), large)
