@@ -76,7 +76,7 @@ describe('an option that cannot be read', () => {
     [{ environment: 'gcc' }, 'OPTION_INVALID', /^environment: .*"gcc"/],
     [{ environment: { modules: 'gcc' } }, 'OPTION_INVALID', /^environment\.modules: .*"gcc"/],
     [{ environment: { setup: 'ulimit -s 1' } }, 'OPTION_INVALID', /^environment\.setup: /],
-    [{ environment: { node: 'bin/node' } }, 'OPTION_INVALID', /^environment\.node: .*"bin\/node"/],
+    [{ environment: { node: './bin/node' } }, 'OPTION_INVALID', /^environment\.node: .*"\.\/bin\/node"/],
     [{ environment: { variables: { N: 8 } } }, 'OPTION_INVALID', /^environment\.variables\.N: .*8/],
     [{ environment: { variables: { 'A-B': '1' } } }, 'OPTION_INVALID', /^environment\.variables\.A-B: /],
   ])('%j is refused where it is written', (options, code, message) => {
