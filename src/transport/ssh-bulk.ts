@@ -1,9 +1,10 @@
-import type { SFTPWrapper } from 'ssh2'
-import type { Lifeline } from './connection.ts'
-import { isRefusal, type SftpSession } from './ssh-connection.ts'
+import { type FileHandle, open } from 'node:fs/promises'
+import type { SftpChannels } from './sftp-channel.ts'
 
 const chunkSize = 128 * 1024
 const window = 64
+/** Read from a local file at once, while the one before is on its way. */
+const blockSize = 16 * chunkSize
 
 /** Large files over SFTP, many requests in flight. Counts the answers waited for by `onTrip`. */
 export interface BulkSession {
@@ -14,32 +15,12 @@ export interface BulkSession {
 
 /** Undefined: the server gives no further session, or has no SFTP. */
 export async function openBulkSession(
-  { sftpClient, lifeline }: { sftpClient: SftpSession; lifeline: Lifeline },
+  channels: SftpChannels,
   onTrip: (count: number) => void,
 ): Promise<BulkSession | undefined> {
-  if (!sftpClient.sftp) {
-    onTrip(3) // channel, subsystem, version
-    try {
-      sftpClient.sftp = await lifeline.guard<SFTPWrapper>((resolve, reject) =>
-        sftpClient.client.sftp((error, sftp) => (error ? reject(error) : resolve(sftp))),
-      )
-    } catch (error) {
-      if (!lifeline.lost && isRefusal(error as Error)) return undefined
-      throw error
-    }
-    sftpClient.sftp.setMaxListeners(0)
-    sftpClient.sftp.on('close', () => {
-      delete sftpClient.sftp
-    })
-    sftpClient.sftp.on('error', () => {
-      // the call that failed has told its own; 'close' follows when all is over
-    })
-  }
-  const sftp = sftpClient.sftp
-  const call = <T>(start: (done: (error: Error | null | undefined, value?: T) => void) => void) =>
-    lifeline.guard<T>((resolve, reject) =>
-      start((error, value) => (error ? reject(error) : resolve(value as T))),
-    )
+  const channel = await channels.current(() => onTrip(3)) // channel, subsystem, version
+  if (!channel) return undefined
+  const { sftp, call } = channel
   const withHandle = async <T>(
     path: string,
     flags: 'r' | 'wx',
@@ -51,7 +32,7 @@ export async function openBulkSession(
     try {
       return await work(handle)
     } finally {
-      if (!lifeline.lost) await call<void>((done) => sftp.close(handle, done))
+      if (!channel.lost) await call<void>((done) => sftp.close(handle, done))
       onTrip(2)
     }
   }
@@ -61,11 +42,16 @@ export async function openBulkSession(
     async write(path, content, size) {
       windows(size)
       if (!(content instanceof Uint8Array)) {
-        onTrip(3) // open, chmod, close
-        const options = { concurrency: window, chunkSize, mode: 0o600 }
-        await lifeline.guard<void>((resolve, reject) => {
-          sftpClient.fastPut(content.localPath, path, options).then(() => resolve(), reject)
-        })
+        const file = await open(content.localPath)
+        try {
+          await withHandle(path, 'wx', (handle) =>
+            writeInOrder(file, size, (block, from, length, at) =>
+              call<void>((done) => sftp.write(handle, block, from, length, at, done)),
+            ),
+          )
+        } finally {
+          await file.close()
+        }
         return
       }
       const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength)
@@ -113,4 +99,48 @@ async function inWindow(size: number, work: (at: number, length: number) => Prom
     }
   }
   await Promise.all(Array.from({ length: window }, lane))
+}
+
+/** Sends a local file from its begin to its end, so many chunks at a time, and reads one block ahead. */
+async function writeInOrder(
+  file: FileHandle,
+  size: number,
+  write: (block: Buffer, from: number, length: number, at: number) => Promise<void>,
+): Promise<void> {
+  const waiting = new Set<Promise<void>>()
+  const blocks = [Buffer.allocUnsafe(blockSize), Buffer.allocUnsafe(blockSize)] as const
+  const readAt = (at: number) => {
+    const read = fill(file, blocks[(at / blockSize) % 2]!, Math.min(blockSize, size - at), at)
+    read.catch(() => {}) // told where it is awaited
+    return read
+  }
+  let failure: unknown
+  let next = size > 0 ? readAt(0) : undefined
+  for (let at = 0; at < size; at += blockSize) {
+    const block = await next!
+    if (at + blockSize < size) next = readAt(at + blockSize)
+    for (let from = 0; from < block.length; from += chunkSize) {
+      while (waiting.size >= window) await Promise.race(waiting)
+      if (failure !== undefined) throw failure
+      // ssh2 copies the bytes before it returns
+      const writing: Promise<void> = write(block, from, Math.min(chunkSize, block.length - from), at + from)
+        .catch((error) => {
+          failure ??= error
+        })
+        .finally(() => waiting.delete(writing))
+      waiting.add(writing)
+    }
+  }
+  await Promise.all(waiting)
+  if (failure !== undefined) throw failure
+}
+
+/** The bytes of a file from there on, as many as there were. */
+async function fill(file: FileHandle, block: Buffer, length: number, at: number): Promise<Buffer> {
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(block, done, length - done, at + done)
+    if (bytesRead === 0) throw new Error('the local file became shorter meanwhile')
+    done += bytesRead
+  }
+  return block.subarray(0, length)
 }

@@ -1,22 +1,16 @@
 import type { Duplex, Readable } from 'node:stream'
-import type { Client, ClientChannel, ConnectConfig } from 'ssh2'
-import SftpClient from 'ssh2-sftp-client'
+import { Client, type ClientChannel, type ConnectConfig } from 'ssh2'
 import { TransportError } from '../core/errors.ts'
 import { type Channel, ChannelRefused, type Connection, createLifeline } from './connection.ts'
 import { connectionClosed } from './failures.ts'
 import { joinOwnTerminal, ownTerminalSize } from './own-terminal.ts'
+import { createSftpChannels } from './sftp-channel.ts'
 import { signalNumbers } from './signals.ts'
 import type { LoginAttempts } from './ssh-auth.ts'
 import { openBulkSession } from './ssh-bulk.ts'
 import type { SshTarget } from './ssh-config.ts'
 import type { HostKeyCheck } from './ssh-host-key.ts'
 import type { Route } from './ssh-route.ts'
-
-/** ssh2-sftp-client's own ssh2 client, on which commands run too: one connection for both. */
-export interface SftpSession extends SftpClient {
-  client: Client
-  sftp?: import('ssh2').SFTPWrapper
-}
 
 export interface ConnectionOptions {
   /** 'me@login.hpc.edu:22', for messages. */
@@ -49,9 +43,7 @@ export class TurnedAway extends Error {}
 export async function connect(options: ConnectionOptions): Promise<Connection> {
   const { name, target, hostKey, attempts, route, signal } = options
   const { stream } = route
-  const quiet = { error() {}, end() {}, close() {} } // the library's own callbacks print
-  const sftpClient = new SftpClient('farcall', quiet) as SftpSession
-  const { client } = sftpClient
+  const client = new Client()
   client.setMaxListeners(0)
   const lifeline = createLifeline()
   const { guard, lose, onLost } = lifeline
@@ -129,6 +121,8 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
 
   onLost(() => clearInterval(keepalive))
 
+  const sftpChannels = createSftpChannels({ name, client, lifeline, isRefusal })
+
   const open = (start: (done: (error: Error | undefined, channel: ClientChannel) => void) => void) =>
     guard<ClientChannel>((resolve, reject) =>
       start((error, channel) => {
@@ -163,7 +157,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
           else resolve(stream)
         })
       }),
-    openBulk: (onTrip) => openBulkSession({ sftpClient, lifeline }, onTrip),
+    openBulk: (onTrip) => openBulkSession(sftpChannels, onTrip),
     onLost,
     ref: () => route.hold(true),
     unref: () => route.hold(false),

@@ -1,3 +1,4 @@
+import { TransportError } from '../core/errors.ts'
 import { fileFailed } from './failures.ts'
 import { getScript, readScript, safePath, saysMissing } from './ssh-files.ts'
 import { fileTimeoutMs, type Session, succeed } from './ssh-session.ts'
@@ -27,8 +28,7 @@ export async function getFile(
     try {
       return await bulk.read(safePath(path), from, want)
     } catch (error) {
-      const { lost } = session.link.connection
-      if (lost) throw lost
+      if (error instanceof TransportError) throw error
       throw fileFailed('read', path, (error as Error).message, error)
     }
   }

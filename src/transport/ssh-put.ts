@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
-import { ConfigError } from '../core/errors.ts'
+import { ConfigError, TransportError } from '../core/errors.ts'
 import { fileFailed } from './failures.ts'
 import { discardScript, finishScript, makeFoldersScript, putEnd, putScript, stage } from './ssh-files.ts'
 import { fileTimeoutMs, type Session, succeed } from './ssh-session.ts'
@@ -72,6 +72,7 @@ async function putLarge(session: Session, file: SizedFile): Promise<void> {
     const { lost } = session.link.connection
     if (lost) throw lost
     await session.run(discardScript(staged), nothing, label)
+    if (error instanceof TransportError) throw error
     throw fileFailed('write', file.path, (error as Error).message, error)
   }
   succeed(await session.run(finishScript(staged), nothing, label), 'write', file.path)

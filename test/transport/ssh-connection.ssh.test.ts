@@ -1,6 +1,14 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +17,7 @@ import { build } from 'esbuild'
 import { afterEach, expect, test } from 'vitest'
 import { createSshTransport } from '../../src/transport/ssh.ts'
 import type { Transport } from '../../src/transport/transport.ts'
-import { descendants, signal } from '../clusters/processes.ts'
+import { descendants, processesWhere, signal } from '../clusters/processes.ts'
 import { type Sshd, type SshdOptions, startSshd } from '../clusters/sshd.ts'
 
 const cleanups: (() => Promise<void>)[] = []
@@ -195,6 +203,42 @@ test('a lost connection rejects all that is pending at once, and the next call c
   expect(await transport.stat('large')).toBeUndefined()
   await transport.put([{ path: 'large', content: large }])
   expect(await transport.stat('large')).toMatchObject({ size: large.length })
+})
+
+test('when only the SFTP process ends, a transfer is rejected as transient, and the next one opens it again', async () => {
+  // one shell and SFTP: a session that the server still counts would show
+  const sshd = await up({ maxSessions: 2 })
+  const transport = to(sshd)
+  const here = join(sshd.home, 'here')
+  writeFileSync(here, '')
+  truncateSync(here, 400_000_000)
+  const shell = await text(transport, 'echo $PPID')
+  const sftp = () => processesWhere((argv) => /internal-sftp/.test(argv)).filter(isOurs)
+  const isOurs = (pid: number) => descendants([sshd.pid]).includes(pid)
+  const partial = () => readdirSync(sshd.home).find((name) => name.startsWith('.put-'))
+  const ended = { code: 'CONNECTION_LOST', transient: true, message: expect.stringContaining('SFTP') }
+  for (const content of [{ localPath: here }, Buffer.alloc(100_000_000)]) {
+    const putting = transport.put([{ path: 'there', content }]).catch((error) => error)
+    await expect
+      .poll(() => statSync(join(sshd.home, partial() ?? 'none'), { throwIfNoEntry: false })?.size ?? 0, {
+        interval: 5,
+      })
+      .toBeGreaterThan(0)
+    signal(sftp(), 'SIGKILL')
+    expect(await putting).toMatchObject(ended)
+    expect(partial()).toBeUndefined()
+  }
+  truncateSync(here, 30_000_000)
+  await transport.put([{ path: 'there', content: { localPath: here } }])
+  signal(sftp(), 'SIGSTOP') // until the requests are on their way
+  const trips = transport.roundTrips
+  const getting = transport.get('there').catch((error) => error)
+  await expect.poll(() => transport.roundTrips).toBeGreaterThan(trips + 1)
+  signal(sftp(), 'SIGKILL')
+  expect(await getting).toMatchObject(ended)
+  expect(await transport.get('there')).toHaveLength(30_000_000)
+  expect(await text(transport, 'echo $PPID')).toBe(shell)
+  expect(sftp()).toHaveLength(1)
 })
 
 test('a server that stops answering counts as lost', async () => {

@@ -31,8 +31,6 @@ const batch = { bytes: 8 * 2 ** 20, files: 2_000, folders: 300 }
 const inFlight = 16 * 2 ** 20
 /** Between two looks at how much of a large file has arrived. */
 const lookMs = 400
-/** An upload of which nothing arrives for so long is cut, whatever the connection says. */
-const stalledMs = 15_000
 /** Pieces of large files. */
 const pieceUp = 32 * 2 ** 20
 const pieceDown = 16 * 2 ** 20
@@ -88,7 +86,6 @@ export function farEnd(transport: Transport): End {
     source: string,
     target: string,
     temporary: string,
-    size: number,
     signal: AbortSignal | undefined,
     arrived: Arrived,
   ) => {
@@ -102,7 +99,6 @@ export function farEnd(transport: Transport): End {
     const aborted = new Promise<never>((_, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
     })
-    let [seen, since] = [0, Date.now()]
     while (!over) {
       await Promise.race([done.catch(() => {}), sleep(lookMs), aborted])
       if (over) break
@@ -110,12 +106,7 @@ export function farEnd(transport: Transport): End {
       const said = Buffer.from(stdout).toString('latin1').trim()
       // The answer to the transport may have been lost.
       if (said === 'whole') return
-      if (Number(said) > seen) [seen, since] = [Number(said), Date.now()]
-      arrived(seen)
-      if (seen < size && Date.now() - since > stalledMs)
-        throw new TransportError('CONNECTION_LOST', `write ${target}: nothing arrives any more`, {
-          transient: true,
-        })
+      arrived(Number(said))
     }
     await done
   }
@@ -163,7 +154,7 @@ export function farEnd(transport: Transport): End {
     const source = joinPath(local, entry.relative)
     arrived(begun)
     if (begun === 0 && !isOdd(temporary) && !isOdd(source))
-      await receiveWhole(source, target, temporary, entry.size, signal, arrived)
+      await receiveWhole(source, target, temporary, signal, arrived)
     else await receiveRest(source, target, words[0]!, begun, entry.size, signal, arrived)
     const { size, mtimeMs } = await stat(nativeName(source))
     if (size !== entry.size || Math.floor(mtimeMs / 1000) !== entry.mtime) {
@@ -379,10 +370,8 @@ async function insist(work: () => Promise<void>): Promise<void> {
       return await work()
     } catch (error) {
       const lost = error instanceof TransportError && error.transient && error.code !== 'COMMAND_TIMEOUT'
-      // ssh2's words when the server's SFTP alone is gone.
-      const ended = error instanceof FileError && /No response from server/.test(error.message)
       const waitMs = waits[tries]
-      if (!(lost || ended) || waitMs === undefined) throw error
+      if (!lost || waitMs === undefined) throw error
       await sleep(waitMs * (0.5 + 0.5 * Math.random()))
     }
   }
