@@ -8,6 +8,7 @@ import { resolveResources } from '../core/resolve-resources.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
 import { type Resources, resourceNames } from '../core/resources.ts'
 import type { RetryOptions, RetryPolicy } from '../core/retry-policy.ts'
+import { requirePlainText } from '../core/shell.ts'
 import { checkStage, type StageOptions } from './stage-options.ts'
 
 /**
@@ -180,12 +181,27 @@ export function checkOptions(options: unknown, where: string): asserts options i
 }
 
 function checkEnvironment(environment: unknown): void {
+  if (isRecord(environment)) requirePlainSettings(environment)
   validateOption(environmentSchema, environment, 'environment')
   for (const [name, value] of Object.entries((environment as Environment).variables ?? {}))
     if (value.includes('\0'))
       throw new ConfigError('VALUE_UNSAFE', `environment.variables.${name}: it holds a NUL character`, {
         hint: 'no variable can hold one; pass such text as an argument of the function',
       })
+}
+
+/** What is no text of several lines by nature. */
+function requirePlainSettings({
+  setup,
+  variables,
+  secrets,
+  packages,
+  ...settings
+}: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(settings))
+    for (const [key, text] of isRecord(value) || Array.isArray(value) ? Object.entries(value) : [['', value]])
+      if (typeof text === 'string')
+        requirePlainText(text, `environment.${name}${Array.isArray(value) ? `[${key}]` : key && `.${key}`}`)
 }
 
 function requireKnown(key: string, names: readonly string[], where: string, what: string): void {

@@ -7,6 +7,7 @@ interface Node {
   def: {
     type: string
     innerType?: Node
+    keyType?: Node
     valueType?: Node
     element?: Node
     shape?: Record<string, Node>
@@ -78,7 +79,10 @@ function describe(
       return `${locate([...issue.path, key])}: unknown key${near ? `, did you mean '${near}'?` : ''}`
     })
   }
-  if (issue.code === 'invalid_key') return [`${locate(issue.path)}: this name cannot be used here`]
+  if (issue.code === 'invalid_key') {
+    const names = walk(schema as unknown as Node, issue.path.slice(0, -1)).node?.def.keyType?.description
+    return [`${locate(issue.path)}: this name cannot be used here${names ? `; it is made of ${names}` : ''}`]
+  }
   if (isSecret(issue)) return [`${locate(issue.path)}: a secret is not written here; expected ${expected}`]
   return [
     `${locate(issue.path)}: expected ${expected ?? 'something else'}, got ${show(at(value, issue.path))}`,

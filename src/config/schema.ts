@@ -31,7 +31,10 @@ const free = z
   .describe("a share of a disk like '2%', a size like '10GB', or 0 for no limit")
 const list = z.array(text).readonly().describe('a list of texts')
 const textOrList = z.union([text, z.array(text).readonly()]).describe('text, or a list of texts')
-const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+const variableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+  .describe('letters, digits and underscores, and begins with no digit')
 const packageName = z.string().regex(/^(@[\w.~-]+\/)?[\w.~-]+$/)
 const secret = z
   .strictObject({ env: variableName.describe('the name of an environment variable') })
