@@ -57,7 +57,7 @@ class LateTransport implements Transport {
     const { workdir, view } = this.#lag
     // The submission, the probe and the cleaner work on the folder itself.
     const [, , script = ''] = command.argv
-    const isOfClient = !/^umask 077/.test(script)
+    const isOfClient = !/^umask 077$/m.test(script)
     const seen = (word: string) =>
       word === workdir || word.startsWith(`${workdir}/`) ? view + word.slice(workdir.length) : word
     if (!isOfClient) return this.#inner.exec(command, options)
