@@ -1,4 +1,5 @@
 import type { JobEnvironment } from '../core/job-environment.ts'
+import { LazyMap } from '../core/lazy.ts'
 import type { MemberEnd } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import { type Measured, mergeMeasured } from '../core/usage.ts'
@@ -6,14 +7,14 @@ import type { StoredUsage } from '../store/types.ts'
 
 /** What the members of a job used so far, and where they ran. */
 export interface Measures {
-  readonly members: Map<number, Measured>
+  readonly members: LazyMap<number, Measured>
   /** Of the first one in full, of others what differs. */
-  readonly environments: Map<number, Partial<JobEnvironment>>
+  readonly environments: LazyMap<number, Partial<JobEnvironment>>
   /** Accounting was asked after the end. */
   complete?: boolean
 }
 
-export const noMeasures = (): Measures => ({ members: new Map(), environments: new Map() })
+export const noMeasures = (): Measures => ({ members: new LazyMap(), environments: new LazyMap() })
 
 /** What a member's end says. */
 export function takeMeasures(measures: Measures, member: number, status: JobStatus, end?: MemberEnd): void {

@@ -1,5 +1,6 @@
 import { systemClock } from '../core/clock.ts'
 import type { JobEnvironment } from '../core/job-environment.ts'
+import { LazyMap } from '../core/lazy.ts'
 import type { JobSpec } from '../core/protocol.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import { type JobArrayUsage, type JobUsage, type Measured, mergeMeasured } from '../core/usage.ts'
@@ -41,7 +42,7 @@ export async function jobArrayUsage(handle: Handle): Promise<JobArrayUsage> {
 
 function arrayUsage(spec: JobSpec, asked: JobSpec, { members }: Measures): JobArrayUsage {
   const memberOfItem = Array.from({ length: spec.items }, (_, index) => Math.floor(index / spec.chunk))
-  return arrayUsageOf(asked, members, memberOfItem)
+  return arrayUsageOf(asked, new Map(members), memberOfItem)
 }
 
 /** @internal */
@@ -95,7 +96,10 @@ async function recorded(id: string): Promise<Known | undefined> {
   const record = recorder.store.get(id)
   if (!record?.usage) return undefined
   const { members, environments } = record.usage
-  return { spec: record.spec, measures: { members: new Map(members), environments: new Map(environments) } }
+  return {
+    spec: record.spec,
+    measures: { members: new LazyMap(members), environments: new LazyMap(environments) },
+  }
 }
 
 /** Results may be here a moment before the ends of the members that left them. */

@@ -1,3 +1,4 @@
+import { LazySet } from '../core/lazy.ts'
 import { joinPath } from '../files/paths.ts'
 import type { MemberEndEvent } from './intake.ts'
 import { outputFolder } from './stage.ts'
@@ -5,7 +6,7 @@ import type { Submission } from './submission.ts'
 
 /** Fetches what items have left in their working directories, for many members at once. */
 export class Outputs {
-  readonly #fetched = new Set<number>()
+  readonly #fetched = new LazySet<number>()
 
   has(member: number): boolean {
     return this.#fetched.has(member)

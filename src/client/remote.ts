@@ -61,16 +61,42 @@ interface OpenGroup {
 
 const mostInGroup = 10_000
 
+/**
+ * What calls of one function made in this turn of the event loop have captured: where that is the same, groups with
+ * other options share it. Ten thousand of them would hold most of what they need for it.
+ */
+class TurnSnapshot {
+  #current: Snapshot | undefined
+
+  /** The one that calls with these values share. */
+  share(snapshot: Snapshot): Snapshot {
+    const current = this.#current
+    if (current && hasSameValues(current, snapshot)) return current
+    this.#current = snapshot
+    setImmediate(() => this.drop(snapshot))
+    return snapshot
+  }
+
+  /** It may be made into a bundle now, which nothing joins any more. */
+  drop(snapshot: Snapshot): void {
+    if (this.#current === snapshot) this.#current = undefined
+  }
+}
+
+const hasSameValues = (one: Snapshot, other: Snapshot) => Buffer.compare(one.values(), other.values()) === 0
+
 /** Calls of one target, with its options; remembers the group of calls that is still open. @internal */
 export class Caller {
   readonly #target: Target
   /** What `this` is in a map; a call brings its own. */
   readonly #self: unknown
+  readonly #turn: TurnSnapshot
   #open: OpenGroup | undefined
 
-  constructor(target: Target, self?: unknown) {
+  constructor(target: Target, self?: unknown, turn = new TurnSnapshot()) {
     this.#target = target
     this.#self = self
+    this.#turn = turn
   }
 
   call<R>(self: unknown, args: readonly unknown[], hide: Function): Job<R> {
@@ -162,18 +188,14 @@ export class Caller {
 
   #group(snapshot: Snapshot): OpenGroup {
     const open = this.#open
-    const joins =
-      open &&
-      open.entries.length < mostInGroup &&
-      Buffer.compare(open.snapshot.values(), snapshot.values()) === 0
-    if (open && joins) return open
+    if (open && open.entries.length < mostInGroup && hasSameValues(open.snapshot, snapshot)) return open
     open?.handle.seal()
     const ready = deferred<Request>()
     const submission = new Submission(newJobId())
     const session = dispatch(submission, ready.promise)
     session.catch(ignoreRejection)
     const handle: Handle = { submission, session, seal: sealOnce(this.#sealing(ready, process.cwd())) }
-    this.#open = { handle, snapshot, entries: [], files: [] }
+    this.#open = { handle, snapshot: this.#turn.share(snapshot), entries: [], files: [] }
     setImmediate(handle.seal)
     return this.#open
   }
@@ -182,6 +204,7 @@ export class Caller {
     return () => {
       const { snapshot, entries, files } = this.#open!
       this.#open = undefined
+      this.#turn.drop(snapshot)
       // Its only call was refused: nothing is to be submitted, and nobody has this group.
       if (entries.length === 0) return
       ready.resolve({ snapshot, options: this.#target.options, entries, map: false, cwd, files })
@@ -200,8 +223,12 @@ function sealOnce(seal: () => void): () => void {
 }
 
 /** Makes the callable that users hold; of a method, with its `this`. @internal */
-export function makeRemote<A extends unknown[], R>(target: Target, self?: unknown): Remote<A, R> {
-  const caller = new Caller(target, self)
+export function makeRemote<A extends unknown[], R>(
+  target: Target,
+  self?: unknown,
+  turn = new TurnSnapshot(),
+): Remote<A, R> {
+  const caller = new Caller(target, self, turn)
   const remote = function remote(...args: A): Job<R> {
     return caller.call<R>(self, args, remote)
   } as Remote<A, R>
@@ -215,7 +242,7 @@ export function makeRemote<A extends unknown[], R>(target: Target, self?: unknow
     local: (...args: A) => asLocalTask(() => Reflect.apply(target.fn, self, args) as R | Promise<R>),
     with: (options: ClusterOptions) => {
       checkOptions(options, 'with')
-      return makeRemote<A, R>({ ...target, options: mergeOptions(target.options, options) }, self)
+      return makeRemote<A, R>({ ...target, options: mergeOptions(target.options, options) }, self, turn)
     },
     script: (...args: A) => caller.script(args),
   }

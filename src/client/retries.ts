@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { FarcallError, JobCanceledError, SubmitError } from '../core/errors.ts'
+import { LazyMap } from '../core/lazy.ts'
 import { attemptStep, type JobSpec, type MemberEnd, submissionOf } from '../core/protocol.ts'
 import type { RetryPolicy } from '../core/retry-policy.ts'
 import type { JobStatus } from '../core/status.ts'
@@ -31,8 +32,10 @@ export class Retries {
   readonly #submission: Submission
   readonly #policy: RetryPolicy
   readonly #tools: RetryTools
-  readonly #batches = new Map<string, Batch>()
-  readonly #stop = new AbortController()
+  readonly #batches = new LazyMap<string, Batch>()
+  #stopped = false
+  /** Made by the first that waits. */
+  #stop: AbortController | undefined
 
   constructor(submission: Submission, policy: RetryPolicy, tools: RetryTools) {
     this.#submission = submission
@@ -43,7 +46,7 @@ export class Retries {
   /** Whether this failure is not the last word. It is held until the member has ended. */
   hold(item: Item, status: JobStatus, error: unknown, end: MemberEnd | undefined): boolean {
     const canceled = item.canceling !== undefined || this.#submission.canceling !== undefined
-    if (canceled || this.#stop.signal.aborted) return false
+    if (canceled || this.#stopped) return false
     const requeue = end?.requeue === true
     const awaited = end?.interpreter?.awaited === true && !item.awaited
     if (!awaited && !isTriedAgain(this.#policy, retriesOf(item), status, requeue)) return false
@@ -94,9 +97,11 @@ export class Retries {
 
   async #run(key: string, batch: Batch): Promise<void> {
     const { clock, random } = this.#tools
+    this.#stop ??= new AbortController()
+    if (this.#stopped) this.#stop.abort()
     await clock.sleep(delayBefore(this.#policy, batch.retry, random), this.#stop.signal)
     this.#batches.delete(key)
-    if (this.#stop.signal.aborted || batch.items.size === 0) return
+    if (this.#stopped || batch.items.size === 0) return
     const submission = this.#submission
     const { executor } = submission.submitted!
     const items = [...batch.items]
@@ -179,7 +184,8 @@ export class Retries {
 
   /** Nobody here waits any more; whoever attaches goes on from what lies there. */
   stop(): void {
-    this.#stop.abort()
+    this.#stopped = true
+    this.#stop?.abort()
   }
 }
 

@@ -57,6 +57,8 @@ export class Session {
   #restoring = false
   /** A few calls at a time are made ready: of ten thousand, all would hold what they need for it at once. */
   readonly inTurn = pLimit(32)
+  /** More than travel at once, since some wait for large files, and far from ten thousand. */
+  readonly #sending = pLimit(256)
   /** Set by Ctrl-C: nothing is submitted any more. */
   #ending = false
 
@@ -82,7 +84,8 @@ export class Session {
     this.follow(submission)
     this.#running.set(spec.id, { spec, members: spec.members })
     try {
-      submission.nativeId = (await this.executor.submit(payload)).nativeId
+      const sent = await this.#sending(() => this.executor.submit(payload))
+      submission.nativeId = sent.nativeId
     } catch (error) {
       this.forget(submission)
       this.#running.delete(spec.id)

@@ -1,5 +1,6 @@
 import { TransportError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
+import { LazyMap, LazySet } from '../core/lazy.ts'
 import type { RecordKind } from '../core/pack.ts'
 import { type JobSpec, type MemberEnd, memberItems } from '../core/protocol.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
@@ -60,7 +61,7 @@ export class Submission {
   /** The program ends: nobody is told any more. */
   muted = false
   /** Items that nobody here waits for any more. */
-  readonly letGo = new Set<Item>()
+  readonly letGo = new LazySet<Item>()
   readonly #listeners = new Set<StatusListener>()
   readonly #views: View[] = []
   readonly #early: JobEvent[] = []
@@ -69,7 +70,7 @@ export class Submission {
   readonly #tries: { spec: JobSpec; nativeId?: string }[] = []
   retries: Retries | undefined
   readonly measures = noMeasures()
-  readonly #measured = new Map<number, Deferred<void>>()
+  readonly #measured = new LazyMap<number, Deferred<void>>()
 
   constructor(id: JobId) {
     this.id = id

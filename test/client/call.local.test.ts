@@ -8,6 +8,13 @@ const folder = mkdtempSync(join(tmpdir(), 'farcall-call-'))
 const offset = 100
 const table = { a: 1, b: 2 }
 
+class Point {
+  constructor(readonly x: number) {}
+  twice() {
+    return this.x * 2
+  }
+}
+
 function helper(x: number): number {
   return x * 2 + offset
 }
@@ -44,6 +51,29 @@ describe('a call', () => {
     const error = await bad(3).catch((e: unknown) => e)
     expect(error).toBeInstanceOf(RangeError)
     expect((error as Error).stack).toMatch(/call\.local\.test\.ts:4\d:\d+/)
+  })
+
+  it('has what its own moment captured, beside calls of the same turn with other options', async () => {
+    let k = 1
+    const f = cluster((x: number) => x + k)
+    const jobs = [f(0), f.with({ name: 'same' })(0)]
+    k = 10
+    jobs.push(f.with({ name: 'later' })(0), f.with({ name: 'again' })(0))
+    k = 1
+    jobs.push(f.with({ name: 'back' })(0))
+    expect(await Promise.all(jobs)).toEqual([1, 1, 10, 10, 1])
+    expect(new Set(jobs.map(({ id }) => id)).size).toBe(5)
+  })
+
+  it('takes a class along that no earlier call of the turn has brought, also after one was sent', async () => {
+    const f = cluster((it: number | { twice(): number }) => (typeof it === 'number' ? it : it.twice()))
+    const first = f(1)
+    // Asked for its id, it is on its way.
+    expect(first.id).toMatch(/^f/)
+    await Promise.resolve()
+    const second = f.with({ name: 'second' })(2)
+    const third = f.with({ name: 'third' })(new Point(3))
+    expect(await Promise.all([first, second, third])).toEqual([1, 2, 6])
   })
 
   it('makes one submission of calls made together', async () => {

@@ -1,3 +1,4 @@
+import { LazyMap, LazySet } from '../../core/lazy.ts'
 import { type JobSpec, type MemberEnd, membersOf } from '../../core/protocol.ts'
 import { isFinal, type JobStatus, mayFollow } from '../../core/status.ts'
 import type { QueueEntry, Scheduler } from '../../scheduler/scheduler.ts'
@@ -18,19 +19,19 @@ interface Observed {
 
 /** What the executor remembers of one submission of a job while it is not over. */
 export class TrackedJob {
-  readonly ended = new Set<number>()
-  readonly canceled = new Set<number>()
-  readonly questions = new Map<number, Question>()
+  readonly ended = new LazySet<number>()
+  readonly canceled = new LazySet<number>()
+  readonly questions = new LazyMap<number, Question>()
   /** The run that a member's end is of, where the scheduler has restarted it. */
-  readonly runs = new Map<number, number>()
+  readonly runs = new LazyMap<number, number>()
   /** Bytes of a member's out.pack when it ended: the file may be seen to grow until then. */
-  readonly packSizes = new Map<number, number>()
+  readonly packSizes = new LazyMap<number, number>()
   /** The scheduler has started some of it again: what the runs are called is not known. */
   restarted = false
   /** Members that could never start, and how that is told. */
-  readonly doomed = new Map<number, JobStatus>()
+  readonly doomed = new LazyMap<number, JobStatus>()
   status: JobStatus = { state: 'QUEUED' }
-  readonly #members = new Map<number, JobStatus>()
+  readonly #members = new LazyMap<number, JobStatus>()
   readonly #only: ReadonlySet<number> | undefined
   readonly spec: JobSpec
   readonly nativeId: string
