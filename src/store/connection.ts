@@ -133,7 +133,7 @@ export class Connection {
   #open(): Opened {
     mkdirSync(this.#home, { recursive: true, mode: 0o700 })
     // Ours to make, for SQLite's would be as the umask says. Its journals take the same mode.
-    closeSync(openSync(this.#file, 'a', 0o600))
+    this.#make()
     for (;;) {
       const inode = this.#inode()
       this.#tried = inode
@@ -152,6 +152,18 @@ export class Connection {
         throw error
       }
       database.close()
+    }
+  }
+
+  /**
+   * Never opens one that is there: closing it again would end the locks of this process's other connections, and SQLite
+   * damages a file that it holds no locks on (sqlite.org/howtocorrupt.html, 2.2).
+   */
+  #make(): void {
+    try {
+      closeSync(openSync(this.#file, 'ax', 0o600))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
   }
 

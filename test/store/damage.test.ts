@@ -35,6 +35,26 @@ function filled() {
   return { ...state, jobs, file, close: () => state.store.close() }
 }
 
+/** Locks that this process holds on a file, as the kernel knows them. */
+const locksOn = (path: string) =>
+  readFileSync('/proc/locks', 'utf8')
+    .split('\n')
+    .map((line) => line.replace(/^\d+: /, ''))
+    .filter((line) => line.includes(` ${process.pid} `) && line.includes(`:${statSync(path).ino} `))
+
+test.runIf(existsSync('/proc/locks'))(
+  'a second connection of a process takes none of its locks from the first one: without them SQLite damages the file',
+  () => {
+    const { store, folder, again } = opened()
+    store.add(newJob())
+    const file = join(folder, 'index/store.db')
+    const before = locksOn(file)
+    expect(before.length).toBeGreaterThan(0)
+    again()
+    expect(locksOn(file)).toEqual(before)
+  },
+)
+
 const asideOf = (folder: string) => readdirSync(folder).filter((name) => name.startsWith('index.damaged-'))
 
 describe('a database that is damaged is set aside with a warning, and a new one is begun', () => {
