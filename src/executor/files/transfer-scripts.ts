@@ -85,6 +85,7 @@ done`
 /** Adds stdin to a file. $1 its path, $2 the size that it has before. */
 export const addScript = `${begin}
 path "$1"
+[ "$2" -gt 0 ] || (umask 077; : >"$v") || exit 1
 size=$(wc -c <"$v") || exit 1
 [ "$((size))" -eq "$2" ] || { echo "$((size)) bytes are there, and not $2" >&2; exit 1; }
 exec cat >>"$v"`
