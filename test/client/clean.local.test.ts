@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -87,6 +87,33 @@ describe('clean()', () => {
     await close()
     // What was canceled is nothing to keep.
     expect(has(workdir, `jobs/${runs.id}`)).toBe(false)
+  })
+
+  it('takes uncollected jobs whose spec is damaged too, when the queue has them no longer', async () => {
+    const quick = cluster((n: number) => n)
+    const slow = cluster(() => new Promise<number>((resolve) => setTimeout(resolve, 600_000, 1)))
+    const [done, runs] = [quick(7), slow()]
+    for (const job of [done, runs]) {
+      for await (const { state } of job.updates()) if (state !== 'NEW' && state !== 'QUEUED') break
+      await job.detach()
+    }
+    await expect.poll(() => has(workdir, `jobs/${done.id}/run.1.0/end`), { timeout: 20_000 }).toBe(true)
+    await close()
+    const spec = readFileSync(join(workdir, 'jobs', runs.id, 'spec.json'))
+    for (const { id } of [done, runs]) {
+      writeFileSync(join(workdir, 'jobs', id, 'spec.json'), spec.subarray(0, 100))
+      ageTree(workdir, 400, `jobs/${id}`)
+    }
+    // Its process may live a moment longer than its end.
+    await expect
+      .poll(async () => (await clean({ uncollected: true, olderThan: '30d' })).jobs, { timeout: 10_000 })
+      .toEqual([done.id])
+    expect(has(workdir, `jobs/${runs.id}`)).toBe(true)
+    writeFileSync(join(workdir, 'jobs', runs.id, 'spec.json'), spec)
+    const again = attach(runs.id)
+    again.catch(() => {})
+    await again.cancel()
+    await again.catch(() => {})
   })
 
   it('refuses to take uncollected jobs without an age, and ages that are none', async () => {

@@ -23,6 +23,9 @@ it('of jobs that nobody has collected those go that Slurm has no longer, a damag
     await job.detach()
   }
   await expect.poll(() => sh('ls jobs/*/run.1.0/end 2>/dev/null | wc -l'), { timeout: 60_000 }).toBe('2')
+  await expect
+    .poll(() => onLogin(sshd, 'squeue -h -o %A').trim().split('\n'), { timeout: 30_000 })
+    .toEqual([waits.nativeId])
   await close()
   sh(`printf '{"id":' >jobs/${damaged.id}/spec.json; find jobs -exec touch -d '400 days ago' {} +`)
   const request = { uncollected: true, olderThan: '30d' } as const

@@ -71,12 +71,26 @@ describe.each(shells)('the cleaner in %s %s', (...words) => {
     silent?: number
     blobs?: number
     stdin?: string
+    /** After which it stops by itself. */
+    limit?: number
+    /** Defined before it begins. */
+    before?: string
   }
-  const clean = ({ mode = 'now', collected = 7, kept, silent, blobs = 30, stdin = '' }: Ages = {}) => {
+  const clean = ({
+    mode = 'now',
+    collected = 7,
+    kept,
+    silent,
+    blobs = 30,
+    stdin = '',
+    limit = 0,
+    before = '',
+  }: Ages = {}) => {
     const seconds = [collected, kept, silent, blobs].map((days) =>
       days === undefined ? '' : `${days * day}`,
     )
-    const [program, ...args] = [...shell, '-c', cleanScript, 'farcall', workdir, mode, ...seconds, '0']
+    const script = `${before}\n${cleanScript}`
+    const [program, ...args] = [...shell, '-c', script, 'farcall', workdir, mode, ...seconds, `${limit}`]
     const result = spawnSync(program!, args, { env, input: stdin, encoding: 'utf8' })
     expect({ status: result.status, stderr: result.stderr }).toEqual({ status: 0, stderr: '' })
     const cleaned = parseCleaned(result.stdout)
@@ -238,6 +252,19 @@ describe.each(shells)('the cleaner in %s %s', (...words) => {
     expect(clean({ silent: 30, stdin }).jobs).toEqual([job('a')])
     expect(readdirSync(path('jobs'))).toEqual([job('b'), job('c'), job('d')])
     expect(existsSync(join(outside, 'precious'))).toBe(true)
+  })
+
+  it('leaves all blobs when there is no time to see whether a job names them', () => {
+    put(`blobs/${hash('a')}.mjs`, 40)
+    // A clock that goes a second further each time it is asked.
+    const asked =
+      'date() { if [ "$1" = +%s ]; then echo >>"$HOME/asked"; wc -l <"$HOME/asked"; else command date "$@"; fi; }'
+    const before = `HOME='${top}/${count}'; mkdir -p "$HOME"; ${asked}`
+    const letters = 'abcdefghijklmnopqrstuvwxyz'
+    for (let n = 0; n < 520; n++)
+      mkdirSync(path(`jobs/f${'a'.repeat(11)}${letters[Math.floor(n / 26)]}${letters[n % 26]}`))
+    expect(clean({ before, limit: 1 }).blobs).toEqual([])
+    expect(clean({ before, limit: 1000 }).blobs).toEqual([`${hash('a')}.mjs`])
   })
 
   it('removes what cut-off work left, after a day', () => {

@@ -5,7 +5,8 @@ const jobPattern = `f${'[a-z2-7]'.repeat(13)}`
 /**
  * Removes what is done with, in one command. $1 workdir, $2 `daily` (nothing when that was done within a day), `now`
  * or `dry` (only says what would go), then ages in seconds ('': never): $3 of the marker `collected`, $4 of the marker
- * `kept`, $5 of jobs that stdin names by id, $6 of blobs; $7 seconds after which it stops by itself (0: never).
+ * `kept`, $5 of jobs that stdin names by id, $6 of blobs; $7 seconds after which it stops by itself (0: never),
+ * with the jobs and then with the blobs.
  * Prints `job ID`, `blob NAME`, `kib N` and, when it stopped early, `more`.
  *
  * Only names that are exactly ours are touched, nothing is reached through a symbolic link, and ages are compared
@@ -155,9 +156,13 @@ if [ "$mode" != dry ]; then
   fi
 fi
 
+# Blobs have a time of their own. A list of what is named that is not whole names all: then none goes.
+started=$(date +%s) partial=$t.partial
 unused() {
-  count=0
+  count=0 seen=0
   for b in blobs/*.*; do
+    seen=$((seen + 1))
+    [ "$((seen % 500))" -ne 0 ] || ! spent || break
     name=\${b#blobs/}
     hash=\${name%%.*}
     [ "\${#hash}" -eq 64 ] || continue
@@ -170,7 +175,10 @@ unused() {
   done
 }
 specs() {
+  seen=0
   for d in jobs/${jobPattern} jobs/.in.*; do
+    seen=$((seen + 1))
+    [ "$((seen % 500))" -ne 0 ] || ! spent || { true >"$partial"; break; }
     # What would have gone by now names nothing any more.
     [ "$mode" != dry ] || ! over "$d" || continue
     for f in "$d"/spec*.json; do
@@ -183,7 +191,7 @@ specs() {
 unnamed() {
   {
     printf 'blob %s\\n' "$@"
-    specs | xargs cat -- /dev/null && printf '\\nwhole\\n'
+    specs | xargs cat -- /dev/null && [ ! -e "$partial" ] && printf '\\nwhole\\n'
   } | awk '
     /^blob / { unused[$2]; next }
     $0 == "whole" { whole = 1; next }
@@ -198,7 +206,10 @@ if [ "$mode" = dry ] && [ -n "$names" ]; then
   printf 'blob %s\\n' $names
 elif [ -n "$names" ] && mkdir clean/lock 2>/dev/null; then
   locked=1 going=
+  seen=0
   for b in $names; do
+    seen=$((seen + 1))
+    [ "$((seen % 100))" -ne 0 ] || ! spent || break
     # Opened: NFS asks the server then for what it had remembered of it.
     ! true <"blobs/$b" || ! aged "blobs/$b" blobs || going="$going $b"
   done

@@ -1,4 +1,4 @@
-import { FarcallError } from '../../core/errors.ts'
+import { FarcallError, ResultError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { Profile } from '../../core/profile.ts'
 import { isFinal } from '../../core/status.ts'
@@ -85,18 +85,26 @@ export function parseCleaned(text: string): Cleaned {
 async function jobsOver({ transport, scheduler, workdir }: CleanPlace): Promise<JobId[]> {
   const result = await transport.exec({ argv: ['sh', '-c', listScript, 'farcall', workdir] })
   if (result.exitCode !== 0) throw placeFailed(result, transport.name)
-  const { jobs } = parseList(Buffer.from(result.stdout).toString('utf8'), scheduler)
-  const over = jobs.filter(({ status }) => isFinal(status.state))
+  const { jobs, unreadable } = parseList(Buffer.from(result.stdout).toString('utf8'), scheduler)
+  const over = jobs.flatMap(({ spec, status }) => (isFinal(status.state) ? [spec.id] : []))
   // One without a native id was cut off while it was submitted: it may be in the queue.
-  const open = jobs.filter(({ status, nativeId }) => !isFinal(status.state) && nativeId !== undefined)
-  const natives = open.map(({ nativeId }) => nativeId!)
+  const open = jobs.flatMap(({ spec, status, nativeId }) =>
+    isFinal(status.state) || nativeId === undefined ? [] : [{ id: spec.id, nativeIds: [nativeId] }],
+  )
+  // A damaged spec does not say how many members there are: only the queue knows whether it may run. That of a newer
+  // farcall is not ours to judge.
+  const damaged = unreadable.flatMap(({ id, error, nativeIds }) =>
+    nativeIds && error instanceof ResultError && error.code === 'RESULT_CORRUPT' ? [{ id, nativeIds }] : [],
+  )
+  const asked = [...open, ...damaged]
+  const natives = asked.flatMap(({ nativeIds }) => nativeIds)
   const { snapshot } = natives.length > 0 ? await askQueue({ transport, scheduler, workdir }, natives, 0) : {}
-  const gone = open.filter(({ nativeId }) => {
-    const entry = snapshot?.get(nativeId!)
+  const isGone = (nativeId: string) => {
+    const entry = snapshot?.get(nativeId)
     if (!entry) return true
     return [entry.status, ...(entry.members?.values() ?? []), ...(entry.rest ? [entry.rest] : [])].every(
       ({ state }) => isFinal(state),
     )
-  })
-  return [...over, ...gone].map(({ spec }) => spec.id)
+  }
+  return [...over, ...asked.flatMap(({ id, nativeIds }) => (nativeIds.every(isGone) ? [id] : []))]
 }

@@ -10,8 +10,14 @@ import { verdict } from './verdict.ts'
 /** A job's files, each by its name in the job's folder. */
 type JobFiles = Map<string, string>
 
+interface ListedHere extends ListedJobs {
+  readonly unreadable: (ListedJobs['unreadable'][number] & {
+    readonly nativeIds?: readonly string[] | undefined
+  })[]
+}
+
 /** Reads what listScript printed. */
-export function parseList(text: string, scheduler: Scheduler): ListedJobs {
+export function parseList(text: string, scheduler: Scheduler): ListedHere {
   const byId = new Map<JobId, JobFiles>()
   for (const line of text.split('\n')) {
     const match = /^jobs\/(f[a-z2-7]{13})\/([^:]+):(.*)$/.exec(line)
@@ -23,17 +29,34 @@ export function parseList(text: string, scheduler: Scheduler): ListedJobs {
     if (!files.has(name)) files.set(name, content)
   }
   const jobs: ListedJob[] = []
-  const unreadable: { id: JobId; error: unknown }[] = []
+  const unreadable: ListedHere['unreadable'] = []
   for (const [id, files] of byId) {
     // A folder that is just being removed, or never had its spec.
     if (!files.has('spec.json')) continue
     try {
       jobs.push(readJob(id, files, scheduler))
     } catch (error) {
-      unreadable.push({ id, error })
+      unreadable.push({ id, error, nativeIds: nativeIdsIn(files, scheduler) })
     }
   }
   return { jobs, unreadable }
+}
+
+/** What the scheduler calls the submissions of a job; undefined: of one of them that is not known. */
+function nativeIdsIn(files: JobFiles, scheduler: Scheduler): string[] | undefined {
+  const submissions = new Set([...files.keys()].flatMap((name) => /^submit\.\d+(?=\/)/.exec(name) ?? []))
+  const ids = [...submissions].map((folder) => {
+    const native = files.get(`${folder}/native`)
+    if (native) return native
+    const [exitCode, stdout] = [files.get(`${folder}/rc`), Buffer.from(files.get(`${folder}/out`) ?? '')]
+    if (exitCode === undefined) return undefined
+    try {
+      return scheduler.parseSubmit({ exitCode: Number(exitCode), stdout, stderr: '' })
+    } catch {
+      return undefined // refused, or half an answer: it is left alone
+    }
+  })
+  return ids.length > 0 && ids.every((id) => id !== undefined) ? ids : undefined
 }
 
 function readJob(id: JobId, files: JobFiles, scheduler: Scheduler): ListedJob {
