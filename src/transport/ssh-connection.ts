@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from 'node:stream'
-import { Client, type ClientChannel, type ConnectConfig } from 'ssh2'
+import type { Client, ClientChannel, ConnectConfig } from 'ssh2'
+import SftpClient from 'ssh2-sftp-client'
 import { TransportError } from '../core/errors.ts'
 import { type Channel, ChannelRefused, type Connection, createLifeline } from './connection.ts'
 import { connectionClosed } from './failures.ts'
@@ -11,6 +12,11 @@ import { openBulkSession } from './ssh-bulk.ts'
 import type { SshTarget } from './ssh-config.ts'
 import type { HostKeyCheck } from './ssh-host-key.ts'
 import type { Route } from './ssh-route.ts'
+
+/** ssh2-sftp-client's own ssh2 client, on which commands run too: one connection for both. */
+interface SftpSession extends SftpClient {
+  client: Client
+}
 
 export interface ConnectionOptions {
   /** 'me@login.hpc.edu:22', for messages. */
@@ -43,7 +49,8 @@ export class TurnedAway extends Error {}
 export async function connect(options: ConnectionOptions): Promise<Connection> {
   const { name, target, hostKey, attempts, route, signal } = options
   const { stream } = route
-  const client = new Client()
+  const quiet = { error() {}, end() {}, close() {} } // the library's own callbacks print
+  const { client } = new SftpClient('farcall', quiet) as SftpSession
   client.setMaxListeners(0)
   const lifeline = createLifeline()
   const { guard, lose, onLost } = lifeline
