@@ -5,7 +5,6 @@ import type { Place } from './arguments.ts'
 import { importBundle, readArguments, verifiedBlob } from './bundle.ts'
 import { guard } from './exits.ts'
 import { provideFiles } from './files.ts'
-import { bundleBeside, packagesFolder } from './packages.ts'
 import type { Stage } from './stage.ts'
 import { decodeWith, encodeResult } from './values.ts'
 
@@ -15,7 +14,9 @@ const { setImmediate } = globalThis
 /** The bundle, where the packages that it does not hold are found. @throws LaunchError */
 export async function bundlePath(place: Place, spec: JobSpec): Promise<string> {
   const file = verifiedBlob(place, spec.bundle)
-  return spec.packages ? bundleBeside(await packagesFolder(place, spec.packages), file) : file
+  if (!spec.packages) return file
+  const { bundleBeside, packagesFolder } = await import('./packages.ts')
+  return bundleBeside(await packagesFolder(place, spec.packages), file)
 }
 
 /** @throws LaunchError; what the user's code at the top level throws */

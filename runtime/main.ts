@@ -7,14 +7,13 @@ import { keepEarlier } from './earlier.ts'
 import { watchExit } from './exits.ts'
 import { interpreterFacts } from './interpreter.ts'
 import { bundlePath } from './item.ts'
-import { makePackages, makePackagesFlag } from './make-packages.ts'
 import { type Member, runHere } from './member.ts'
 import { Meter } from './meter.ts'
 import { OutputError, openOutput } from './output.ts'
 import { ProgressReports } from './progress.ts'
 import { canRequeue, requeueCode, requeueFile } from './requeue.ts'
 import { ownSlot, runSlot } from './slot.ts'
-import { Slots } from './slots.ts'
+import type { Slots } from './slots.ts'
 import { Stage } from './stage.ts'
 import { noteSurroundings } from './surroundings.ts'
 import { isThread, runThread } from './thread.ts'
@@ -23,10 +22,14 @@ import { isThread, runThread } from './thread.ts'
 const exit = process.exit.bind(process)
 const startedAt = Date.now()
 
+// What few jobs need is loaded by those, with the parts of Node that it takes: each costs every job a millisecond or two.
+const makePackagesFlag = '--make-packages'
+
 async function main(): Promise<void> {
   // job.sh finds out that it was too old, from the missing out.pack.
   if (Number.parseInt(process.versions.node, 10) < 16) exit(1)
   if (process.argv[2] === makePackagesFlag) {
+    const { makePackages } = await import('./make-packages.ts')
     await makePackages(process.argv[3]!)
     return
   }
@@ -106,6 +109,7 @@ async function main(): Promise<void> {
     }
     let end: Partial<MemberEnd> = {}
     if (spec.slots) {
+      const { Slots } = await import('./slots.ts')
       slots = new Slots(member, spec.slots)
       end = await slots.run()
     } else await runHere(member)

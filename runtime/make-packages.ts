@@ -6,8 +6,6 @@ import { platformHere } from '../src/archive/here.ts'
 import { blobName, type PackagesRef } from '../src/core/protocol.ts'
 import { withLock } from './lock.ts'
 
-export const makePackagesFlag = '--make-packages'
-
 /** The request comes by stdin; the answer, { made } or { failed }, is the last line of stdout. */
 export async function makePackages(workdir: string): Promise<void> {
   const request = JSON.parse(readFileSync(0, 'utf8')) as BuildRequest

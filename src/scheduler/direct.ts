@@ -67,13 +67,14 @@ command -v setsid >/dev/null 2>&1 && [ -r /proc/self/stat ] && [ -r /proc/sys/ke
 unset NODE_OPTIONS FARCALL_TASK_MARK
 ${chooseLeader}id=$(setsid $leader -c '
   read -r boot </proc/sys/kernel/random/boot_id
-  stat=$(cat /proc/$$/stat)
+  read -r stat </proc/$$/stat
+  { read -r host </proc/sys/kernel/hostname; } 2>/dev/null || host=$(uname -n)
   file=$1
   read -r first <"$file"
   set -f
   set -- \${stat##*") "}
   set +f
-  id=$(uname -n):$boot:$$:\${20}
+  id=$host:$boot:$$:\${20}
   # Whoever submits may be gone before it has read this.
   [ -z "$farcall_native" ] || printf "%s\\n" "$id" >"$farcall_native"
   unset farcall_native
