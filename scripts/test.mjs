@@ -13,6 +13,7 @@ const systemFolders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
 /** Command -> Debian package, for each kind of test that needs more than Node. */
 const sshCommands = { sshd: 'openssh-server', ssh: 'openssh-client', 'ssh-keygen': 'openssh-client' }
+const rsyncCommands = { rsync: 'rsync' }
 /** Machines that have nothing but a C library. */
 const rootfsCommands = { busybox: 'busybox-static', 'ld-musl-config': 'musl' }
 const slurmCommands = {
@@ -27,8 +28,8 @@ const slurmCommands = {
 }
 const kinds = {
   unit: {},
-  local: {},
-  ssh: { commands: { ...sshCommands, ...rootfsCommands } },
+  local: { commands: rsyncCommands },
+  ssh: { commands: { ...sshCommands, ...rootfsCommands, ...rsyncCommands } },
   slurm: { commands: { ...sshCommands, ...slurmCommands }, root: true, npm: true },
   package: {},
   toolchains: { npm: true },

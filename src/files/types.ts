@@ -102,6 +102,11 @@ export interface SyncOptions extends TransferOptions {
   compare?: 'time' | 'hash'
   /** Patterns of what is left alone at both ends: a name at any depth ('*.tmp'), or a path from the top ('out/raw'). */
   exclude?: readonly string[]
+  /**
+   * Of large files that both ends have, only what differs is sent where both have the system's rsync (3.1 or later);
+   * false: without it.
+   */
+  rsync?: boolean
   /** Only says what would be done. */
   dryRun?: boolean
 }

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, wri
 import { dirname, join } from 'node:path'
 import type { Command, CommandResult } from '../core/shell.ts'
 import { wrapTransports } from '../executor/open.ts'
-import type { ExecOptions, FileStat, FileToPut, Transport } from '../transport/transport.ts'
+import type { ExecOptions, FileStat, FileToPut, Pipe, Transport } from '../transport/transport.ts'
 
 /** How a shared folder lags behind. */
 export interface Lag {
@@ -64,6 +64,10 @@ class LateTransport implements Transport {
     const result = await this.#inner.exec({ ...command, argv: command.argv.map(seen) }, options)
     this.#removeWhatWasRemoved()
     return result
+  }
+
+  pipe<T>(argv: readonly string[], use: (pipe: Pipe) => Promise<T>): Promise<T> {
+    return this.#inner.pipe(argv, use)
   }
 
   put(files: readonly FileToPut[]): Promise<void> {

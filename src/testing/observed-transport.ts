@@ -1,6 +1,6 @@
 import type { Command, CommandResult } from '../core/shell.ts'
 import { wrapTransports } from '../executor/open.ts'
-import type { ExecOptions, FileStat, FileToPut, Transport } from '../transport/transport.ts'
+import type { ExecOptions, FileStat, FileToPut, Pipe, Transport } from '../transport/transport.ts'
 
 /**
  * What is called around each operation on a place, with its number from 1, its name, and the words of a command. What
@@ -54,6 +54,10 @@ export class ObservedTransport implements Transport {
 
   exec(command: Command, options?: ExecOptions): Promise<CommandResult> {
     return this.#observe('exec', () => this.#inner.exec(command, options), command.argv)
+  }
+
+  pipe<T>(argv: readonly string[], use: (pipe: Pipe) => Promise<T>): Promise<T> {
+    return this.#observe('pipe', () => this.#inner.pipe(argv, use), argv)
   }
 
   put(files: readonly FileToPut[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { setMaxListeners } from 'node:events'
 import { connect } from 'node:net'
 import { homedir } from 'node:os'
@@ -40,6 +41,24 @@ export function createLocalTransport(options: { home?: string } = {}): Transport
           return () => running.delete(child)
         },
       })
+    },
+    async pipe(argv, use) {
+      roundTrips++
+      const [file = '', ...args] = argv
+      const child = spawn(file, args, { cwd: home, stdio: 'pipe', detached: true })
+      const { stdin, stdout, stderr } = child
+      stdin.on('error', () => {
+        // a broken pipe: it has ended, and that is told
+      })
+      const ended = new Promise<number | undefined>((resolve, reject) => {
+        child.on('error', reject).on('close', (code) => resolve(code ?? undefined))
+      })
+      ended.catch(() => {})
+      try {
+        return await use({ stdin, stdout, stderr, ended })
+      } finally {
+        child.kill()
+      }
     },
     async put(files: readonly FileToPut[]) {
       roundTrips++

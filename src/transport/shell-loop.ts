@@ -36,14 +36,28 @@ export const openingCommand = `exec /bin/sh -c 'IFS= read -r s; eval "$s"'`
  * first mark and is dropped. A login shell without -l and -c together (csh) leaves its place to sh.
  */
 export function openingInput(token: string): string {
+  return `${startLine(loop)}\n${token}\n`
+}
+
+/** The same line for one program that has the channel to itself: its output begins behind the token. */
+export function pipeInput(token: string, argv: readonly string[]): string {
+  // any bytes but NUL on one line, and through any login shell
+  const words = argv.map((word) => {
+    const escaped = word.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+    return `v=$(printf '%b.' ${shellQuote(escaped)}); set -- "$@" "\${v%.}"`
+  })
+  const begin = ['exec <&3 3<&-', 'cd "$HOME"', 'set --', ...words, 'unset FARCALL_LOOP v']
+  return `${startLine([...begin, `printf '\\n%s\\n' ${token}`, 'exec "$@"'].join('; '))}\n`
+}
+
+function startLine(script: string): string {
   const start = `exec /bin/sh -c 'eval "$FARCALL_LOOP"'`
-  const line = [
-    `FARCALL_LOOP=${shellQuote(loop)}`,
+  return [
+    `FARCALL_LOOP=${shellQuote(script)}`,
     'export FARCALL_LOOP',
     'exec 3<&0 </dev/null',
     throughLoginShell(start),
   ].join('; ')
-  return `${line}\n${token}\n`
 }
 
 function throughLoginShell(start: string): string {

@@ -5,6 +5,7 @@ import { type Command, type CommandResult, shellJoin } from '../core/shell.ts'
 import { ChannelRefused, createLifeline } from './connection.ts'
 import { brief, connectionClosed, defaultTimeoutMs, fileFailed } from './failures.ts'
 import { terminalCommand } from './shell-loop.ts'
+import { openShellPipe } from './shell-pipe.ts'
 import {
   listScript,
   parseList,
@@ -99,6 +100,23 @@ export function createSshTransport(
         return { exitCode, stdout, stderr: stderr.toString('utf8') }
       })
     },
+    pipe: (argv, use) =>
+      work(async ({ link }) => {
+        const open = () => openShellPipe(link.connection, argv)
+        const channel = await open().catch(async (error: unknown) => {
+          if (error instanceof ChannelRefused && (await link.pool.giveOne())) return open()
+          throw error
+        })
+        const ended = new Promise<number | undefined>((resolve) => channel.onClosed(resolve))
+        try {
+          const { stdin, stdout, stderr } = channel
+          return await link.connection.guard<Awaited<ReturnType<typeof use>>>((resolve, reject) => {
+            use({ stdin, stdout, stderr, ended }).then((value) => resolve(value as never), reject)
+          })
+        } finally {
+          channel.close()
+        }
+      }),
     async put(files) {
       if (files.length === 0) return
       const sized = await Promise.all(files.map(sizeOf))

@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream'
 import type { Command, CommandResult } from '../core/shell.ts'
 
 export interface ExecOptions {
@@ -26,6 +27,15 @@ export interface FileStat {
   /** Seconds since the epoch, by the server's clock. */
   readonly mtime: number
   readonly type: 'file' | 'directory' | 'other'
+}
+
+/** A program that runs, with its three streams. */
+export interface Pipe {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Its exit code; undefined: it went without one. */
+  readonly ended: Promise<number | undefined>
 }
 
 /** A port as the far end reaches it: 'localhost' is its own loopback. */
@@ -59,6 +69,11 @@ export interface Transport extends AsyncDisposable {
    * @throws TransportError CONNECTION_LOST, COMMAND_TIMEOUT
    */
   exec(command: Command, options?: ExecOptions): Promise<CommandResult>
+  /**
+   * Runs argv as exec does, for what talks both ways; it is given up once `use` is over.
+   * @throws TransportError CONNECTION_LOST, LOGIN_REFUSED when the server gives no session for it
+   */
+  pipe<T>(argv: readonly string[], use: (pipe: Pipe) => Promise<T>): Promise<T>
   /** Each file appears whole under its name or not at all: temporary name, fsync, rename. Makes parent folders (0700). */
   put(files: readonly FileToPut[]): Promise<void>
   /** Undefined: not there. `from` and `length` read a part. */

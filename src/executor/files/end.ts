@@ -28,4 +28,9 @@ export interface End {
   targets(folder: string, relatives: readonly string[]): Promise<string[]>
   /** Removes files, links and whole folders below a folder, which is not the home folder or above it. */
   removeBelow(folder: string, relatives: readonly string[]): Promise<void>
+  /** How large files of which both sides have some version are carried so that only what differs goes; undefined: it cannot. */
+  deltas(): Promise<Deltas | undefined>
 }
+
+/** For entries of type file alone. */
+export type Deltas = Pick<End, 'receive' | 'send'>

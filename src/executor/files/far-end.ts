@@ -18,6 +18,7 @@ import {
   refuseSync,
   writeSmall,
 } from './near-end.ts'
+import { bothHaveRsync, carryByRsync, type RsyncJob } from './rsync.ts'
 import { createTarReader, type TarEntry, tarEnd, tarEntry } from './tar.ts'
 import * as scripts from './transfer-scripts.ts'
 import { nameThere, partialName, type TreeEntry } from './tree.ts'
@@ -307,7 +308,27 @@ export function farEnd(transport: Transport): End {
     return sums
   }
 
+  let rsync: Promise<boolean> | undefined
+  const byRsync = (job: Omit<RsyncJob, 'arrived'>, carrying: Carrying) => {
+    const arrived = countUp(carrying)
+    return insist(() => carryByRsync(transport, { ...job, arrived }, carrying))
+  }
+
   return {
+    async deltas() {
+      rsync ??= bothHaveRsync(transport)
+      rsync.catch(() => {
+        // asked again
+        rsync = undefined
+      })
+      if (!(await rsync)) return undefined
+      return {
+        receive: (local, remote, entries, carrying) =>
+          byRsync({ direction: 'up', local, remote, entries }, carrying),
+        send: (remote, local, entries, carrying) =>
+          byRsync({ direction: 'down', local, remote, entries }, carrying),
+      }
+    },
     async receive(localFolder, folder, entries, carrying) {
       const local = localPath(localFolder)
       const folders = entries.filter(({ type }) => type === 'folder')
@@ -377,7 +398,7 @@ async function insist(work: () => Promise<void>): Promise<void> {
   }
 }
 
-const isLarge = ({ type, size }: TreeEntry) => type === 'file' && size > smallFile
+export const isLarge = ({ type, size }: TreeEntry) => type === 'file' && size > smallFile
 
 /** Small files and links, as many as travel together. */
 function* batches(entries: readonly TreeEntry[]): Generator<TreeEntry[]> {

@@ -108,6 +108,8 @@ export function nearEnd(base: () => string): End {
   return {
     receive: (local, folder, ...rest) => copy(localPath(local), there(folder), ...rest),
     send: (folder, local, ...rest) => copy(there(folder), localPath(local), ...rest),
+    // a copy within this machine sends nothing
+    deltas: async () => undefined,
     hashes: (folder, relatives) => inOrder(relatives, (one) => hashOf(joinPath(there(folder), one))),
     targets: (folder, relatives) => inOrder(relatives, (one) => linkTarget(joinPath(there(folder), one))),
     async removeBelow(folder, relatives) {

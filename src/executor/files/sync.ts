@@ -2,8 +2,10 @@ import { ConfigError, FileError } from '../../core/errors.ts'
 import { requirePath, trimSlashes } from '../../files/paths.ts'
 import type { FileSystem, Synced, SyncOptions } from '../../files/types.ts'
 import type { End } from './end.ts'
+import { isLarge } from './far-end.ts'
 import { nearEnd } from './near-end.ts'
-import { carryAll, down, treeOrNothing, up } from './transfer.ts'
+import { canWorkIn } from './rsync.ts'
+import { carryAll, down, treeOrNothing, up, type Way } from './transfer.ts'
 import { type Tree, type TreeEntry, treeOf } from './tree.ts'
 
 /** Compares both ends by one list of each, then copies and removes what differs. */
@@ -37,7 +39,10 @@ export async function syncFolders(
   if (!options.dryRun) {
     if (changes.removed.length > 0) await ends.target.removeBelow(to, changes.removed)
     await way.to.mkdir(to)
-    await carryAll(way, [{ from, to, entries: changes.copied }], options)
+    const carry = options.rsync === false ? undefined : await deltasOf(end, local, direction, changes)
+    const entries = changes.copied.filter((entry) => !carry || !changes.patched.has(entry))
+    const patched = carry ? [{ from, to, entries: [...changes.patched], carry }] : []
+    await carryAll(way, [{ from, to, entries }, ...patched], options)
   }
   const files = changes.copied.filter(({ type }) => type !== 'folder')
   return {
@@ -49,8 +54,21 @@ export async function syncFolders(
   }
 }
 
+async function deltasOf(
+  end: End,
+  local: string,
+  direction: SyncOptions['direction'],
+  { patched }: Changes,
+): Promise<Way['carry'] | undefined> {
+  if (patched.size === 0 || !canWorkIn(local)) return undefined
+  const deltas = await end.deltas()
+  return deltas && (direction === 'up' ? deltas.receive : deltas.send)
+}
+
 interface Changes {
   readonly copied: readonly TreeEntry[]
+  /** Those of them that are large files at both ends. */
+  readonly patched: ReadonlySet<TreeEntry>
   readonly removed: readonly string[]
 }
 
@@ -99,7 +117,8 @@ async function changesOf(
   }
   // What lies in a folder that goes, goes with it.
   const removed = [...gone].filter((relative) => !parentsOf(relative).some((parent) => gone.has(parent)))
-  return { copied, removed }
+  const patched = copied.filter((entry) => isLarge(entry) && there.get(entry.relative)?.type === 'file')
+  return { copied, patched: new Set(patched), removed }
 }
 
 const kinds = new WeakMap<Tree, Map<string, TreeEntry['type']>>()

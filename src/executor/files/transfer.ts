@@ -74,6 +74,8 @@ export interface Part {
   readonly from: string
   readonly to: string
   readonly entries: readonly TreeEntry[]
+  /** Instead of the way's own. */
+  readonly carry?: Way['carry']
 }
 
 export async function carryAll(
@@ -97,7 +99,7 @@ export async function carryAll(
     },
     signal,
   }
-  for (const { from, to, entries } of parts) await way.carry(from, to, entries, carrying)
+  for (const { from, to, entries, carry = way.carry } of parts) await carry(from, to, entries, carrying)
   return { files: all.length, bytes: totalBytes }
 }
 

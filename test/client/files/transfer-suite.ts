@@ -189,6 +189,51 @@ export function transferSuite(name: string, open: () => Promise<ClusterFiles>): 
       rmSync(join(here, 'down'), { recursive: true })
     })
 
+    test('large files that changed a little are the same afterwards, either way, whatever their names', async () => {
+      mkdirSync(join(here, 'sub/deep'), { recursive: true })
+      const paths = ['large', 'sub/deep/other', ...hostileNames.map((name) => `sub/${name}`)]
+      const change = (folder: string, mtime: number) => {
+        for (const path of paths) {
+          const content = Buffer.alloc(1_200_000, path)
+          content.writeDoubleLE(mtime, 700_000)
+          writeFileSync(nativeName(`${folder}/${path}`), content)
+          utimesSync(nativeName(`${folder}/${path}`), mtime, mtime)
+        }
+        chmodSync(join(folder, 'large'), 0o640)
+      }
+      const target = join(there, 'tree')
+      change(here, 1e9)
+      writeFileSync(join(here, 'small'), 'small')
+      await fs.sync(here, target, { direction: 'up' })
+      change(here, 1.1e9)
+      writeFileSync(join(here, 'small'), 'small and new')
+      const seen: TransferProgress[] = []
+      const up = await fs.sync(here, target, { direction: 'up', onProgress: (one) => seen.push(one) })
+      expect(up.copied.length).toBe(paths.length + 1)
+      expect(pictureOf(target)).toEqual(pictureOf(here))
+      const [files, bytes] = [up.copied.length, up.bytes]
+      expect(seen.at(-1)).toEqual({ files, bytes, totalFiles: files, totalBytes: bytes })
+
+      change(here, 1.2e9)
+      const stopped = fs.sync(here, target, {
+        direction: 'up',
+        signal: AbortSignal.abort(new Error('enough')),
+      })
+      await expect(stopped).rejects.toThrow('enough')
+      await fs.sync(here, target, { direction: 'down', exclude: ['small'] })
+      expect(pictureOf(target)).toEqual(pictureOf(here))
+      change(here, 1.1e9)
+      writeFileSync(join(here, 'large'), Buffer.alloc(1_200_000, 'hash'))
+      utimesSync(join(here, 'large'), 1.1e9, 1.1e9)
+      await fs.sync(here, target, { direction: 'up' })
+      const byHash = await fs.sync(here, target, { direction: 'up', compare: 'hash', rsync: false })
+      expect(byHash.copied).toEqual(['large'])
+      writeFileSync(join(here, 'large'), Buffer.alloc(1_200_000, 'sums'))
+      utimesSync(join(here, 'large'), 1.1e9, 1.1e9)
+      expect((await fs.sync(here, target, { direction: 'up', compare: 'hash' })).copied).toEqual(['large'])
+      expect(pictureOf(target)).toEqual(pictureOf(here))
+    })
+
     test('the same size and time with another content is seen by hash', async () => {
       writeFileSync(join(here, 'a'), 'old')
       await fs.sync(here, there, { direction: 'up' })

@@ -1,16 +1,28 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { expect, inject, test } from 'vitest'
 import { clusterFiles } from '../../../src/executor/files/cluster-files.ts'
+import { logInByOpenssh } from '../../../src/transport/openssh-login.ts'
 import { createSshTransport } from '../../../src/transport/ssh.ts'
+import type { LogIn, SshSettings } from '../../../src/transport/ssh-link.ts'
+import type { Transport } from '../../../src/transport/transport.ts'
 import { loginProfile } from '../left.ts'
 import { sha, transferSuite } from './transfer-suite.ts'
 
 const sshd = inject('sshd')
-const transport = () => {
+const transport = (how?: LogIn, settings: SshSettings = {}) => {
   const { host = sshd.host, ...profile } = loginProfile({})
-  return createSshTransport({ ...profile, host })
+  return createSshTransport({ ...profile, host }, settings, how)
 }
 
 transferSuite('over ssh', async () => clusterFiles(transport(), false))
@@ -40,6 +52,100 @@ test('a connection that is cut again and again only delays a large file, up and 
   await fs.get('cut/large', join(folder, 'back'), { onProgress: cut })
   expect(sha(readFileSync(join(folder, 'back')))).toBe(sha(large))
   expect([up > 0, cuts > up]).toEqual([true, true])
+  await cutter[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+/** A connection whose rsyncs are counted, with the words that the far one gets. */
+function counted(how?: LogIn) {
+  const over = transport(how)
+  const programs: string[] = []
+  const pipe: Transport['pipe'] = (argv, use) => {
+    programs.push(argv.slice(6, 8).join(' '))
+    return over.pipe(argv, use)
+  }
+  const fs = clusterFiles(
+    new Proxy(over, { get: (of, key) => (key === 'pipe' ? pipe : Reflect.get(of, key)) }),
+    false,
+  )
+  return { fs, programs, [Symbol.asyncDispose]: () => over[Symbol.asyncDispose]() }
+}
+
+for (const [name, how] of [
+  ['ssh2', undefined],
+  ["the system's ssh", logInByOpenssh],
+] as const)
+  test(`what differs of large files goes by rsync, through ${name}, past what .bashrc prints`, async () => {
+    const folder = mkdtempSync(join(process.env['FARCALL_TEST_FOLDER']!, 'rsync-'))
+    const change = (path: string) => {
+      const content = Buffer.alloc(3_000_000, 'x')
+      randomBytes(10).copy(content, 1_700_000)
+      writeFileSync(path, content)
+    }
+    const same = () =>
+      sha(readFileSync(join(folder, 'large'))) === sha(readFileSync(`${sshd.home}/rsync/large`))
+    const rc = ['.bashrc', '.profile', '.bash_profile'].map((file) => join(sshd.home, file))
+    const before = rc.map((file) => (existsSync(file) ? readFileSync(file) : undefined))
+    for (const file of rc) writeFileSync(file, 'echo hello\n')
+    try {
+      await using over = counted(how)
+      change(join(folder, 'large'))
+      await over.fs.sync(folder, 'rsync', { direction: 'up' })
+      change(join(folder, 'large'))
+      await over.fs.sync(folder, 'rsync', { direction: 'up', compare: 'hash' })
+      expect([same(), over.programs]).toEqual([true, ['rsync --server']])
+      change(`${sshd.home}/rsync/large`)
+      await over.fs.sync(folder, 'rsync', { direction: 'down', compare: 'hash' })
+      expect([same(), over.programs.length]).toEqual([true, 2])
+
+      change(join(folder, 'large'))
+      const old = readFileSync(`${sshd.home}/rsync/large`)
+      chmodSync(`${sshd.home}/rsync`, 0o555)
+      await expect(over.fs.sync(folder, 'rsync', { direction: 'up', compare: 'hash' })).rejects.toMatchObject(
+        { code: 'FILE_DENIED' },
+      )
+      expect(readFileSync(`${sshd.home}/rsync/large`).equals(old)).toBe(true)
+    } finally {
+      for (const [at, file] of rc.entries())
+        if (before[at]) writeFileSync(file, before[at])
+        else rmSync(file)
+      rmSync(folder, { recursive: true })
+      rmSync(join(sshd.home, 'rsync'), { recursive: true })
+    }
+  })
+
+test('a connection that is cut only delays an rsync, up and down', { timeout: 150_000 }, async () => {
+  const folder = mkdtempSync(join(process.env['FARCALL_TEST_FOLDER']!, 'cut-'))
+  const write = (path: string) => {
+    writeFileSync(path, randomBytes(60_000_000))
+  }
+  const same = () => sha(readFileSync(join(folder, 'large'))) === sha(readFileSync(`${sshd.home}/cut/large`))
+  await using over = counted()
+  // a connection of its own, which stays
+  const cutter = transport(undefined, { keepaliveMs: 20_000 })
+  await cutter.open()
+  /** Once a part of the file is there. */
+  const cut = async (target: string) => {
+    const begun = () =>
+      readdirSync(target, { recursive: true, withFileTypes: true }).some(
+        ({ name, parentPath }) =>
+          name.startsWith('large.') &&
+          (statSync(join(parentPath, name), { throwIfNoEntry: false })?.size ?? 0) > 5_000_000,
+      )
+    await expect.poll(begun, { interval: 5, timeout: 30_000 }).toBe(true)
+    await cutter.exec({ argv: ['sh', '-c', killOthers] })
+  }
+  write(join(folder, 'large'))
+  await over.fs.sync(folder, 'cut', { direction: 'up' })
+  for (const direction of ['up', 'down'] as const) {
+    write(direction === 'up' ? join(folder, 'large') : `${sshd.home}/cut/large`)
+    over.programs.length = 0
+    const cutting = cut(direction === 'up' ? `${sshd.home}/cut` : folder)
+    await over.fs.sync(folder, 'cut', { direction, compare: 'hash' })
+    await cutting
+    expect([same(), over.programs.length > 1]).toEqual([true, true])
+    expect([readdirSync(folder), readdirSync(`${sshd.home}/cut`)]).toEqual([['large'], ['large']])
+  }
   await cutter[Symbol.asyncDispose]()
   rmSync(folder, { recursive: true })
 })
