@@ -8,7 +8,7 @@ import { Job } from './job.ts'
 import { allResults } from './job-array.ts'
 import { recorderOf } from './recorder.ts'
 import { type Session, sessionFor } from './session.ts'
-import { settingsFor } from './settings.ts'
+import { settingsFor, storeDirFor } from './settings.ts'
 import { Submission } from './submission.ts'
 import { takeUp } from './take-up.ts'
 
@@ -71,17 +71,19 @@ async function follow(
         hint: "ids are f and 13 of a-z2-7, with [k] for one of several calls: 'fabcdefghijklm[3]'",
       },
     )
-  const settings = await settingsFor(options.profile)
-  const recorder = recorderOf(settings.storeDir)
+  const recorder = recorderOf(await storeDirFor())
   // What this process has just heard is not in the store yet.
   recorder.flush()
   const record = recorder.store.get(submission.id)
   // As it was then: the configuration may have changed, or be another one here.
-  const profile = options.profile === undefined && record ? record.profileSettings : settings.profile
+  const { name, profile } =
+    options.profile === undefined && record
+      ? { name: record.profile, profile: record.profileSettings }
+      : await settingsFor(options.profile)
   const session = await sessionFor(profile)
   submission.outputBase =
     options.to === undefined ? (record ? undefined : process.cwd()) : resolve(options.to)
-  return takeUp(submission, { session, recorder, record, profileName: settings.name, site })
+  return takeUp(submission, { session, recorder, record, profileName: name, site })
 }
 
 async function resultOf(submission: Submission, index: number | undefined): Promise<unknown> {

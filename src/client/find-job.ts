@@ -5,7 +5,7 @@ import type { Profile } from '../core/profile.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import { openExecutor } from '../executor/open.ts'
 import { recorderOf } from './recorder.ts'
-import { settingsFor } from './settings.ts'
+import { settingsFor, storeDirFor } from './settings.ts'
 
 /** A submitted job, and where it was sent. */
 export interface SentJob {
@@ -27,12 +27,11 @@ export interface SentJob {
 export async function findSentJob(text: string, profileName: string | undefined): Promise<SentJob> {
   const [, name, index] = /^(.*?)(?:\[(\d+)\])?$/s.exec(text)!
   const member = index === undefined ? {} : { member: Number(index) }
-  const settings = await settingsFor(profileName)
-  const recorder = recorderOf(settings.storeDir)
+  const recorder = recorderOf(await storeDirFor())
   recorder.flush()
   const rows = recorder.store
     .find(name!)
-    .filter((row) => profileName === undefined || row.profile === settings.name)
+    .filter((row) => profileName === undefined || row.profile === profileName)
   if (rows.length > 1)
     throw new ConfigError(
       'OPTION_INVALID',
@@ -54,6 +53,7 @@ export async function findSentJob(text: string, profileName: string | undefined)
     const { id, nativeId, profileSettings, status } = record
     return { id, nativeId, profile: profileSettings, name: record.name, status, ...member }
   }
+  const settings = await settingsFor(profileName)
   if (!isJobId(name!)) throw unknown(name!, settings.name, "ids are f and 13 of a-z2-7: 'fabcdefghijklm'")
   await using executor = openExecutor(settings.profile, systemClock)
   const found = (await executor.find([name!])).get(name!)

@@ -2,7 +2,7 @@ import type { JobId } from '../core/ids.ts'
 import type { JobState, JobStatus } from '../core/status.ts'
 import type { ListedRow, ListFilter, Provenance } from '../store/types.ts'
 import { recorderOf } from './recorder.ts'
-import { settingsFor } from './settings.ts'
+import { storeDirFor } from './settings.ts'
 
 /** Which jobs `jobs` gives; all conditions together. */
 export interface JobFilter {
@@ -56,8 +56,7 @@ export interface RecordedJob {
  * for (const { id, name, status } of await jobs({ tag: 'thesis' })) console.log(id, name, status.state)
  */
 export async function jobs({ since, until, ...filter }: JobFilter = {}): Promise<RecordedJob[]> {
-  const { storeDir } = await settingsFor(undefined)
-  const recorder = recorderOf(storeDir)
+  const recorder = recorderOf(await storeDirFor())
   recorder.flush()
   const asked: ListFilter = {
     ...filter,

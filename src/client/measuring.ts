@@ -8,7 +8,7 @@ import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { type Measures, noMeasures } from './measures.ts'
 import { recorderOf } from './recorder.ts'
-import { settingsFor } from './settings.ts'
+import { storeDirFor } from './settings.ts'
 import type { Submission } from './submission.ts'
 import { arrayUsageOf, usageOf } from './usage.ts'
 
@@ -90,8 +90,7 @@ async function known(handle: Handle, item: Item | undefined, ask = true): Promis
 const nothingAsked = { items: 1, chunk: 1, resources: {} } as unknown as JobSpec
 
 async function recorded(id: string): Promise<Known | undefined> {
-  const { storeDir } = await settingsFor(undefined)
-  const recorder = recorderOf(storeDir)
+  const recorder = recorderOf(await storeDirFor())
   recorder.flush()
   const record = recorder.store.get(id)
   if (!record?.usage) return undefined

@@ -1,7 +1,7 @@
 import { loadConfig } from '../config/load.ts'
 import { resolveProfile } from '../config/profile.ts'
 import { getConfig } from '../config/runtime.ts'
-import type { ResolvedProfile } from '../config/types.ts'
+import type { LoadedConfig, ResolvedProfile } from '../config/types.ts'
 
 /** What the configuration says of a call. */
 export interface Settings {
@@ -12,7 +12,7 @@ export interface Settings {
   readonly storeDir: string
 }
 
-const known = new Map<string, Promise<Settings>>()
+const known = new Map<string, Promise<LoadedConfig>>()
 
 /**
  * The profile that a call runs with. Configuration files are read once a process; `configure()`, the
@@ -24,19 +24,26 @@ export async function profileFor(name: string | undefined): Promise<ResolvedProf
 }
 
 /** The same, with the profile's name and where jobs are recorded. @throws ConfigError */
-export function settingsFor(name: string | undefined): Promise<Settings> {
+export async function settingsFor(name: string | undefined): Promise<Settings> {
+  const loaded = await configFor(name)
+  return { ...resolveProfile(loaded), storeDir: loaded.storeDir }
+}
+
+/** Where jobs are recorded; for that no profile has to be chosen among several. @throws ConfigError */
+export async function storeDirFor(): Promise<string> {
+  return (await configFor('local')).storeDir
+}
+
+function configFor(name: string | undefined): Promise<LoadedConfig> {
   const variables = Object.entries(process.env).filter(
     ([key]) => key.startsWith('FARCALL_') || key.startsWith('XDG_'),
   )
   const key = JSON.stringify([name, process.cwd(), getConfig(), variables])
-  let settings = known.get(key)
-  if (!settings) {
-    settings = loadConfig(name === undefined ? {} : { profile: name }).then((loaded) => {
-      const { name, profile } = resolveProfile(loaded)
-      return { name, profile, storeDir: loaded.storeDir }
-    })
-    settings.catch(() => known.delete(key))
-    known.set(key, settings)
+  let config = known.get(key)
+  if (!config) {
+    config = loadConfig(name === undefined ? {} : { profile: name })
+    config.catch(() => known.delete(key))
+    known.set(key, config)
   }
-  return settings
+  return config
 }

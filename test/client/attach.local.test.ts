@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { attach, close, cluster, configure } from '../../src/index.ts'
+import { attach, close, cluster, configure, getConfig, jobs } from '../../src/index.ts'
 import { startProgram } from './helpers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-attach-'))
@@ -43,6 +43,24 @@ describe('attach', () => {
     expect(existsSync(`${workdir}/jobs/${id}`)).toBe(true)
     expect(await attach(id)).toEqual([1, 4, 9])
     expect(await attach(`${id}[2]`)).toBe(9)
+  })
+
+  it('needs no profile to be chosen among several for a job on record, nor does jobs()', async () => {
+    const job = cluster((n: number) => n + 1)(41)
+    await job
+    const before = getConfig()
+    configure({
+      profiles: { ...before.profiles, there: { scheduler: 'direct', workdir: `${folder}/there` } },
+    })
+    configure({ defaultProfile: undefined } as never)
+    try {
+      await expect(cluster(() => 1)()).rejects.toMatchObject({ code: 'PROFILE_UNKNOWN' })
+      expect(await attach(job.id)).toBe(42)
+      expect((await jobs()).map(({ id }) => id)).toContain(job.id)
+      await expect(attach('faaaaaaaaaaaaa')).rejects.toMatchObject({ code: 'PROFILE_UNKNOWN' })
+    } finally {
+      configure({ defaultProfile: 'here' })
+    }
   })
 
   it('says so when there is no such job, or what is given is no id', async () => {
