@@ -1,4 +1,3 @@
-import type { Readable, Writable } from 'node:stream'
 import type { Command, CommandResult } from '../core/shell.ts'
 
 export interface ExecOptions {
@@ -29,11 +28,17 @@ export interface FileStat {
   readonly type: 'file' | 'directory' | 'other'
 }
 
-/** A program that runs, with its three streams. */
+/** A stream of Node's, by what makes it one: whoever has farcall's types may be without Node's. */
+export interface NodeStream {
+  on(event: string, listener: (...args: never[]) => void): unknown
+  destroy(error?: Error): unknown
+}
+
+/** A program that runs, with its three streams: a Writable and two Readables. */
 export interface Pipe {
-  readonly stdin: Writable
-  readonly stdout: Readable
-  readonly stderr: Readable
+  readonly stdin: NodeStream
+  readonly stdout: NodeStream
+  readonly stderr: NodeStream
   /** Its exit code; undefined: it went without one. */
   readonly ended: Promise<number | undefined>
 }

@@ -3,6 +3,7 @@
  * that this user alone can reach, and the other side runs over the connection that stands.
  */
 import { createServer, type Socket } from 'node:net'
+import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Pipe } from '../../transport/transport.ts'
 
@@ -62,12 +63,12 @@ export function relayTo(
 
 async function join(socket: Socket, { stdin, stdout, stderr, ended }: Pipe): Promise<string> {
   let words = ''
-  stderr.on('data', (bytes: Buffer) => {
-    words = (words + bytes.toString('utf8')).slice(-10_000)
+  stderr.on('data', (bytes: Uint8Array) => {
+    words = (words + Buffer.from(bytes).toString('utf8')).slice(-10_000)
   })
   // which of the two ended first, and why, its exit code says
-  pipeline(socket, stdin).catch(() => {})
-  const back = pipeline(stdout, socket).catch(() => {})
+  pipeline(socket, stdin as Writable).catch(() => {})
+  const back = pipeline(stdout as Readable, socket).catch(() => {})
   await ended
   await back
   return words

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Transform } from 'node:stream'
+import { type Readable, Transform, type Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { clusterFiles } from '../../../src/executor/files/cluster-files.ts'
 import { farEnd } from '../../../src/executor/files/far-end.ts'
@@ -33,8 +33,8 @@ function metered() {
           },
         })
       const stdin = count()
-      stdin.pipe(streams.stdin)
-      return use({ ...streams, stdin, stdout: streams.stdout.pipe(count()) })
+      stdin.pipe(streams.stdin as Writable)
+      return use({ ...streams, stdin, stdout: (streams.stdout as Readable).pipe(count()) })
     })
   }
   return { meter, fs: clusterFiles({ ...inner, pipe }, false) }
