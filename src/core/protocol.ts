@@ -47,6 +47,8 @@ export interface JobSpec {
   readonly name: string
   /** The inbox that the job's notices go to. */
   readonly client: string
+  /** Whose native ids its submissions have; a place may have several schedulers. Absent in specs of older versions. */
+  readonly scheduler?: string
   readonly function: { readonly name: string; readonly file?: string; readonly line?: number }
   readonly runtime: BlobRef
   readonly bundle: BlobRef

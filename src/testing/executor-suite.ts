@@ -185,7 +185,9 @@ export function executorSuite(
       await executor.submit(left)
       await log.until(() => log.ends(left.spec.id).length === 1)
       const { jobs, unreadable } = await executor.list()
-      expect(unreadable).toEqual([])
+      // Others may use the same place.
+      const own: readonly JobId[] = [returned.spec.id, left.spec.id]
+      expect(unreadable.filter(({ id }) => own.includes(id))).toEqual([])
       const listed = (id: JobId) => jobs.find(({ spec }) => spec.id === id)
       const native = expect.stringMatching(/./)
       expect(listed(returned.spec.id)).toMatchObject({ status: { state: 'COMPLETED' }, nativeId: native })

@@ -197,6 +197,7 @@ export class BatchExecutor implements Executor {
     const runtime = await this.#supply.before(asked)
     const spec: JobSpec = {
       ...asked,
+      scheduler: scheduler.name,
       runtime: this.#runtime.ref,
       ...(runtime && { interpreter: runtime.interpreter }),
     }

@@ -1,6 +1,6 @@
 import { ResultError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
-import type { MemberEnd } from '../../core/protocol.ts'
+import type { JobSpec, MemberEnd } from '../../core/protocol.ts'
 import type { JobStatus } from '../../core/status.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { ListedJob, ListedJobs } from '../executor.ts'
@@ -16,7 +16,7 @@ interface ListedHere extends ListedJobs {
   })[]
 }
 
-/** Reads what listScript printed. */
+/** Reads what listScript printed. Jobs of another scheduler at this place are none of ours. */
 export function parseList(text: string, scheduler: Scheduler): ListedHere {
   const byId = new Map<JobId, JobFiles>()
   for (const line of text.split('\n')) {
@@ -33,6 +33,7 @@ export function parseList(text: string, scheduler: Scheduler): ListedHere {
   for (const [id, files] of byId) {
     // A folder that is just being removed, or never had its spec.
     if (!files.has('spec.json')) continue
+    if (isOfAnother(scheduler, files.get('spec.json')!)) continue
     try {
       jobs.push(readJob(id, files, scheduler))
     } catch (error) {
@@ -40,6 +41,16 @@ export function parseList(text: string, scheduler: Scheduler): ListedHere {
     }
   }
   return { jobs, unreadable }
+}
+
+/** A damaged spec does not tell, and counts as ours. */
+function isOfAnother({ name }: Scheduler, spec: string): boolean {
+  try {
+    const { scheduler = name } = JSON.parse(spec) as Partial<JobSpec>
+    return scheduler !== name
+  } catch {
+    return false // it is read once more, for the words of the error
+  }
 }
 
 /** What the scheduler calls the submissions of a job; undefined: of one of them that is not known. */
