@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { constants as osConstants, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -82,6 +82,18 @@ export function count(report) {
   }
 }
 
+/** The tests that failed, a line each, from vitest's JSON report: its own words on them may be far up. */
+export function failures(report) {
+  return report.testResults.flatMap((file) => {
+    const name = relative(root, file.name)
+    const failed = file.assertionResults.filter((test) => test.status === 'failed')
+    if (failed.length === 0 && file.status === 'failed') return [`${name}: ${firstLine(file.message)}`]
+    return failed.map((test) => `${name} > ${test.fullName}: ${firstLine(test.failureMessages?.[0])}`)
+  })
+}
+
+const firstLine = (text) => (text ?? '').trim().split('\n')[0].slice(0, 300)
+
 export function summary({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
 }
@@ -151,6 +163,7 @@ async function runAll(projects, args) {
       own.failed = 1
     }
     for (const key of Object.keys(counts)) counts[key] += own[key]
+    if (report) for (const line of failures(report)) console.log(`Failed: ${line}`)
   }
   return { exitCode: Math.max(...runs.map(({ exitCode }) => exitCode)), counts }
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
 const script = new URL('../../scripts/test.mjs', import.meta.url)
-const { count, grouped, obstacle, summary } = await import(script.href)
+const { count, failures, grouped, obstacle, summary } = await import(script.href)
 
 const file = (status: string, ...tests: string[]) => ({
   status,
@@ -26,6 +26,25 @@ describe('npm test', () => {
   test('counts a file that could not be loaded as a failure, and one with failed tests by these', () => {
     const results = [file('passed', 'passed'), file('failed', 'failed', 'failed', 'passed'), file('failed')]
     expect(count(report(results, 2, 2, 1, 1))).toEqual({ passed: 2, failed: 3, skipped: 2 })
+  })
+
+  test('names at its end each test that failed, and each file that could not be loaded', () => {
+    const name = fileURLToPath(new URL('../core/some.test.ts', import.meta.url))
+    const test = (fullName: string, status: string, ...failureMessages: string[]) => ({
+      fullName,
+      status,
+      failureMessages,
+    })
+    const tests = [test('is', 'passed'), test('is not', 'failed', 'AssertionError: expected 1\n    at some')]
+    const testResults = [
+      { name, status: 'failed', assertionResults: tests },
+      { name, status: 'failed', assertionResults: [], message: 'SyntaxError: what\nnot' },
+      { name, status: 'passed', assertionResults: [] },
+    ]
+    expect(failures({ testResults })).toEqual([
+      'test/core/some.test.ts > is not: AssertionError: expected 1',
+      'test/core/some.test.ts: SyntaxError: what',
+    ])
   })
 
   test('names what is missing for a kind of tests, and the packages that bring it', () => {
