@@ -134,6 +134,8 @@ export interface FunctionNode {
   captures: Capture[]
   /** Module-level names and imports that the text needs. */
   uses: string[]
+  /** Module-level names that it assigns to, first place each. */
+  assigns?: { name: string; at: number }[]
   /** What an arrow takes from around it and a copy cannot have, with the place. */
   lexical?: { what: 'this' | 'super' | 'new.target' | 'arguments'; at: number }
   blank: Range[]

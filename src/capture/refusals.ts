@@ -35,7 +35,28 @@ export function objectionsTo(place: Place): Objection[] {
           },
         ],
   )
-  return [...assigned, ...(node.owner === undefined ? lexicalObjections(place) : methodObjections(place))]
+  return [
+    ...assigned,
+    ...moduleObjections(place),
+    ...(node.owner === undefined ? lexicalObjections(place) : methodObjections(place)),
+  ]
+}
+
+/**
+ * A function that the module declares keeps its module around it there, with a copy of the variable. One that is
+ * written as an argument of cluster() stands by itself, and imports what it names.
+ */
+function moduleObjections(place: Place): Objection[] {
+  const { kind, declared, assigns = [] } = nodeOf(place)
+  if (declared !== undefined || kind === 'method') return []
+  const own = new Set(place.file.analysis.declarations.flatMap(({ names }) => names))
+  return assigns
+    .filter(({ name }) => own.has(name))
+    .map(({ name, at }) => ({
+      at,
+      why: `assigns to '${name}' outside of it: the change would stay on the node`,
+      hint: `return the value, and assign it here; if it is for the node only, assign it in a function that this one calls`,
+    }))
 }
 
 /** What the text says against a function that localMap is to run in other threads. */

@@ -42,6 +42,10 @@ function noteUse({ functions }: Reading, use: Use): void {
     const fn = functions[f]!
     if (use.local === undefined) {
       if (!fn.uses.includes(use.name)) fn.uses.push(use.name)
+      if (use.write && !fn.assigns?.some(({ name }) => name === use.name)) {
+        fn.assigns ??= []
+        fn.assigns.push({ name: use.name, at: use.at })
+      }
       continue
     }
     if (use.local >= fn.start && use.local < fn.end) return
