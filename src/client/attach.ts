@@ -5,8 +5,9 @@ import { deferred } from './deferred.ts'
 import { alreadySealed, type Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { Job } from './job.ts'
-import { allResults } from './job-array.ts'
+import { Parts } from './parts.ts'
 import { recorderOf } from './recorder.ts'
+import { allResults } from './results.ts'
 import { type Session, sessionFor } from './session.ts'
 import { settingsFor, storeDirFor } from './settings.ts'
 import { Submission } from './submission.ts'
@@ -51,10 +52,10 @@ export function attach<R = unknown>(id: string, options: AttachOptions = {}): Jo
   }
   submission.addView(item, match?.[2] === undefined ? undefined : item.index)
   const session = follow(submission, site, options)
-  session
-    .then(() => resultOf(submission, match?.[2] === undefined ? undefined : item.index))
-    .then(value.resolve, value.reject)
   const handle: Handle = { submission, session, seal: alreadySealed }
+  session
+    .then(() => resultOf(handle, match?.[2] === undefined ? undefined : item.index))
+    .then(value.resolve, value.reject)
   return new Job<R>(handle, item)
 }
 
@@ -86,9 +87,10 @@ async function follow(
   return takeUp(submission, { session, recorder, record, profileName: name, site })
 }
 
-async function resultOf(submission: Submission, index: number | undefined): Promise<unknown> {
+async function resultOf(handle: Handle, index: number | undefined): Promise<unknown> {
+  const { submission, session } = handle
   const { spec } = submission.submitted!
-  if (index === undefined && (spec.map || spec.items > 1)) return allResults(submission)
+  if (index === undefined && (spec.map || spec.items > 1)) return allResults(Parts.of(handle, session))
   const item = submission.items[index ?? 0]
   if (!item) throw new RangeError(`job ${submission.id} has ${spec.items} items, there is no item ${index}`)
   return item.settled.promise

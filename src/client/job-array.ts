@@ -1,16 +1,13 @@
 import { basename, resolve } from 'node:path'
 import { AsyncQueue } from '../core/async-queue.ts'
-import { JobCanceledError } from '../core/errors.ts'
 import type { Resources } from '../core/resources.ts'
-import { isFinal } from '../core/status.ts'
 import type { JobArrayUsage } from '../core/usage.ts'
-import { alreadySealed, type Handle } from './handle.ts'
-import type { Item } from './item.ts'
 import { cancelItems, ignoreRejection, Job, letGo } from './job.ts'
 import { jobArrayUsage } from './measuring.ts'
+import type { PartItem, Parts } from './parts.ts'
 import { localPathOf, type ResultsOptions } from './result-file.ts'
+import { allResults, resultsOf } from './results.ts'
 import { retryFailed } from './retry-failed.ts'
-import { Submission } from './submission.ts'
 
 /** How far a map is. */
 export interface Progress {
@@ -39,35 +36,33 @@ export class JobArray<R>
   extends Promise<R[]>
   implements AsyncIterable<{ index: number; value: R }>, AsyncDisposable
 {
-  readonly #handle: Handle
-  readonly #ready: Promise<Submission>
+  readonly #parts: Parts
 
   static override get [Symbol.species](): PromiseConstructor {
     return Promise
   }
 
-  /** @internal `ready` resolves when all items are known, and rejects when there is no submission. */
-  constructor(handle: Handle, ready: Promise<Submission>) {
+  /** @internal */
+  constructor(parts: Parts) {
     super((resolve, reject) => {
-      ready.then((submission) => allResults<R>(submission)).then(resolve, reject)
+      parts.complete.then(() => allResults<R>(parts)).then(resolve, reject)
     })
-    this.#handle = handle
-    this.#ready = ready
+    this.#parts = parts
   }
 
   /** Ours; what `attach` takes. */
   get id(): string {
-    return this.#handle.submission.id
+    return this.#parts.id
   }
 
-  /** The scheduler's id; undefined until it is submitted. */
+  /** The scheduler's id, of the first submission when there are several; undefined until it is submitted. */
   get nativeId(): string | undefined {
-    return this.#handle.submission.nativeId
+    return this.#parts.submissions[0]?.nativeId
   }
 
   /** Items by where they stand, as far as this process has heard. */
   get progress(): Progress {
-    const { items } = this.#handle.submission
+    const items = this.#parts.submissions.flatMap((submission) => submission.items)
     const count = (...states: string[]) => items.filter((item) => states.includes(item.status.state)).length
     return {
       total: items.length,
@@ -83,15 +78,16 @@ export class JobArray<R>
    * @throws (by rejecting) what keeps the array from being submitted, or its place from being asked
    */
   async usage(): Promise<JobArrayUsage> {
-    await this.#ready
-    return jobArrayUsage(this.#handle)
+    await this.#parts.complete
+    return jobArrayUsage(this.#parts.handles)
   }
 
   /** How each item ended, in the order of the inputs; never rejects for an item's sake. */
   async settled(): Promise<PromiseSettledResult<R>[]> {
     this.catch(ignoreRejection)
-    const { items } = await this.#ready
-    return (await Promise.allSettled(items.map((item) => item.settled.promise))) as PromiseSettledResult<R>[]
+    await this.#parts.complete
+    const ends = this.#parts.items.map(({ item }) => item.settled.promise)
+    return (await Promise.allSettled(ends)) as PromiseSettledResult<R>[]
   }
 
   /**
@@ -102,48 +98,66 @@ export class JobArray<R>
    */
   async result(options: ResultsOptions): Promise<string[]> {
     this.catch(ignoreRejection)
-    const submission = await this.#ready
-    const paths = submission.items.map((item) => {
-      const job = new Job<R>(this.#handle, item)
-      const name = localPathOf({ path: undefined }, `${submission.id}[${item.index}]`)
+    await this.#parts.complete
+    return resultsOf(this.#parts, this.#parts.items, ({ index, item, handle }) => {
+      const name = localPathOf({ path: undefined }, `${this.id}[${index}]`)
+      const job = new Job<R>(handle, item)
       return job.result({ as: 'file', path: resolve(options.folder ?? '.', basename(name)) })
     })
-    return gather(submission, paths)
   }
 
   /** The item's own job: its log, its status. */
   async job(index: number): Promise<{ job: Job<R> }> {
-    const { items } = await this.#ready
-    const item = items[index]
-    if (!item) throw new RangeError(`job ${this.id} has ${items.length} items, there is no item ${index}`)
-    const job = new Job<R>(this.#handle, item)
+    await this.#parts.complete
+    const found = this.#parts.at(index)
+    if (!found)
+      throw new RangeError(`job ${this.id} has ${this.#parts.count} items, there is no item ${index}`)
+    const job = new Job<R>(found.handle, found.item)
     job.catch(ignoreRejection)
     return { job }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<{ index: number; value: R }, void, void> {
     this.catch(ignoreRejection)
-    const { items } = await this.#ready
-    const finished = new AsyncQueue<Item>()
-    let open = items.length
-    if (open === 0) finished.close()
-    for (const item of items) {
-      const push = () => {
-        finished.push(item)
-        if (--open === 0) finished.close()
+    const finished = new AsyncQueue<PartItem>()
+    let [open, failed, isComplete] = [0, 0, false]
+    const closeIfOver = () => {
+      if (isComplete && open === 0) finished.close()
+    }
+    const stop = this.#parts.follow((handle) => {
+      const { submission } = handle
+      open += submission.items.length
+      for (const item of submission.items) {
+        const push = () => {
+          finished.push({ index: submission.indexOf(item), item, handle })
+          open--
+          closeIfOver()
+        }
+        item.settled.promise.then(push, push)
       }
-      item.settled.promise.then(push, push)
+    })
+    this.#parts.complete
+      .catch(() => failed++)
+      .then(() => {
+        isComplete = true
+        closeIfOver()
+      })
+    try {
+      for await (const { index, item } of finished) {
+        if (item.status.state === 'COMPLETED') yield { index, value: (await item.settled.promise) as R }
+        else failed++
+      }
+    } finally {
+      stop()
     }
-    for await (const item of finished) {
-      if (item.status.state === 'COMPLETED')
-        yield { index: item.index, value: (await item.settled.promise) as R }
-    }
-    if (items.some((item) => item.status.state !== 'COMPLETED')) await this
+    if (failed > 0) await this
   }
 
   /** Ends what has not ended. What is done stays done, and is in `settled()`. */
   async cancel(reason: unknown = undefined): Promise<void> {
-    await cancelItems(this.#handle, this.#handle.submission.items, reason)
+    await Promise.all(
+      this.#parts.handles.map((handle) => cancelItems(handle, handle.submission.items, reason)),
+    )
   }
 
   /**
@@ -159,59 +173,18 @@ export class JobArray<R>
    */
   retryFailed(resources: Resources = {}): JobArray<R> {
     this.catch(ignoreRejection)
-    const before = this.#handle.submission
-    const submission = new Submission(before.id)
-    const session = this.#ready.then(() => retryFailed(before, submission, this.#handle, resources))
-    const ready = session.then(() => submission)
-    return new JobArray<R>({ submission, session, seal: alreadySealed }, ready)
+    return new JobArray<R>(retryFailed(this.#parts, resources))
   }
 
   /** Lets go: the jobs go on, and this program may end without them. The promise stays pending. */
   async detach(): Promise<void> {
     this.catch(ignoreRejection)
-    await this.#ready
-    await letGo(this.#handle, this.#handle.submission.items)
+    await this.#parts.complete
+    await Promise.all(this.#parts.handles.map((handle) => letGo(handle, handle.submission.items)))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.catch(ignoreRejection)
-    if (this.#handle.submission.items.some((item) => !isFinal(item.status.state))) await this.cancel()
+    if (!this.#parts.isOver) await this.cancel()
   }
-}
-
-/** Waits for all, then tells of all that failed: no item's work is thrown away because of another's. @internal */
-export async function allResults<R>(submission: Submission): Promise<R[]> {
-  return gather(
-    submission,
-    submission.items.map((item) => item.settled.promise as Promise<R>),
-  )
-}
-
-async function gather<R>(submission: Submission, promises: readonly Promise<R>[]): Promise<R[]> {
-  const { items, id } = submission
-  const results = await Promise.allSettled(promises)
-  const failed = results.flatMap((result, index) =>
-    result.status === 'rejected' ? [{ reason: result.reason, index }] : [],
-  )
-  if (failed.length === 0) return results.map((result) => (result as PromiseFulfilledResult<R>).value)
-  // One reason for all (not submitted, connection lost) is no matter of the items.
-  if (submission.abandoned && failed.length === items.length) throw submission.abandoned.error
-  const canceled = submission.canceling !== undefined
-  if (canceled && failed.every(({ reason }) => reason instanceof JobCanceledError)) {
-    const text = `job ${id} was canceled; ${items.length - failed.length} of ${items.length} items were done`
-    const status = { state: 'CANCELED', reason: 'by-user' } as const
-    throw new JobCanceledError(text, { jobId: id, status, cause: submission.canceling })
-  }
-  const errors = failed.map(({ reason, index }) => withIndex(reason, index))
-  const first = errors[0] instanceof Error ? errors[0].message.split('\n')[0] : String(errors[0])
-  throw new AggregateError(
-    errors,
-    `job ${id}: ${errors.length} of ${items.length} items failed; the first: ${first}`,
-  )
-}
-
-function withIndex(reason: unknown, index: number): unknown {
-  if (typeof reason === 'object' && reason !== null && Object.isExtensible(reason) && !('index' in reason))
-    Object.defineProperty(reason, 'index', { value: index, enumerable: true, configurable: true })
-  return reason
 }

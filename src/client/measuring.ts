@@ -33,17 +33,26 @@ export async function jobUsage(handle: Handle, item: Item): Promise<JobUsage> {
   return usageOf(asked, { ...soFar(item.status), ...measured })
 }
 
-/** @internal */
-export async function jobArrayUsage(handle: Handle): Promise<JobArrayUsage> {
-  const [first] = handle.submission.items
-  const { spec, measures } = await known(handle, first)
-  return arrayUsage(spec, spec, measures)
+/** Of all submissions of a map together. @internal */
+export async function jobArrayUsage(handles: readonly Handle[]): Promise<JobArrayUsage> {
+  const all = await Promise.all(handles.map((handle) => known(handle, handle.submission.items[0])))
+  const measured = new Map<number, Measured>()
+  const memberOfItem: number[] = []
+  let before = 0
+  for (const { spec, measures } of all) {
+    for (const member of membersOfItems(spec)) memberOfItem.push(before + member)
+    for (const [member, one] of measures.members) measured.set(before + member, one)
+    before += Math.ceil(spec.items / spec.chunk)
+  }
+  return arrayUsageOf(all[0]?.spec ?? nothingAsked, measured, memberOfItem)
 }
 
 function arrayUsage(spec: JobSpec, asked: JobSpec, { members }: Measures): JobArrayUsage {
-  const memberOfItem = Array.from({ length: spec.items }, (_, index) => Math.floor(index / spec.chunk))
-  return arrayUsageOf(asked, new Map(members), memberOfItem)
+  return arrayUsageOf(asked, new Map(members), membersOfItems(spec))
 }
+
+const membersOfItems = ({ items, chunk }: JobSpec) =>
+  Array.from({ length: items }, (_, index) => Math.floor(index / chunk))
 
 /** @internal */
 export async function jobEnvironment(handle: Handle, item: Item): Promise<JobEnvironment | undefined> {

@@ -13,6 +13,7 @@ import type { Item } from './item.ts'
 import { ignoreRejection, Job } from './job.ts'
 import { JobArray } from './job-array.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
+import { Parts } from './parts.ts'
 import { Submission } from './submission.ts'
 import type { Request } from './submit.ts'
 import { asLocalTask } from './task.ts'
@@ -128,9 +129,8 @@ export class Caller {
     const session = dispatch(submission, ready)
     session.catch(ignoreRejection)
     const handle: Handle = { submission, session, seal: alreadySealed }
-    const filled = ready.then(() => submission)
-    filled.catch(ignoreRejection)
-    const array = new JobArray<R>(handle, filled)
+    ready.catch(ignoreRejection)
+    const array = new JobArray<R>(Parts.of(handle, ready))
     const { signal } = splitOptions(merged)
     if (signal) followSignal(signal, array, handle)
     return array

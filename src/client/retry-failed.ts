@@ -1,25 +1,51 @@
 import { attemptStep, type JobSpec } from '../core/protocol.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
 import type { Resources } from '../core/resources.ts'
-import type { Handle } from './handle.ts'
+import { alreadySealed, type Handle } from './handle.ts'
+import type { Item } from './item.ts'
+import { Parts } from './parts.ts'
 import type { Session } from './session.ts'
-import type { Submission } from './submission.ts'
+import { Submission } from './submission.ts'
 
-/** Fills `next` with the items of `before`, and submits those that failed as the next attempt. */
-export async function retryFailed(
+/** The next attempt of what failed in a map, of each of its submissions by itself. */
+export function retryFailed(before: Parts, resources: Resources): Parts {
+  const retrying = before.complete.then(async () => {
+    await Promise.allSettled(before.items.map(({ item }) => item.settled.promise))
+    const ready = before.handles.map((handle) => {
+      const { submission: old } = handle
+      const submission = new Submission(old.id)
+      submission.first = old.first
+      const failed = copyItems(old, submission)
+      const session = retrySubmission(old, submission, failed, handle, resources)
+      next.add({ submission, session, seal: alreadySealed })
+      return session
+    })
+    await Promise.all(ready)
+  })
+  const next = new Parts(before.id, retrying)
+  return next
+}
+
+/** Fills `next` with the items of `before`; gives those that failed. */
+function copyItems(before: Submission, next: Submission): Item[] {
+  const failed = before.items.filter(({ status }) => status.state !== 'COMPLETED')
+  for (const item of before.items) {
+    const copy = next.add(item.callSite)
+    if (item.status.state === 'COMPLETED' || !before.submitted) continue
+    copy.earlier.push(...item.earlier, before.attemptOf(item, item.status, undefined))
+  }
+  return failed
+}
+
+/** Submits the items that failed as the next attempt. */
+async function retrySubmission(
   before: Submission,
   next: Submission,
+  failed: readonly Item[],
   handle: Handle,
   resources: Resources,
 ): Promise<Session> {
   const session = await handle.session
-  await Promise.allSettled(before.items.map((item) => item.settled.promise))
-  const failed = before.items.filter(({ status }) => status.state !== 'COMPLETED')
-  for (const item of before.items) {
-    const copy = next.add(item.callSite)
-    if (!failed.includes(item)) continue
-    copy.earlier.push(...item.earlier, before.attemptOf(item, item.status, undefined))
-  }
   if (!before.submitted) return session
   const { spec: first } = before.submitted
   const members = [...new Set(failed.map(({ index }) => Math.floor(index / first.chunk)))]

@@ -31,6 +31,8 @@ interface View {
 /** One submission as this process sees it: its items, and how far they are. */
 export class Submission {
   readonly id: JobId
+  /** The number of its first item in the map that it is a part of. */
+  first = 0
   readonly items: Item[] = []
   status: JobStatus = { state: 'NEW' }
   nativeId: string | undefined
@@ -81,6 +83,11 @@ export class Submission {
     this.items.push(item)
     this.open++
     return item
+  }
+
+  /** An item's number in the map. */
+  indexOf(item: Item): number {
+    return this.first + item.index
   }
 
   addView(item: Item, index: number | undefined): void {
