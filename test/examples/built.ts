@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll } from 'vitest'
 import type { Config } from '../../src/index.ts'
@@ -27,8 +27,17 @@ export interface Outcome {
   figure(name: string): string
 }
 
-/** The repository as after `npm ci`, in a folder of its own, and its examples run by the real command. */
-export function builtExamples() {
+/** How a program is run: in a folder of its own with this configuration and these files in it. */
+interface Program {
+  readonly args?: readonly string[]
+  readonly config?: Config
+  readonly env?: NodeJS.ProcessEnv
+  /** Files of the folder, by path. */
+  readonly files?: Readonly<Record<string, string>>
+}
+
+/** The repository as after `npm ci`, in a folder of its own, and programs run by the real command. */
+export function builtPrograms() {
   let folder = ''
 
   beforeAll(async () => {
@@ -40,14 +49,18 @@ export function builtExamples() {
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  /** `farcall run examples/NAME -- ARGS` in an empty folder, with this configuration there. */
-  return async (name: string, args: readonly string[], config?: Config, env: NodeJS.ProcessEnv = {}) => {
+  /** `farcall run FILE -- ARGS`; a path that is not absolute is the built repository's, or one of `files`. */
+  return async (file: string, { args = [], config, env = {}, files = {} }: Program = {}) => {
     const cwd = mkdtempSync(join(folder, 'user-'))
     const home = join(cwd, 'home')
     mkdirSync(home)
     if (config) writeFileSync(join(cwd, 'farcall.config.json'), JSON.stringify(config))
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(cwd, path)), { recursive: true })
+      writeFileSync(join(cwd, path), content)
+    }
     const main = join(folder, 'dist/cli/main.js')
-    const argv = [main, 'run', join(folder, 'examples', name), '--', '--out', join(cwd, 'out'), ...args]
+    const argv = [main, 'run', file in files ? file : join(folder, file), '--', ...args]
     const child = spawn(process.execPath, argv, {
       cwd,
       env: { PATH: process.env['PATH'], HOME: home, ...env },
@@ -64,7 +77,17 @@ export function builtExamples() {
       child.on('error', reject)
       child.on('close', resolve)
     })
+    return { code, stdout, stderr, cwd }
+  }
+}
+
+/** `farcall run examples/NAME -- --out out ARGS` in an empty folder, with this configuration there. */
+export function builtExamples() {
+  const program = builtPrograms()
+  return async (name: string, args: readonly string[], config?: Config, env: NodeJS.ProcessEnv = {}) => {
+    const asked = { args: ['--out', 'out', ...args], env, ...(config && { config }) }
+    const { cwd, ...said } = await program(join('examples', name), asked)
     const figure = (file: string) => readFileSync(join(cwd, 'out', file), 'utf8')
-    return { code, stdout, stderr, figure } satisfies Outcome
+    return { ...said, figure } satisfies Outcome
   }
 }
