@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { configure, connect } from '../../src/index.ts'
 import { builtPrograms } from './built.ts'
+import { guideBlocks } from './guide.ts'
 
 const program = builtPrograms()
 const { sshd } = inject('slurms').accounting
@@ -13,11 +14,9 @@ const env = { FARCALL_PROFILE: 'hpc' }
 
 /** The TypeScript of a section of the guide, all of it one program. */
 function codeOf(section: string): string {
-  const guide = readFileSync(new URL('../../docs/guide.md', import.meta.url), 'utf8')
-  const text = guide.split(/^## /m).find((part) => part.startsWith(`${section}\n`))
-  const blocks = [...(text ?? '').matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!)
+  const blocks = guideBlocks.filter((block) => block.section === section)
   expect(blocks.length, `the guide has code in ${section}`).toBeGreaterThan(0)
-  return blocks.join('\n')
+  return blocks.map(({ code }) => code).join('\n')
 }
 
 let scratch = ''
