@@ -41,16 +41,26 @@ export function readArguments(
   from: number,
   to: number,
 ): { values: Uint8Array; items: Uint8Array[] } {
+  return fromPack(place, (read) => {
+    // Entry 0 is the captured values; a member that begins with item 0 finds it next to its own.
+    const entries = readTable(read, from === 0 ? 0 : from + 1, to + 1)
+    const values = from === 0 ? entries.shift() : readTable(read, 0, 1)[0]
+    return { values: values!, items: entries }
+  })
+}
+
+/** One entry of args.pack. */
+export function readEntry(place: Place, index: number): Uint8Array {
+  return fromPack(place, (read) => readTable(read, index, index + 1)[0]!)
+}
+
+function fromPack<T>(place: Place, look: (read: (position: number, length: number) => Uint8Array) => T): T {
   const path = `${place.job}/args.pack`
   let fd: number | undefined
   try {
     const file = openSync(path, 'r')
     fd = file
-    const read = (position: number, length: number) => readExactly(file, position, length)
-    // Entry 0 is the captured values; a member that begins with item 0 finds it next to its own.
-    const entries = readTable(read, from === 0 ? 0 : from + 1, to + 1)
-    const values = from === 0 ? entries.shift() : readTable(read, 0, 1)[0]
-    return { values: values!, items: entries }
+    return look((position, length) => readExactly(file, position, length))
   } catch (error) {
     throw new LaunchError(`the arguments in ${path} cannot be read: ${(error as Error).message}`)
   } finally {

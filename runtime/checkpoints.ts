@@ -6,6 +6,7 @@ import { parseWarning } from '../src/core/warning-signal.ts'
 import type { Place } from './arguments.ts'
 import { readExactly } from './bundle.ts'
 import { earlierRuns } from './earlier.ts'
+import type { ReadElsewhere } from './elsewhere.ts'
 import { writeWhole } from './output.ts'
 import { decodeWith, encodeCheckpoint } from './values.ts'
 
@@ -20,6 +21,7 @@ const key = Symbol.for('farcall.checkpoints')
 export class Checkpoints {
   readonly #place: Place
   readonly #bundle: BundleModule
+  readonly #elsewhere: ReadElsewhere
   readonly #leave: (why: string) => void
   #item = 0
   #saves: Save[] = []
@@ -27,9 +29,16 @@ export class Checkpoints {
   /** Files that nobody needs once the item has its record. */
   #files = new Set<string>()
 
-  constructor(place: Place, spec: JobSpec, bundle: BundleModule, leave: (why: string) => void) {
+  constructor(
+    place: Place,
+    spec: JobSpec,
+    bundle: BundleModule,
+    elsewhere: ReadElsewhere,
+    leave: (why: string) => void,
+  ) {
     this.#place = place
     this.#bundle = bundle
+    this.#elsewhere = elsewhere
     this.#leave = leave
     Reflect.set(globalThis, key, {
       checkpoint: (state: unknown) => this.#checkpoint(state),
@@ -83,7 +92,7 @@ export class Checkpoints {
       const bytes = readCheckpoint(file)
       if (!bytes) continue
       this.#files.add(file)
-      return decodeWith(this.#bundle, bytes)
+      return decodeWith(this.#bundle, bytes, this.#elsewhere)
     }
     return undefined
   }

@@ -3,6 +3,7 @@ import type { BundleModule } from '../src/core/bundle-module.ts'
 import type { JobSpec } from '../src/core/protocol.ts'
 import type { Place } from './arguments.ts'
 import { importBundle, readArguments, verifiedBlob } from './bundle.ts'
+import type { ReadElsewhere } from './elsewhere.ts'
 import { guard } from './exits.ts'
 import { provideFiles } from './files.ts'
 import type { Stage } from './stage.ts'
@@ -24,12 +25,13 @@ export function loadBundle(
   place: Place,
   spec: JobSpec,
   path: string,
+  elsewhere: ReadElsewhere,
   values: Uint8Array = readArguments(place, 0, 0).values,
 ): Promise<BundleModule> {
   provideFiles()
   return guard(async () => {
     const loaded = await importBundle(path, spec.compiledFor)
-    loaded.setValues(decodeWith(loaded, values))
+    loaded.setValues(decodeWith(loaded, values, elsewhere))
     return loaded
   })
 }
@@ -38,11 +40,12 @@ export function loadBundle(
 export function runItem(
   bundle: BundleModule,
   bytes: Uint8Array,
+  elsewhere: ReadElsewhere,
   files: Stage,
   keep: (result: Uint8Array[]) => void,
 ): Promise<void> {
   return guard(async () => {
-    const call = files.paths(decodeWith(bundle, bytes)) as { self?: unknown; args: unknown[] }
+    const call = files.paths(decodeWith(bundle, bytes, elsewhere)) as { self?: unknown; args: unknown[] }
     const value = await bundle.main.apply(call.self, call.args)
     // One turn, so that a rejection which nobody handles is found while this item is the one running.
     await new Promise((resolve) => setImmediate(resolve))

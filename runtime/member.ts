@@ -5,6 +5,7 @@ import type { TaskProgress } from '../src/core/task.ts'
 import { LaunchError, type Place } from './arguments.ts'
 import { readArguments } from './bundle.ts'
 import { Checkpoints } from './checkpoints.ts'
+import { elsewhereOf } from './elsewhere.ts'
 import { loadBundle, runItem } from './item.ts'
 import { OutputError } from './output.ts'
 import type { Stage } from './stage.ts'
@@ -34,27 +35,28 @@ export async function runHere(member: Member): Promise<void> {
   const [first = 0, last = first] = [items[0], items.at(-1)]
   // Those in between that have a record are read as well: they lie in one piece.
   const { values, items: args } = readArguments(place, first, items.length > 0 ? last + 1 : first)
+  const elsewhere = elsewhereOf(place, spec)
   const tasks = new Tasks(place, spec, progress)
   let bundle: BundleModule | undefined
   const fail = (item: number, error: unknown) => record('error', item, [encodeThrown(bundle, error)])
   // What stands at the top level of the user's modules may ask, too.
   tasks.begin(first)
   try {
-    bundle = await loadBundle(place, spec, path, values)
+    bundle = await loadBundle(place, spec, path, elsewhere, values)
   } catch (error) {
     if (error instanceof LaunchError) throw error
     // The user's own top-level code threw: so does each call.
     for (const item of items) fail(item, error)
     return
   }
-  offerThreads(bundle, path, process.argv.slice(2))
-  const checkpoints = new Checkpoints(place, spec, bundle, leave)
+  offerThreads(bundle, path, process.argv.slice(2), elsewhere)
+  const checkpoints = new Checkpoints(place, spec, bundle, elsewhere, leave)
   for (const item of items) {
     tasks.begin(item)
     checkpoints.begin(item)
     try {
       files.begin(item)
-      await runItem(bundle, args[item - first]!, files, (result) => {
+      await runItem(bundle, args[item - first]!, elsewhere, files, (result) => {
         files.end(item, false)
         record('value', item, result)
       })

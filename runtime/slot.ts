@@ -7,6 +7,7 @@ import type { TaskProgress } from '../src/core/task.ts'
 import { LaunchError, type Place, readSpec } from './arguments.ts'
 import { readArguments } from './bundle.ts'
 import { Checkpoints } from './checkpoints.ts'
+import { elsewhereOf } from './elsewhere.ts'
 import { watchExit } from './exits.ts'
 import { bundlePath, loadBundle, runItem } from './item.ts'
 import { OutputError, writeWhole } from './output.ts'
@@ -50,6 +51,7 @@ export async function runSlot(place: Place, slot: number): Promise<void> {
   const spec = readSpec(place)
   const tell = throttled((item: number, progress: TaskProgress) => send({ kind: 'progress', item, progress }))
   const tasks = new Tasks(place, spec, tell)
+  const elsewhere = elsewhereOf(place, spec)
   let bundle: BundleModule | undefined
   let broken: { error: unknown } | undefined
   const path = await bundlePath(place, spec)
@@ -70,9 +72,9 @@ export async function runSlot(place: Place, slot: number): Promise<void> {
     tasks.begin(item)
     if (!bundle && !broken)
       try {
-        bundle = await loadBundle(place, spec, path)
-        offerThreads(bundle, path, process.argv.slice(2))
-        checkpoints = new Checkpoints(place, spec, bundle, leave)
+        bundle = await loadBundle(place, spec, path, elsewhere)
+        offerThreads(bundle, path, process.argv.slice(2), elsewhere)
+        checkpoints = new Checkpoints(place, spec, bundle, elsewhere, leave)
       } catch (error) {
         if (error instanceof LaunchError) throw error
         // The user's own top-level code threw: so does each call.
@@ -98,7 +100,7 @@ export async function runSlot(place: Place, slot: number): Promise<void> {
       if (broken) throw broken.error
       const [bytes] = readArguments(place, item, item + 1).items
       files.begin(item)
-      await runItem(bundle!, bytes!, files, (result) => {
+      await runItem(bundle!, bytes!, elsewhere, files, (result) => {
         files.end(item, false)
         record('value', result)
       })

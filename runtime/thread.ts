@@ -7,6 +7,7 @@ import type { FromThread, ThreadData, ToThread } from '../src/threads/messages.t
 import { moved, pack, unpack } from '../src/threads/packet.ts'
 import { readPlace } from './arguments.ts'
 import { importBundle, readArguments } from './bundle.ts'
+import { elsewhereIn } from './elsewhere.ts'
 import { provideFiles } from './files.ts'
 import { decodeWith, encodeItemResult, encodeThrown } from './values.ts'
 
@@ -21,7 +22,8 @@ export function isThread(): boolean {
 }
 
 export function runThread(): void {
-  const { bundle: path, place, current } = workerData as ThreadData
+  const { bundle: path, place, blobs, current } = workerData as ThreadData
+  const elsewhere = elsewhereIn(blobs)
   const port = parentPort!
   let bundle: BundleModule | undefined
   let begun: { fn: Fn; begin: Begin } | undefined
@@ -51,7 +53,7 @@ export function runThread(): void {
     if (place) provideFiles()
     const loaded = await importBundle(path)
     // Those of a plain program come with each call.
-    if (place) loaded.setValues(decodeWith(loaded, readArguments(readPlace(place), 0, 0).values))
+    if (place) loaded.setValues(decodeWith(loaded, readArguments(readPlace(place), 0, 0).values, elsewhere))
     bundle = loaded
     return loaded
   }
@@ -61,10 +63,10 @@ export function runThread(): void {
     Atomics.store(current, 0, -1)
     setTask(message, -1)
     const loaded = await load()
-    if (message.values) loaded.setValues(decodeWith(loaded, message.values, message.shared))
+    if (message.values) loaded.setValues(decodeWith(loaded, message.values, elsewhere, message.shared))
     let fn: unknown = loaded.main
     if (message.fn) {
-      const [given] = unpack(message.fn, (bytes, shared) => decodeWith(loaded, bytes, shared)) as [
+      const [given] = unpack(message.fn, (bytes, shared) => decodeWith(loaded, bytes, elsewhere, shared)) as [
         { fn: Fn; state: Record<string, unknown> | undefined },
       ]
       if (given.state) loaded.setState?.(given.state)
@@ -78,7 +80,7 @@ export function runThread(): void {
     const started = performance.now()
     const loaded = bundle
     const { fn } = begun
-    const values = unpack(items, (bytes, shared) => decodeWith(loaded, bytes, shared))
+    const values = unpack(items, (bytes, shared) => decodeWith(loaded, bytes, elsewhere, shared))
     const results: unknown[] = []
     for (const [at, item] of values.entries()) {
       Atomics.store(current, 0, from + at)

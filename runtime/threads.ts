@@ -5,6 +5,7 @@ import { type Task, type TaskFacts, taskKey } from '../src/core/task.ts'
 import { checkLocalMap, type LocalMapOptions, readItems } from '../src/threads/options.ts'
 import { pack } from '../src/threads/packet.ts'
 import { ThreadPool } from '../src/threads/pool.ts'
+import type { ReadElsewhere } from './elsewhere.ts'
 import { threadsKey } from './thread.ts'
 import { decodeWith, encodeForThread } from './values.ts'
 
@@ -14,7 +15,12 @@ interface Closure {
 }
 
 /** Has the bundle's localMap spread its items over threads of this process. */
-export function offerThreads(bundle: BundleModule, path: string, place: readonly string[]): void {
+export function offerThreads(
+  bundle: BundleModule,
+  path: string,
+  place: readonly string[],
+  elsewhere: ReadElsewhere,
+): void {
   let pool: ThreadPool | undefined
   let calls: { task: unknown; count: number } | undefined
 
@@ -35,14 +41,18 @@ export function offerThreads(bundle: BundleModule, path: string, place: readonly
       facts: facts satisfies TaskFacts,
       seed: ['localMap', call],
     } as const
-    pool ??= new ThreadPool({ file: process.argv[1]!, data: { bundle: path, place }, memory: facts.memory })
+    pool ??= new ThreadPool({
+      file: process.argv[1]!,
+      data: { bundle: path, place, blobs: `${place[0]}/blobs` },
+      memory: facts.memory,
+    })
     return pool.run({
       items: await readItems(items),
       concurrency,
       begin,
       write: (value, index, shared) => write(value, `items[${index}]`, shared),
-      read: (bytes, shared) => decodeWith(bundle, bytes, shared),
-      readError: (bytes) => decodeWith(bundle, bytes),
+      read: (bytes, shared) => decodeWith(bundle, bytes, elsewhere, shared),
+      readError: (bytes) => decodeWith(bundle, bytes, elsewhere),
     })
   }
   Reflect.set(globalThis, threadsKey, localMap)

@@ -1,19 +1,30 @@
 import { decode, encodeChunks, encodeError } from '../src/codec/codec.ts'
 import type { Reference } from '../src/codec/types.ts'
 import type { BundleModule } from '../src/core/bundle-module.ts'
+import { sharedElsewhere } from '../src/core/shared.ts'
+import { LaunchError } from './arguments.ts'
+import type { ReadElsewhere } from './elsewhere.ts'
 import { privatesOf } from './privates.ts'
 
 export function decodeWith(
   bundle: BundleModule,
   bytes: Uint8Array,
+  elsewhere: ReadElsewhere,
   shared: readonly SharedArrayBuffer[] = [],
 ): unknown {
-  return decode(bytes, {
-    resolve: bundle.resolve,
-    instantiate: bundle.instantiate,
-    errorClass: ({ id }) => (id === undefined ? undefined : bundle.resolve(id)),
-    shared,
-  })
+  try {
+    return decode(bytes, {
+      resolve: bundle.resolve,
+      instantiate: bundle.instantiate,
+      errorClass: ({ id }) => (id === undefined ? undefined : bundle.resolve(id)),
+      elsewhere: (at) => elsewhere(bundle, at),
+      shared,
+    })
+  } catch (error) {
+    // What lies elsewhere could not be read: these bytes are whole.
+    if (error instanceof Error && error.cause instanceof LaunchError) throw error.cause
+    throw error
+  }
 }
 
 /**
@@ -26,7 +37,11 @@ export function encodeResult(bundle: BundleModule, value: unknown): Uint8Array[]
 
 /** Like a result. @throws CaptureError naming the path from `state` to what cannot travel */
 export function encodeCheckpoint(bundle: BundleModule, state: unknown): Uint8Array[] {
-  return encodeChunks(state, { root: 'state', reference: (object) => referTo(bundle, object) })
+  return encodeChunks(state, {
+    root: 'state',
+    reference: (object) => referTo(bundle, object),
+    elsewhere: sharedElsewhere,
+  })
 }
 
 /** Of an item that localMap ran. `within`: for a thread of the same job. @throws CaptureError naming the path from `results` to what cannot travel */
@@ -40,6 +55,7 @@ export function encodeItemResult(
   return encodeChunks(value, {
     root: `results[${index}]`,
     reference: (object) => referTo(bundle, object, within),
+    ...(within ? { elsewhere: sharedElsewhere } : {}),
     shared,
   })
 }
@@ -55,7 +71,7 @@ export function encodeForThread(
   const reference = (object: object) =>
     typeof object === 'function' ? functionOf(object) : referTo(bundle, object, true)
   const explain = (object: unknown) => (typeof object === 'function' ? explainFunction(object) : undefined)
-  return encodeChunks(value, { root, reference, explain, shared })
+  return encodeChunks(value, { root, reference, explain, elsewhere: sharedElsewhere, shared })
 }
 
 function explainFunction(fn: Function): { why: string; hint: string } {

@@ -42,6 +42,7 @@ test('farcall exports these values', () => {
       "remote",
       "remoteFile",
       "setLoginPrompt",
+      "share",
       "warned",
     ]
   `)

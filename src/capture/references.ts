@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import type { Reference } from '../codec/types.ts'
+import { sharedBlob } from '../core/shared.ts'
 import type { FunctionNode } from './analysis.ts'
 import { builtinId, isNative } from './builtins.ts'
 import { readCaptures } from './captured.ts'
@@ -88,6 +89,7 @@ export class References {
 
   /** What a function or instance takes along; undefined: it cannot travel. */
   contents(value: object): readonly unknown[] | undefined {
+    if (sharedBlob(value)) return []
     const reference = this.reference(value)
     if (!reference || reference.kind === 'function') return reference && []
     return [...Object.values(reference.fields), ...Object.values(reference.privates ?? {})]

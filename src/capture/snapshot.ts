@@ -1,5 +1,8 @@
 import { encode } from '../codec/codec.ts'
+import type { Elsewhere } from '../core/elsewhere.ts'
 import { CaptureError } from '../core/errors.ts'
+import { type BlobRef, blobName } from '../core/protocol.ts'
+import { sharedBlob } from '../core/shared.ts'
 import { makeBundle } from './bundle.ts'
 import { atCapture, captured, readCaptures } from './captured.ts'
 import { emit } from './emit.ts'
@@ -21,6 +24,8 @@ export interface SnapshotOptions extends CaptureOptions {
   /** For a function that goes to another thread: takes the SharedArrayBuffers that its values hold. */
   shared?: SharedArrayBuffer[]
 }
+
+type AskElsewhere = (value: object, depth: number) => Elsewhere | undefined
 
 /** Finds the function's source ahead of the first call, so that the call itself is quick. Never throws. */
 export function prepare(fn: Function, site: CallSite, options: SnapshotOptions = {}): void {
@@ -60,6 +65,7 @@ class Taking implements Snapshot {
   private emitted: readonly Emitted[] | undefined
   /** Ids of classes and functions in the captured values. */
   private readonly inValues = new Set<string>()
+  private readonly shared = new Map<string, BlobRef>()
 
   constructor(fn: Function, main: Place, options: SnapshotOptions) {
     const node = nodeOf(main)
@@ -100,10 +106,19 @@ class Taking implements Snapshot {
           staticPrivates: this.statics('staticPrivates'),
         },
         captured,
+        (object) => {
+          const blob = sharedBlob(object)
+          if (blob) this.shared.set(blobName(blob), blob)
+          return blob && { blob }
+        },
       )
     }
     this.encodedParts = this.valueCount()
     return this.encoded!
+  }
+
+  blobs(): readonly BlobRef[] {
+    return [...this.shared.values()]
   }
 
   private statics(kind: 'statics' | 'staticPrivates'): Record<string, unknown> {
@@ -131,8 +146,8 @@ class Taking implements Snapshot {
     return count
   }
 
-  encode(value: unknown, root: string): Uint8Array {
-    const bytes = this.encodeWith(value, root)
+  encode(value: unknown, root: string, elsewhere?: AskElsewhere): Uint8Array {
+    const bytes = this.encodeWith(value, root, elsewhere)
     if (this.frozen !== undefined && this.shape() !== this.frozen)
       throw new CaptureError(
         'CAPTURE_REFUSED',
@@ -151,10 +166,11 @@ class Taking implements Snapshot {
     return `${parts.join()}|${[...this.graph.closures.keys()].join()}`
   }
 
-  private encodeWith(value: unknown, root: string): Uint8Array {
+  private encodeWith(value: unknown, root: string, elsewhere: AskElsewhere | undefined): Uint8Array {
     try {
       return encode(value, {
         root,
+        ...(elsewhere ? { elsewhere } : {}),
         reference: (object) => {
           const reference = this.references.reference(object)
           if (root === captured && reference) this.inValues.add(reference.id)

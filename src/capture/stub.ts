@@ -64,7 +64,7 @@ export const range = (a, b, step) => {
   return out
 }
 export const gather = (jobs) => Promise.all(jobs)
-export const share = (value) => value
+export const share = (value) => Object.freeze({ value })
 export const localMap = async (items, fn, ...rest) => {
   const closures = globalThis[Symbol.for("farcall.closures")]
   const marked = rest.length > 0 && rest[0] && rest[0][Symbol.for("farcall.closure")]

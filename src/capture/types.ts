@@ -1,3 +1,6 @@
+import type { Elsewhere } from '../core/elsewhere.ts'
+import type { BlobRef } from '../core/protocol.ts'
+
 export type { BundleModule } from '../core/bundle-module.ts'
 
 /** Where `cluster()` was called: the string of `new Error().stack`, taken there. */
@@ -52,8 +55,17 @@ export interface Snapshot {
   readonly line?: number
   /** The captured variables, encoded at snapshot time. */
   values(): Uint8Array
-  /** Encodes arguments (or `this` with arguments). @throws CaptureError naming the path from `root` */
-  encode(value: unknown, root: string): Uint8Array
+  /** What `share` gave that the captured variables hold. */
+  blobs(): readonly BlobRef[]
+  /**
+   * Encodes arguments (or `this` with arguments). `elsewhere`: see EncodeOptions.
+   * @throws CaptureError naming the path from `root`
+   */
+  encode(
+    value: unknown,
+    root: string,
+    elsewhere?: (value: object, depth: number) => Elsewhere | undefined,
+  ): Uint8Array
   /** `node`: major version of the oldest Node that the bundle must run on; default 16. */
   bundle(node?: number, packages?: PackageChoices): Promise<Bundle>
   /** The classes of this program that a result may hold instances of, by their id in the bundle. */

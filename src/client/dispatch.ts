@@ -28,7 +28,7 @@ async function prepare(submission: Submission, asked: Request): Promise<{ sessio
   const settings = await settingsFor(asked.options.profile)
   const session = await sessionFor(settings.profile)
   // A map over nothing: its result is known.
-  if (asked.entries.length === 0) return { session, send: async () => {} }
+  if (asked.inputs.entries.length === 0) return { session, send: async () => {} }
   return session.inTurn(() => prepareAt(settings, session, submission, asked))
 }
 
@@ -48,7 +48,7 @@ async function prepareAt(
   if (!cache) session.executor.open().catch(() => {})
   const recorder = recorderOf(settings.storeDir)
   const bundle = await making
-  const stage = await stageFor(splitOptions(options).stage, new Set(asked.files.flat()), asked.cwd)
+  const stage = await stageFor(splitOptions(options).stage, new Set(asked.inputs.files.flat()), asked.cwd)
   const prepared = { ...asked, settings, session, recorder, bundle, stage, node }
   const send = cache ? () => answerFromCache(submission, prepared) : await recordJob(submission, prepared, [])
   return { session, send }

@@ -43,7 +43,8 @@ const batchSize = 200
  * waiting for them, and the others by a job of their own.
  */
 export async function answerFromCache(front: Submission, prepared: Prepared): Promise<void> {
-  const { snapshot, bundle, entries, options, settings, recorder } = prepared
+  const { snapshot, bundle, inputs, options, settings, recorder } = prepared
+  const { entries } = inputs
   if (front.canceling !== undefined) throw canceledBefore(front)
   front.front = true
   front.decoder = { classes: snapshot.classes(), map: bundle.map }
@@ -78,7 +79,7 @@ function inputsOf(stage: StageSpec | undefined): Map<string, string> {
 }
 
 /** With the content of the files that their arguments stand for. */
-function entriesWithFiles({ entries, files, stage }: Prepared): readonly Uint8Array[] {
+function entriesWithFiles({ inputs: { entries, files }, stage }: Prepared): readonly Uint8Array[] {
   if (!stage || files.every((some) => some.length === 0)) return entries
   const sums = new Map(stage.in.map(({ argument, blob }) => [argument, blob.sha256]))
   return entries.map((entry, at) =>
@@ -109,7 +110,14 @@ async function run(front: Submission, prepared: Prepared, id: JobId, calls: read
   const { recorder } = prepared
   const keys = calls.map(({ key }) => key)
   const entries = calls.map(({ entry }) => entry)
-  const submitting = abandoning(inner, submit(inner, { ...prepared, entries }, keys))
+  const submitting = abandoning(
+    inner,
+    submit(
+      inner,
+      { ...prepared, inputs: { ...prepared.inputs, entries, shared: prepared.inputs.shared } },
+      keys,
+    ),
+  )
   const handle: Handle = { submission: inner, session: submitting, seal: alreadySealed }
   for (const { item } of calls) {
     const own = inner.add(item.callSite)

@@ -7,11 +7,13 @@ import { decode } from '../codec/codec.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
 import { grantedCores, grantedMemory } from '../core/granted.ts'
 import { thisMachine } from '../core/machine.ts'
+import { sharedElsewhere } from '../core/shared.ts'
 import { checkLocalMap, type LocalMapOptions, readItems } from '../threads/options.ts'
 import { travelsAsItIs } from '../threads/packet.ts'
 import { ThreadPool } from '../threads/pool.ts'
 import type { Inputs } from './inputs.ts'
 import { decodeOptions, readOutcome } from './outcome.ts'
+import { sharedFolder } from './shared-files.ts'
 import { localTask } from './task.ts'
 
 /**
@@ -46,7 +48,7 @@ export async function localMap<T, R>(
   const given = await readItems(items)
   // All of them first: the classes that they bring are in the bundle then.
   const written = given.map((item, index) =>
-    travelsAsItIs(item) ? undefined : snapshot.encode(item, `items[${index}]`),
+    travelsAsItIs(item) ? undefined : snapshot.encode(item, `items[${index}]`, sharedElsewhere),
   )
   const bundle = await snapshot.bundle(Number.parseInt(process.versions.node, 10))
   const { facts, call } = localTask()
@@ -78,7 +80,13 @@ function poolOf(bundle: Bundle): ThreadPool {
   const { hash } = bundle
   const known = pools.get(hash)
   pools.delete(hash)
-  const pool = known ?? new ThreadPool({ file: program, data: { bundle: fileOf(bundle) }, memory: memory() })
+  const pool =
+    known ??
+    new ThreadPool({
+      file: program,
+      data: { bundle: fileOf(bundle), blobs: sharedFolder(cacheFolder(process.env, homedir())) },
+      memory: memory(),
+    })
   pools.set(hash, pool)
   for (const [oldest, { isResting }] of pools) {
     if (pools.size <= mostPools || !isResting) break

@@ -1,6 +1,6 @@
 import { attemptStep, type JobSpec, membersOf } from '../core/protocol.ts'
 import type { Executor, RetryPayload } from '../executor/executor.ts'
-import { archiveOf } from './packages.ts'
+import { filesOf } from './payload-files.ts'
 import { readSecrets } from './secrets.ts'
 import type { Submission } from './submission.ts'
 
@@ -22,7 +22,7 @@ export async function makeAttempts(
   for (let next = spec; ; ) {
     submission.tried(next)
     submission.records?.retry(next)
-    const answer = await executor.retry(next, { ...payload, ...archiveOf(next) })
+    const answer = await executor.retry(next, { ...payload, ...filesOf(next) })
     submission.made(answer.spec, answer.nativeId)
     submission.records?.submitted(answer.spec.attempt, answer.nativeId)
     made(answer.spec)

@@ -6,13 +6,13 @@ import { newJobId } from '../core/ids.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { dispatch, renderOnly } from './dispatch.ts'
 import { canceledBefore } from './failures.ts'
-import { filesAmong } from './file-argument.ts'
 import { alreadySealed, type Handle } from './handle.ts'
 import { asArguments, asLists, type Inputs, isIterable, requireIterable } from './inputs.ts'
 import type { Item } from './item.ts'
 import { ignoreRejection, Job } from './job.ts'
 import { JobArray } from './job-array.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
+import { PackedInputs } from './packed-inputs.ts'
 import { Parts } from './parts.ts'
 import { Submission } from './submission.ts'
 import type { Request } from './submit.ts'
@@ -56,8 +56,7 @@ export interface Target {
 interface OpenGroup {
   readonly handle: Handle
   readonly snapshot: Snapshot
-  readonly entries: Uint8Array[]
-  readonly files: (readonly string[])[]
+  readonly inputs: PackedInputs
 }
 
 const mostInGroup = 10_000
@@ -107,9 +106,7 @@ export class Caller {
       const snapshot = this.#snapshot()
       const group = this.#group(snapshot)
       // The group's own snapshot encodes, so that what arguments bring along joins its bundle.
-      const entry = group.snapshot.encode(this.#input(self, args), 'call')
-      group.entries.push(entry)
-      group.files.push(filesAmong(args))
+      group.inputs.add(group.snapshot, this.#input(self, args), 'call')
       const item = group.handle.submission.add(callSite)
       const job = new Job<R>(group.handle, item)
       if (signal) followSignal(signal, job, group.handle)
@@ -138,7 +135,7 @@ export class Caller {
 
   script(args: readonly unknown[]): Promise<string> {
     const snapshot = this.#snapshot()
-    snapshot.encode(this.#input(this.#self, args), 'call')
+    new PackedInputs().add(snapshot, this.#input(this.#self, args), 'call')
     return renderOnly(newJobId(), snapshot, this.#target.options)
   }
 
@@ -149,13 +146,11 @@ export class Caller {
     callSite: { stack?: string },
   ): Promise<Request> {
     const snapshot = this.#snapshot()
-    const entries: Uint8Array[] = []
-    const files: (readonly string[])[] = []
+    const inputs = new PackedInputs()
     const cwd = process.cwd()
     const take = (list: readonly unknown[]) => {
-      const args = asArguments(list, entries.length)
-      entries.push(snapshot.encode(this.#input(this.#self, args), `item ${entries.length}`))
-      files.push(filesAmong(args))
+      const index = inputs.entries.length
+      inputs.add(snapshot, this.#input(this.#self, asArguments(list, index)), `item ${index}`)
       submission.add(callSite)
     }
     // Plain iterables are read at once: what they hold cannot change in between.
@@ -167,8 +162,8 @@ export class Caller {
       }
     submission.filling = false
     if (submission.canceling !== undefined) throw canceledBefore(submission)
-    if (entries.length === 0) submission.over.resolve()
-    return { snapshot, options, entries, map: true, cwd, files }
+    if (inputs.entries.length === 0) submission.over.resolve()
+    return { snapshot, options, inputs, map: true, cwd }
   }
 
   #snapshot(): Snapshot {
@@ -188,26 +183,27 @@ export class Caller {
 
   #group(snapshot: Snapshot): OpenGroup {
     const open = this.#open
-    if (open && open.entries.length < mostInGroup && hasSameValues(open.snapshot, snapshot)) return open
+    if (open && open.inputs.entries.length < mostInGroup && hasSameValues(open.snapshot, snapshot))
+      return open
     open?.handle.seal()
     const ready = deferred<Request>()
     const submission = new Submission(newJobId())
     const session = dispatch(submission, ready.promise)
     session.catch(ignoreRejection)
     const handle: Handle = { submission, session, seal: sealOnce(this.#sealing(ready, process.cwd())) }
-    this.#open = { handle, snapshot: this.#turn.share(snapshot), entries: [], files: [] }
+    this.#open = { handle, snapshot: this.#turn.share(snapshot), inputs: new PackedInputs() }
     setImmediate(handle.seal)
     return this.#open
   }
 
   #sealing(ready: Deferred<Request>, cwd: string): () => void {
     return () => {
-      const { snapshot, entries, files } = this.#open!
+      const { snapshot, inputs } = this.#open!
       this.#open = undefined
       this.#turn.drop(snapshot)
       // Its only call was refused: nothing is to be submitted, and nobody has this group.
-      if (entries.length === 0) return
-      ready.resolve({ snapshot, options: this.#target.options, entries, map: false, cwd, files })
+      if (inputs.entries.length === 0) return
+      ready.resolve({ snapshot, options: this.#target.options, inputs, map: false, cwd })
     }
   }
 }

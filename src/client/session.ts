@@ -19,6 +19,7 @@ import { makeAttempts } from './next-attempt.ts'
 import { here, noteNode } from './node-seen.ts'
 import { flushRecords, type JobRecords, type Recorder, trimRecords } from './recorder.ts'
 import { restoreOnce } from './restore.ts'
+import { trimShared } from './shared-files.ts'
 import type { Submission } from './submission.ts'
 
 /** How long a program that ends waits for the ends of what it canceled, so as to clean up after it. */
@@ -374,6 +375,7 @@ export async function closeSessions(): Promise<void> {
     const cacheDir = cacheFolder(process.env, homedir())
     trimDaily(cacheDir)
     trimArchives(cacheDir, Date.now())
+    trimShared(cacheDir, Date.now())
   }
   // Each is closed, whatever becomes of the others.
   const closed = await Promise.allSettled(open.map((session) => session.closeNow()))

@@ -26,7 +26,7 @@ export function placeOf(profile: ResolvedProfile, options: ClusterOptions): Node
 export interface SpecFacts
   extends Pick<
     JobSpec,
-    'bundle' | 'compiledFor' | 'client' | 'items' | 'map' | 'packages' | 'interpreter' | 'stage'
+    'bundle' | 'compiledFor' | 'client' | 'items' | 'map' | 'packages' | 'interpreter' | 'stage' | 'shared'
   > {}
 
 /** What is asked of the place. */

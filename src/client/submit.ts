@@ -2,15 +2,17 @@ import { dirname } from 'node:path'
 import type { Bundle, Snapshot } from '../capture/types.ts'
 import { blobOf } from '../core/blob.ts'
 import { systemClock } from '../core/clock.ts'
-import { JobCanceledError, SubmitError } from '../core/errors.ts'
-import type { JobSpec, StageSpec } from '../core/protocol.ts'
+import { CaptureError, JobCanceledError, SubmitError } from '../core/errors.ts'
+import type { BlobRef, JobSpec, StageSpec } from '../core/protocol.ts'
 import type { JobPayload } from '../executor/executor.ts'
 import { thisProcess } from '../store/owner.ts'
 import type { StoredPayload } from '../store/types.ts'
 import { canceledBefore } from './failures.ts'
 import { here, interpreterAt } from './node-seen.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
-import { archiveOf, forgetMade, packagesFor } from './packages.ts'
+import { forgetMade, packagesFor } from './packages.ts'
+import type { PackedInputs } from './packed-inputs.ts'
+import { filesOf } from './payload-files.ts'
 import { provenanceOf } from './provenance.ts'
 import { JobRecords, type Recorder } from './recorder.ts'
 import { type RetryTools, submitPatiently } from './retries.ts'
@@ -24,13 +26,10 @@ import type { Submission } from './submission.ts'
 export interface Request {
   readonly snapshot: Snapshot
   readonly options: ClusterOptions
-  /** Encoded inputs, one for each item. */
-  readonly entries: readonly Uint8Array[]
+  readonly inputs: Pick<PackedInputs, 'entries' | 'files' | 'shared'>
   readonly map: boolean
   /** The working directory at the time of the call. */
   readonly cwd: string
-  /** Arguments that stand for files, of each input. */
-  readonly files: readonly (readonly string[])[]
 }
 
 /** A request at its place, with its code. */
@@ -43,6 +42,9 @@ export interface Prepared extends Request {
   /** Major version of the Node that the bundle is compiled for. */
   readonly node: number
 }
+
+/** Each is a file, and a word of the command that submits. */
+const mostShared = 500
 
 /** Submits what was recorded. It holds what is sent, and nothing else of the call. */
 export type Send = () => Promise<void>
@@ -67,7 +69,9 @@ export async function recordJob(
   prepared: Prepared,
   cacheKeys: readonly (string | undefined)[],
 ): Promise<Send> {
-  const { snapshot, options, entries, map, settings, session, recorder, bundle, stage, node } = prepared
+  const { snapshot, options, inputs, map, settings, session, recorder, bundle, stage, node } = prepared
+  const { entries } = inputs
+  const shared = sharedAmong(snapshot, inputs)
   await session.executor.open()
   const at = placeOf(settings.profile, options)
   const interpreter = interpreterAt(at, here())
@@ -82,6 +86,7 @@ export async function recordJob(
     ...(packages ? { packages } : {}),
     ...(interpreter && { interpreter }),
     ...(stage ? { stage } : {}),
+    ...(shared.length > 0 ? { shared } : {}),
   })
   if (submission.canceling !== undefined) throw canceledBefore(submission)
   const secrets = readSecrets(spec.environment, process.env)
@@ -91,7 +96,7 @@ export async function recordJob(
   submission.decoder = { classes: snapshot.classes(), map: bundle.map }
   const tools = { clock: systemClock, random: Math.random, client: session.client, bundle: bundle.code }
   submission.begin({ spec, executor: session.executor, tools })
-  const sent = { spec, ...payload, secrets, ...archiveOf(spec) }
+  const sent = { spec, ...payload, secrets, ...filesOf(spec) }
   return sending(submission, session, sent, tools, { recorder, name: settings.name })
 }
 
@@ -135,4 +140,16 @@ function record(
     ...(cacheKeys.length > 0 ? { cacheKeys } : {}),
   })
   later?.then((provenance) => recorder.later((store) => store.describe(spec.id, provenance)))
+}
+
+/** Of what the function captured, and of its inputs. @throws CaptureError */
+function sharedAmong(snapshot: Snapshot, inputs: Request['inputs']): readonly BlobRef[] {
+  const all = new Map([...snapshot.blobs(), ...inputs.shared].map((blob) => [blob.sha256, blob]))
+  if (all.size > mostShared)
+    throw new CaptureError(
+      'VALUE_REFUSED',
+      `the call names ${all.size} shared values, and at most ${mostShared} travel with one job`,
+      { hint: 'share one value that holds many, or give small ones as arguments' },
+    )
+  return [...all.values()]
 }

@@ -8,7 +8,7 @@ import type { FoundJob } from '../executor/executor.ts'
 import { isDead, isSame, thisProcess } from '../store/owner.ts'
 import type { JobRecord } from '../store/types.ts'
 import { recallAttempts } from './attempts.ts'
-import { archiveOf } from './packages.ts'
+import { filesOf } from './payload-files.ts'
 import { JobRecords, type Recorder } from './recorder.ts'
 import { readSecrets } from './secrets.ts'
 import type { Session } from './session.ts'
@@ -55,7 +55,7 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
     begin(submission, spec, found?.nativeId === undefined ? [] : found.attempts, taking)
     if (found?.nativeId === undefined) {
       const secrets = readSecrets(spec.environment, process.env)
-      const files = { ...payload!, secrets, ...archiveOf(spec) }
+      const files = { ...payload!, secrets, ...filesOf(spec) }
       submission.nativeId = (await session.executor.submit({ spec, ...files })).nativeId
       submission.records?.submitted(spec.attempt, submission.nativeId)
     } else {

@@ -103,6 +103,9 @@ export function decodeTree(head: string, frames: Frames, options: DecodeOptions)
         if (!buffer) throw corrupt('shared memory, which has no meaning here')
         return kind === 'SharedArrayBuffer' ? buffer : view(text(kind), buffer, offset, length)
       }
+      case '$X':
+        if (!options.elsewhere) throw corrupt('it names a value that lies elsewhere')
+        return options.elsewhere(content)
       case '$E':
         return errorShell(list(content)[0], options)
       case '$O':

@@ -102,6 +102,11 @@ export function encodeTree(root: unknown, options: EncodeOptions, lenient: boole
     const known = met.get(object)
     if (known !== undefined) return known < 0 ? tag('$d', -known) : tag('$', known)
     if (lenient) order.push(object)
+    const place = options.elsewhere?.(object, depth)
+    if (place !== undefined) {
+      met.set(object, count++)
+      return tag('$X', place)
+    }
     if (depth === maxDepth) {
       deferred.push({ value: object, from, steps: [...trail.slice(0, depth), step] })
       met.set(object, -deferred.length)

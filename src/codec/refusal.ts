@@ -46,6 +46,7 @@ const byKind: Record<string, readonly [name: string, hint: string]> = {
   Request: ['a Request', 'send its url and options'],
   Headers: ['a Headers object', 'send its entries: [...headers]'],
   FormData: ['a FormData', 'send its entries: [...form]'],
+  'farcall.Shared': ['what share() gave', 'send what is needed of its value'],
   KeyObject: ['a KeyObject', 'send what key.export() gives'],
 }
 

@@ -19,6 +19,11 @@ export interface EncodeOptions {
    * Undefined: it cannot travel, and is refused with its path.
    */
   reference?(value: object, path: string): Reference | undefined
+  /**
+   * Asked for each object before it is looked into, with how deep it lies: where its bytes are, as JSON, when they are not
+   * to be among these. Undefined: they are.
+   */
+  elsewhere?(value: object, depth: number): unknown
   /** Why it cannot travel, and a way out, when the caller knows more than the codec. */
   explain?(value: unknown, path: string): { why: string; hint: string } | undefined
   /** Takes the SharedArrayBuffers that are met, in their order, for another thread; absent: they are refused. */
@@ -36,6 +41,8 @@ export interface DecodeOptions {
     object: object
     fill(fields: Record<PropertyKey, unknown>, privates: Record<string, unknown>): void
   }
+  /** The value that lies where the writer's `elsewhere` said. */
+  elsewhere?(at: unknown): unknown
   /** The SharedArrayBuffers that the writer met. */
   shared?: readonly SharedArrayBuffer[]
   /** An error class by name chain, most derived first, for errors of user classes: {id?, names}. */

@@ -72,6 +72,8 @@ export interface JobSpec {
   /** How jobs of this place came to their Node, as far as is remembered; the job looks for itself all the same. */
   readonly interpreter?: InterpreterSource
   readonly stage?: StageSpec
+  /** Blobs that captured values and arguments name: what `share` gave. */
+  readonly shared?: readonly BlobRef[]
   /** What becomes of members that fail; whoever follows the job applies it. */
   readonly retry?: RetryPolicy
   /** Which retry of its members this is; absent in the first attempt. */

@@ -35,10 +35,12 @@ export interface JobPayload {
   readonly secrets?: Secrets
   /** The file here that has the archive of spec.packages. */
   readonly archive?: string
+  /** Files here that have what spec.shared names, by the names of the blobs. */
+  readonly shared?: Readonly<Record<string, string>>
 }
 
 /** What the place may need for another attempt. */
-export type RetryPayload = Partial<Pick<JobPayload, 'bundle' | 'secrets' | 'archive'>>
+export type RetryPayload = Partial<Pick<JobPayload, 'bundle' | 'secrets' | 'archive' | 'shared'>>
 
 export type ResultRecord = PackRecord
 

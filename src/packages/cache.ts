@@ -1,16 +1,7 @@
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BlobRef, blobName, type PackagesRef } from '../core/protocol.ts'
+import { trimFolder } from '../files/trim-folder.ts'
 
 /** What of the archives on this machine stays: they are large, and made again in seconds. */
 const unusedMs = 14 * 24 * 3600 * 1000
@@ -54,11 +45,5 @@ export function remember(cacheDir: string, key: string, ref: PackagesRef): void 
 
 /** Removes what was not used for long. */
 export function trimArchives(cacheDir: string, now: number): void {
-  const folder = folderOf(cacheDir)
-  if (!existsSync(folder)) return
-  for (const name of readdirSync(folder)) {
-    const path = join(folder, name)
-    const stats = statSync(path, { throwIfNoEntry: false })
-    if (stats?.isFile() && now - stats.mtimeMs > unusedMs) rmSync(path, { force: true })
-  }
+  trimFolder(folderOf(cacheDir), unusedMs, now)
 }

@@ -9,6 +9,8 @@ export interface ThreadData {
   readonly bundle: string
   /** In a job: where it lies, as the runtime's arguments. */
   readonly place?: readonly string[]
+  /** The folder of what `share` gave. */
+  readonly blobs: string
   /** Which item runs, -1 for none: known even if the thread is gone without a word. */
   readonly current: Int32Array
 }

@@ -53,7 +53,7 @@ import { RuntimeSupply } from './runtime-supply.ts'
 import { saveRecord } from './save-record.ts'
 import { exits, findScript, listScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
 import { fetchOutputs, type RunOutputs, sendInputs } from './staging.ts'
-import { archiveBlob, type Blob, submitJob } from './submission.ts'
+import { type Blob, lateBlob, sharedBlob, submitJob } from './submission.ts'
 import { TrackedJob } from './tracked-job.ts'
 import { Watcher } from './watcher.ts'
 
@@ -188,7 +188,7 @@ export class BatchExecutor implements Executor {
   async #submit(
     asked: JobSpec,
     args: JobPayload['args'] | undefined,
-    { bundle, secrets, archive }: RetryPayload,
+    { bundle, secrets, archive, shared = {} }: RetryPayload,
   ) {
     await this.open()
     const { scheduler, transport, clock } = this.#options
@@ -204,7 +204,8 @@ export class BatchExecutor implements Executor {
     const blobs: Blob[] = [
       { ref: this.#runtime.ref, content: this.#runtime.bytes },
       { ref: spec.bundle, content: bundle },
-      ...(spec.packages ? [archiveBlob(spec.packages, archive)] : []),
+      ...(spec.packages ? [lateBlob(spec.packages.archive, archive)] : []),
+      ...(spec.shared ?? []).map((ref) => sharedBlob(ref, shared[blobName(ref)])),
     ]
     const { workdir } = this.#place
     const directives = directivesOf(spec, workdir)

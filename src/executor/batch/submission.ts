@@ -1,17 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { createTar } from 'nanotar'
 import type { LimitFunction } from 'p-limit'
 import type { Clock } from '../../core/clock.ts'
 import { CaptureError, SubmitError } from '../../core/errors.ts'
 import { encodeTable } from '../../core/pack.ts'
-import {
-  type BlobRef,
-  blobName,
-  type JobSpec,
-  type PackagesRef,
-  paths,
-  scriptFile,
-  specFile,
-} from '../../core/protocol.ts'
+import { type BlobRef, blobName, type JobSpec, paths, scriptFile, specFile } from '../../core/protocol.ts'
 import { type CommandResult, shellQuote } from '../../core/shell.ts'
 import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
 import type { FileToPut, Transport } from '../../transport/transport.ts'
@@ -35,8 +28,14 @@ export interface Blob {
   readonly late?: boolean
 }
 
-export function archiveBlob({ archive }: PackagesRef, localPath: string | undefined): Blob {
-  return { ref: archive, content: localPath === undefined ? undefined : { localPath }, late: true }
+export function lateBlob(ref: BlobRef, localPath: string | undefined): Blob {
+  return { ref, content: localPath === undefined ? undefined : { localPath }, late: true }
+}
+
+/** A small one goes along at once: it is most likely new, and sent sooner than asked for. */
+export function sharedBlob(ref: BlobRef, localPath: string | undefined): Blob {
+  if (localPath === undefined || ref.size > alongLimit) return lateBlob(ref, localPath)
+  return { ref, content: readFileSync(localPath) }
 }
 
 export interface Submission {
@@ -215,7 +214,7 @@ function readSubmission(
   if (result.exitCode === exits.missingBlob)
     throw new SubmitError(
       'SUBMIT_REFUSED',
-      `job ${spec.id} on ${place}: its bundle or its packages are no longer there, and this process has not got them`,
+      `job ${spec.id} on ${place}: its bundle, its packages or a shared value are no longer there, and this process has not got them`,
       { hint: 'files of the work folder were purged; call the function again' },
     )
   const text = Buffer.from(result.stdout).toString('utf8')

@@ -1,0 +1,12 @@
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Removes the files of a folder of this machine that nothing has touched for so long. */
+export function trimFolder(folder: string, unusedMs: number, now: number): void {
+  if (!existsSync(folder)) return
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name)
+    const stats = statSync(path, { throwIfNoEntry: false })
+    if (stats?.isFile() && now - stats.mtimeMs > unusedMs) rmSync(path, { force: true })
+  }
+}
