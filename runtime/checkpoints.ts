@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import type { BundleModule } from '../src/core/bundle-module.ts'
-import { decodeRecords, encodeRecord } from '../src/core/pack.ts'
+import { decodeRecords, encodeRecord, type PackRecord } from '../src/core/pack.ts'
 import { checkpointFile, type JobSpec } from '../src/core/protocol.ts'
 import { parseWarning } from '../src/core/warning-signal.ts'
 import type { Place } from './arguments.ts'
@@ -9,6 +9,7 @@ import { earlierRuns } from './earlier.ts'
 import type { ReadElsewhere } from './elsewhere.ts'
 import { writeWhole } from './output.ts'
 import { decodeWith, encodeCheckpoint } from './values.ts'
+import type { Yields } from './yields.ts'
 
 type Save = () => unknown
 
@@ -24,6 +25,7 @@ export class Checkpoints {
   readonly #elsewhere: ReadElsewhere
   readonly #leave: (why: string) => void
   #item = 0
+  #yields: Yields | undefined
   #saves: Save[] = []
   #warned = false
   /** Files that nobody needs once the item has its record. */
@@ -54,8 +56,9 @@ export class Checkpoints {
     }
   }
 
-  begin(item: number): void {
+  begin(item: number, yields?: Yields): void {
     this.#item = item
+    this.#yields = yields
     this.#saves = []
     this.#files = new Set()
   }
@@ -75,8 +78,12 @@ export class Checkpoints {
     const name = checkpointFile(item)
     const { run } = this.#place
     const record = { kind: 'value', index: item, bytes: encodeCheckpoint(this.#bundle, state) } as const
+    const parts = encodeRecord(record)
+    // Of a generator: the values that it has yielded when it was in this state.
+    const yielded = this.#yields?.sync()
+    if (yielded !== undefined) parts.push(...encodeRecord({ kind: 'yield', index: yielded, bytes: [] }))
     try {
-      writeWhole(`${run}/.${name}`, `${run}/${name}`, encodeRecord(record))
+      writeWhole(`${run}/.${name}`, `${run}/${name}`, parts)
     } catch (error) {
       // A disk that is full then has room for the result.
       rmSync(`${run}/.${name}`, { force: true })
@@ -89,10 +96,11 @@ export class Checkpoints {
     const runs = [this.#place.run, ...earlierRuns(this.#place).map(({ folder }) => folder)]
     for (const run of runs) {
       const file = `${run}/${checkpointFile(this.#item)}`
-      const bytes = readCheckpoint(file)
-      if (!bytes) continue
+      const [state, yielded] = readCheckpoint(file)
+      if (!state) continue
       this.#files.add(file)
-      return decodeWith(this.#bundle, bytes, this.#elsewhere)
+      if (yielded) this.#yields?.resume(yielded.index)
+      return decodeWith(this.#bundle, state.bytes, this.#elsewhere)
     }
     return undefined
   }
@@ -135,13 +143,12 @@ export class Checkpoints {
   }
 }
 
-/** Undefined where there is none, or none that is whole. */
-function readCheckpoint(path: string): Uint8Array | undefined {
-  if (!existsSync(path)) return undefined
+/** The state, and of a generator how much it had yielded; nothing where there is none that is whole. */
+function readCheckpoint(path: string): readonly PackRecord[] {
+  if (!existsSync(path)) return []
   const file = openSync(path, 'r')
   try {
-    const { records } = decodeRecords(readExactly(file, 0, fstatSync(file).size))
-    return records[0]?.bytes
+    return decodeRecords(readExactly(file, 0, fstatSync(file).size)).records
   } finally {
     closeSync(file)
   }

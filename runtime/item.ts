@@ -7,7 +7,8 @@ import type { ReadElsewhere } from './elsewhere.ts'
 import { guard } from './exits.ts'
 import { provideFiles } from './files.ts'
 import type { Stage } from './stage.ts'
-import { decodeWith, encodeResult } from './values.ts'
+import { decodeWith, encodeResult, encodeYield } from './values.ts'
+import type { Yields } from './yields.ts'
 
 // Taken before user code can replace it with a fake.
 const { setImmediate } = globalThis
@@ -36,19 +37,43 @@ export function loadBundle(
   })
 }
 
-/** `keep` is called before user code can run again, since the result shows memory of its own. */
+/**
+ * `keep` is called before user code can run again, since the result shows memory of its own. Of a generator it is what
+ * it returns; `yields` takes what it yields.
+ */
 export function runItem(
   bundle: BundleModule,
   bytes: Uint8Array,
   elsewhere: ReadElsewhere,
   files: Stage,
   keep: (result: Uint8Array[]) => void,
+  yields?: Yields,
 ): Promise<void> {
   return guard(async () => {
     const call = files.paths(decodeWith(bundle, bytes, elsewhere)) as { self?: unknown; args: unknown[] }
-    const value = await bundle.main.apply(call.self, call.args)
+    const returned = bundle.main.apply(call.self, call.args)
+    const value = await (yields ? readAll(bundle, returned as AnyGenerator, yields) : returned)
     // One turn, so that a rejection which nobody handles is found while this item is the one running.
     await new Promise((resolve) => setImmediate(resolve))
     keep(encodeResult(bundle, value))
   })
+}
+
+type AnyGenerator = AsyncGenerator | Generator
+
+/** Gives what it returns. */
+async function readAll(bundle: BundleModule, generator: AnyGenerator, yields: Yields): Promise<unknown> {
+  let isOpen = true
+  try {
+    for (let count = 0; ; count++) {
+      isOpen = false
+      const { done, value } = await generator.next()
+      if (done) return value
+      isOpen = true
+      await yields.take(encodeYield(bundle, await value, count))
+    }
+  } finally {
+    // Its own `finally` blocks run, whatever kept the value from being taken.
+    if (isOpen) await Promise.resolve(generator.return(undefined)).catch(() => undefined)
+  }
 }

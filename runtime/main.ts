@@ -15,6 +15,7 @@ import { canRequeue, requeueCode, requeueFile } from './requeue.ts'
 import { ownSlot, runSlot } from './slot.ts'
 import type { Slots } from './slots.ts'
 import { Stage } from './stage.ts'
+import { Streams } from './streams.ts'
 import { noteSurroundings } from './surroundings.ts'
 import { isThread, runThread } from './thread.ts'
 
@@ -39,6 +40,7 @@ async function main(): Promise<void> {
   let failed = false
   let reports: ProgressReports | undefined
   let stage: Stage | undefined
+  let streams: Streams | undefined
   let environment: MemberEnd['environment']
   const meter = new Meter(place)
   let slots: Slots | undefined
@@ -55,6 +57,7 @@ async function main(): Promise<void> {
       ...how,
       bytes: output.bytes,
       items: range ? range.to - range.from : 0,
+      ...streams?.close(),
       ...(stage?.bytes === undefined ? {} : { outputs: stage.bytes }),
       host: hostname(),
       node: process.version,
@@ -76,6 +79,7 @@ async function main(): Promise<void> {
     if (by === 'client')
       finish({ reason: 'timeout', requeue: true, message: `it asked to be run again: ${why}` })
     else {
+      streams?.close()
       output.sync()
       writeFileSync(`${place.run}/${requeueFile}`, `${why}\n`, { mode: 0o600 })
     }
@@ -89,6 +93,8 @@ async function main(): Promise<void> {
     const path = await bundlePath(place, spec)
     const kept = await keepEarlier(place, spec, output)
     failed = [...kept.values()].includes('error')
+    streams = new Streams(place, spec)
+    for (const item of kept.keys()) await streams.keep(item)
     stage = new Stage(place, spec, new Set(kept.keys()))
     const files = stage
     reports = new ProgressReports(place, spec)
@@ -98,6 +104,7 @@ async function main(): Promise<void> {
       path,
       items: range(from, to).filter((item) => !kept.has(item)),
       files,
+      streams,
       record(kind, index, bytes, outputs) {
         failed ||= kind === 'error'
         if (outputs) files.add(outputs)

@@ -9,6 +9,7 @@ import { elsewhereOf } from './elsewhere.ts'
 import { loadBundle, runItem } from './item.ts'
 import { OutputError } from './output.ts'
 import type { Stage } from './stage.ts'
+import type { Streams } from './streams.ts'
 import { Tasks } from './tasks.ts'
 import { offerThreads } from './threads.ts'
 import { encodeThrown } from './values.ts'
@@ -22,6 +23,7 @@ export interface Member {
   /** Those that have no record yet. */
   readonly items: readonly number[]
   readonly files: Stage
+  readonly streams: Streams
   /** `outputs`: what the item left, told by another process. @throws OutputError */
   record(kind: RecordKind, item: number, bytes: readonly Uint8Array[], outputs?: ItemOutputs): void
   progress(item: number, progress: TaskProgress): void
@@ -31,7 +33,7 @@ export interface Member {
 
 /** Runs the items one after the other in this process. */
 export async function runHere(member: Member): Promise<void> {
-  const { place, spec, path, items, files, record, progress, leave } = member
+  const { place, spec, path, items, files, streams, record, progress, leave } = member
   const [first = 0, last = first] = [items[0], items.at(-1)]
   // Those in between that have a record are read as well: they lie in one piece.
   const { values, items: args } = readArguments(place, first, items.length > 0 ? last + 1 : first)
@@ -53,16 +55,20 @@ export async function runHere(member: Member): Promise<void> {
   const checkpoints = new Checkpoints(place, spec, bundle, elsewhere, leave)
   for (const item of items) {
     tasks.begin(item)
-    checkpoints.begin(item)
+    const yields = await streams.begin(item)
+    checkpoints.begin(item, yields)
     try {
       files.begin(item)
-      await runItem(bundle, args[item - first]!, elsewhere, files, (result) => {
+      const keep = (result: Uint8Array[]) => {
         files.end(item, false)
+        streams.end()
         record('value', item, result)
-      })
+      }
+      await runItem(bundle, args[item - first]!, elsewhere, files, keep, yields)
     } catch (error) {
       if (error instanceof OutputError || error instanceof LaunchError) throw error
       files.end(item, true)
+      streams.end()
       fail(item, error)
     }
     checkpoints.done()

@@ -67,7 +67,7 @@ export function openOutput(place: Place): Output {
   }
 }
 
-function writeAll(fd: number, bytes: Uint8Array): void {
+export function writeAll(fd: number, bytes: Uint8Array): void {
   // One write takes less than 2 GB, and may take less than it was given.
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, Math.min(bytes.length - at, 1 << 30))
 }

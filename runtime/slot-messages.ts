@@ -2,6 +2,7 @@
 import type { RecordKind } from '../src/core/pack.ts'
 import type { ItemOutputs, MemberEnd } from '../src/core/protocol.ts'
 import type { TaskProgress } from '../src/core/task.ts'
+import type { YieldReport } from '../src/core/yields.ts'
 
 export type ToSlot = { readonly run: number } | { readonly over: true }
 
@@ -15,6 +16,7 @@ export type FromSlot =
       readonly record: RecordKind
       readonly bytes?: readonly Uint8Array[]
       readonly outputs?: ItemOutputs
+      readonly yields?: YieldReport
       readonly peakMemory: number
     }
   | { readonly kind: 'progress'; readonly item: number; readonly progress: TaskProgress }

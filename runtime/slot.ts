@@ -21,6 +21,7 @@ import {
   type ToSlot,
 } from './slot-messages.ts'
 import { Stage } from './stage.ts'
+import { Streams } from './streams.ts'
 import { Tasks } from './tasks.ts'
 import { offerThreads } from './threads.ts'
 import { encodeThrown } from './values.ts'
@@ -42,13 +43,19 @@ export async function runSlot(place: Place, slot: number): Promise<void> {
   Reflect.deleteProperty(process, 'send')
   const lastWords = (words: LastWords) =>
     writeFileSync(slotFiles.lastWords(place.run, slot), JSON.stringify(words), { mode: 0o600 })
-  const watch = watchExit((ended) => lastWords({ ended }))
+  let streams: Streams | undefined
+  const watch = watchExit((ended) => {
+    streams?.close()
+    lastWords({ ended })
+  })
   process.on('disconnect', () => {
     // The member is gone, or wants no more.
     watch.finished()
     exit(0)
   })
   const spec = readSpec(place)
+  const stream = new Streams(place, spec)
+  streams = stream
   const tell = throttled((item: number, progress: TaskProgress) => send({ kind: 'progress', item, progress }))
   const tasks = new Tasks(place, spec, tell)
   const elsewhere = elsewhereOf(place, spec)
@@ -58,6 +65,7 @@ export async function runSlot(place: Place, slot: number): Promise<void> {
   const leave = (why: string) => {
     if (!canRequeue(spec, process.env)) return
     watch.finished()
+    stream.close()
     lastWords({ leave: why })
     exit(requeueCode)
   }
@@ -92,18 +100,25 @@ export async function runSlot(place: Place, slot: number): Promise<void> {
         rmSync(`${file}.part`, { force: true })
         throw new OutputError(`the result could not be written: ${(error as Error).message}`)
       }
-      const more = { ...(large ? {} : { bytes }), ...(outputs ? { outputs } : {}) }
+      const yields = stream.end()
+      const more = {
+        ...(large ? {} : { bytes }),
+        ...(outputs ? { outputs } : {}),
+        ...(yields ? { yields } : {}),
+      }
       send({ kind: 'record', item, record: kind, ...more, peakMemory })
     }
-    checkpoints?.begin(item)
+    const yields = await stream.begin(item)
+    checkpoints?.begin(item, yields)
     try {
       if (broken) throw broken.error
       const [bytes] = readArguments(place, item, item + 1).items
       files.begin(item)
-      await runItem(bundle!, bytes!, elsewhere, files, (result) => {
+      const keep = (result: Uint8Array[]) => {
         files.end(item, false)
         record('value', result)
-      })
+      }
+      await runItem(bundle!, bytes!, elsewhere, files, keep, yields)
     } catch (error) {
       if (error instanceof LaunchError || error instanceof OutputError) throw error
       // One that came from the top level has no folder of its own.

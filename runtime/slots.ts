@@ -148,10 +148,11 @@ export class Slots {
 
   #record(
     slot: number,
-    { item, record, bytes, outputs, peakMemory }: Extract<FromSlot, { kind: 'record' }>,
+    { item, record, bytes, outputs, yields, peakMemory }: Extract<FromSlot, { kind: 'record' }>,
   ): void {
     this.#peaks.set(slot, Math.max(peakMemory, this.#peaks.get(slot) ?? 0))
     const file = slotFiles.result(this.#member.place.run, item)
+    if (yields) this.#member.streams.add(yields)
     this.#member.record(record, item, bytes ?? readPieces(file), outputs)
     if (!bytes) rmSync(file, { force: true })
   }

@@ -35,6 +35,12 @@ export function encodeResult(bundle: BundleModule, value: unknown): Uint8Array[]
   return encodeChunks(value, { root: 'result', reference: (object) => referTo(bundle, object) })
 }
 
+/** Like a result. @throws CaptureError naming the path from the value, by its number from 0, to what cannot travel */
+export function encodeYield(bundle: BundleModule, value: unknown, count: number): Uint8Array[] {
+  const root = `yielded[${count}]`
+  return encodeChunks(value, { root, reference: (object) => referTo(bundle, object) })
+}
+
 /** Like a result. @throws CaptureError naming the path from `state` to what cannot travel */
 export function encodeCheckpoint(bundle: BundleModule, state: unknown): Uint8Array[] {
   return encodeChunks(state, {

@@ -7,9 +7,11 @@
  *   <workdir>/jobs/<id>/spec.json job.sh args.pack
  *   <workdir>/jobs/<id>/spec.<n>.json job.<n>.sh   of a retry, n = 1001, 2001 …; args.pack serves them all
  *   <workdir>/jobs/<id>/submit.<n>/native   what attempt n's submission got from the scheduler
- *   <workdir>/jobs/<id>/run.<n>.<k>/        out.pack log.out log.err events end usage environment checkpoint.<item>: attempt n of member k
+ *   <workdir>/jobs/<id>/run.<n>.<k>/        out.pack log.out log.err end usage environment checkpoint.<item>
+ *                                           yields.<item> ack.<item>: attempt n of member k
  *   <workdir>/inbox/<client>/<id>.<n>.<k>   a notice, for the client that waits
  *   <workdir>/inbox/<client>/<id>.<n>.<k>.progress.<s>   how far its items are; the next one takes its place
+ *   <workdir>/inbox/<client>/<id>.<n>.<k>.yield.<item>.<s>   how far an item is with its values; likewise
  *   <workdir>/inbox/<client>/<id>.<n>.<k>.need   the member waits for a Node to be sent
  */
 import type { JobId } from './ids.ts'
@@ -21,6 +23,7 @@ import type { RetryPolicy } from './retry-policy.ts'
 import type { JobReason } from './status.ts'
 import type { TaskProgress } from './task.ts'
 import type { GpuUsage } from './usage.ts'
+import type { StreamWindow, YieldPosition, YieldReport } from './yields.ts'
 
 /** Read older ones, refuse newer ones by name. */
 export const protocolVersion = 1
@@ -65,6 +68,8 @@ export interface JobSpec {
   readonly slots?: Slots
   /** Members that may run at once. */
   readonly concurrency?: number
+  /** The function is a generator: what it yields is read while it runs, and it waits when so much is unread. */
+  readonly stream?: StreamWindow
   readonly resources: ResolvedResources
   readonly environment: Environment
   /** Those that the bundle does not hold. */
@@ -183,6 +188,8 @@ export interface MemberEnd {
   /** Bytes of out.pack when the member ended. */
   readonly bytes: number
   readonly items: number
+  /** Of a stream: what its items have yielded. Absent where the member could not say so. */
+  readonly yields?: readonly YieldReport[]
   /** Bytes of the list of what the items have left. */
   readonly outputs?: number
   readonly host?: string
@@ -222,6 +229,9 @@ export const environmentFile = 'environment'
 export const usageFile = 'usage'
 export const gpuFile = 'gpu.csv'
 export const checkpointFile = (item: number): string => `checkpoint.${item}`
+/** A record for each value, and how far a client has read: `<values> <bytes>\n`. */
+export const yieldsFile = (item: number): string => `yields.${item}`
+export const ackFile = (item: number): string => `ack.${item}`
 
 export const paths = {
   job: (id: JobId) => `jobs/${id}`,
@@ -231,6 +241,8 @@ export const paths = {
   notice: (id: JobId, attempt: number, member: number) => `${id}.${attempt}.${member}`,
   progress: ({ id, attempt, member, sequence }: TaskReport) =>
     `${id}.${attempt}.${member}.progress.${sequence}`,
+  yields: ({ id, attempt, member, item, sequence }: YieldNews) =>
+    `${id}.${attempt}.${member}.yield.${item}.${sequence}`,
   node: (name: string) => `node/${name}`,
 } as const
 
@@ -260,7 +272,21 @@ export function progressNotice(report: TaskReport): string {
   const line = `${JSON.stringify(report)}\n`
   return `${progressMagic} ${Buffer.byteLength(line)}\n${line}`
 }
-/** The same with a NodeNeed instead of the end, and no records. */
+
+/** How far an item is with what it yields. */
+export interface YieldNews extends YieldReport {
+  readonly id: JobId
+  readonly attempt: number
+  readonly member: number
+  /** From 1, for each of an item one more. */
+  readonly sequence: number
+  /** Where the records begin that travel along; they go up to `count`. */
+  readonly from: YieldPosition
+}
+
+/** Like a notice: `farcall-yield <bytes of the line> <bytes of records>\n`, a YieldNews, the records. */
+export const yieldMagic = 'farcall-yield'
+/** The same as a notice with a NodeNeed instead of the end, and no records. */
 export const needMagic = 'farcall-need'
 
 export function memberItems(

@@ -6,6 +6,7 @@ import type { JobSpec, MemberEnd, PackagesRef } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
 import type { Measured } from '../core/usage.ts'
+import type { YieldPosition, YieldReport } from '../core/yields.ts'
 import type { Transport } from '../transport/transport.ts'
 
 /** What the executor can do; the client asks these and never the executor's name. */
@@ -57,7 +58,18 @@ export type JobEvent =
       readonly item: number
       readonly progress: TaskProgress
     }
-  | { readonly type: 'yield'; readonly id: JobId; readonly record: ResultRecord }
+  /** How far an item of a stream is with what it yields. */
+  | {
+      readonly type: 'yield'
+      readonly id: JobId
+      readonly member: number
+      /** The run of the member that it is of. */
+      readonly attempt: number
+      readonly report: YieldReport
+      /** Values that came along, from `from` up to where the report ends; `yields` has those that are missing. */
+      readonly from: YieldPosition
+      readonly records: readonly Uint8Array[]
+    }
   /** A member is over, and why. `complete`: all its items came as events before this one; else `fetch` them. */
   | {
       readonly type: 'end'
@@ -76,6 +88,14 @@ export interface MemberOutputs {
   readonly member: number
   /** Bytes of its list; undefined: it was ended before it could write one. */
   readonly bytes?: number
+}
+
+/** An item of a stream, in one run of its member; without `attempt` in the last one. */
+export interface StreamItem {
+  readonly id: JobId
+  readonly member: number
+  readonly item: number
+  readonly attempt?: number
 }
 
 export interface CancelTarget {
@@ -156,6 +176,14 @@ export interface Executor extends AsyncDisposable {
   list?(): Promise<ListedJobs>
   /** Pushed or polled, the client cannot tell. Ends when the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<JobEvent>
+  /**
+   * What an item of a stream has yielded from byte `from` on, up to `limit` bytes and at least one value; none where
+   * there are no more yet. `known`: there are so many bytes, so that it is waited until they are seen.
+   * An executor without it, and without traits.streaming, runs no streams.
+   */
+  yields?(stream: StreamItem, from: number, limit: number, known: number): Promise<readonly Uint8Array[]>
+  /** Tells an item of a stream that its values were read so far: it waits when too much is unread. */
+  acknowledge?(stream: StreamItem, read: YieldPosition): Promise<void>
   /** Results of members by number, all records of each; for those that events did not carry. */
   fetch(id: JobId, members: readonly number[]): AsyncIterable<ResultRecord>
   /**

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decode } from '../codec/codec.ts'
 import { type JobId, newJobId } from '../core/ids.ts'
+import { recordHeader } from '../core/pack.ts'
 import { attemptStep } from '../core/protocol.ts'
 import { isFinal } from '../core/status.ts'
 import type { Executor, ResultRecord } from '../executor/executor.ts'
@@ -144,6 +145,114 @@ export function executorSuite(
         [2, 'once'],
         [3, 'once'],
       ])
+    })
+
+    const stream = { items: 5, bytes: 1_000_000 }
+
+    /** All that an item has yielded: what came along, and what is read where something is missing. */
+    async function yielded({ spec: { id } }: ReturnType<typeof payload>, item = 0): Promise<unknown[]> {
+      const values: Uint8Array[] = []
+      let bytes = 0
+      const take = (more: readonly Uint8Array[]) => {
+        for (const value of more) bytes += recordHeader + value.length
+        values.push(...more)
+      }
+      for (const event of log.of(id)) {
+        if (event.type !== 'yield' || event.report.item !== item) continue
+        if (event.report.bytes > bytes && event.from.count <= values.length)
+          take(event.records.slice(values.length - event.from.count))
+        while (event.report.bytes > bytes) {
+          const { member, attempt } = event
+          const more = await executor.yields!(
+            { id, member, item, attempt },
+            bytes,
+            10_000,
+            event.report.bytes,
+          )
+          if (more.length === 0)
+            throw new Error(`${event.report.bytes} bytes were told of, ${bytes} are there`)
+          take(more)
+        }
+      }
+      return values.map((value) => decode(value))
+    }
+
+    const told = ({ spec: { id } }: ReturnType<typeof payload>) =>
+      log.of(id).flatMap((event) => (event.type === 'yield' ? [event.report] : []))
+
+    it('tells what a generator yields while it runs, large values too, and what it returns', async ({
+      skip,
+    }) => {
+      if (!executor.traits.streaming) return skip('it has no streams')
+      const generator = `async function* (n) {
+        yield { n }
+        yield new Uint8Array(200_000).fill(7)
+        for (let i = 0; i < n; i++) { await new Promise((resolve) => setTimeout(resolve, 100)); yield i }
+        return 'done'
+      }`
+      const job = payload(generator, { args: [[20]], spec: { stream: { items: 100, bytes: 1e9 } } })
+      await executor.submit(job)
+      await log.until(() => told(job).length > 0)
+      expect(log.ends(job.spec.id)).toEqual([])
+      await log.until(() => log.ends(job.spec.id).length === 1)
+      const [first, large, ...rest] = await yielded(job)
+      expect(first).toEqual({ n: 20 })
+      expect(large).toEqual(new Uint8Array(200_000).fill(7))
+      expect(rest).toEqual(Array.from({ length: 20 }, (_, i) => i))
+      const records = log.of(job.spec.id).flatMap((event) => (event.type === 'item' ? [event.record] : []))
+      expect(records.map(({ kind, bytes }) => [kind, decode(bytes)])).toEqual([['value', 'done']])
+      const [end] = log.ends(job.spec.id)
+      expect(end).toMatchObject({ status: { state: 'COMPLETED' }, end: { yields: [{ item: 0, count: 22 }] } })
+    })
+
+    it('has a generator wait for who reads it', async ({ skip }) => {
+      if (!executor.traits.streaming) return skip('it has no streams')
+      const job = payload('function* () { for (let i = 0; i < 20; i++) yield i }', { spec: { stream } })
+      await executor.submit(job)
+      const item = { id: job.spec.id, member: 0, item: 0 }
+      for (let read = 6; read < 20; read += 6) {
+        await log.until(() => (told(job).at(-1)?.count ?? 0) >= read)
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        const { count, bytes } = told(job).at(-1)!
+        expect(count).toBe(read)
+        expect(log.ends(job.spec.id)).toEqual([])
+        await executor.acknowledge!(item, { count, bytes })
+      }
+      await log.until(() => log.ends(job.spec.id).length === 1)
+      expect(await yielded(job)).toEqual(Array.from({ length: 20 }, (_, i) => i))
+    })
+
+    it('gives what a generator yielded before it threw', async ({ skip }) => {
+      if (!executor.traits.streaming) return skip('it has no streams')
+      const generator = 'function* () { yield 1; yield 2; throw new RangeError("after two") }'
+      const job = payload(generator, { spec: { stream } })
+      const [record] = await run(job)
+      expect(record?.kind).toBe('error')
+      expect(decode(record!.bytes)).toMatchObject({ name: 'RangeError', message: 'after two' })
+      expect(log.ends(job.spec.id)).toMatchObject([{ end: { yields: [{ count: 2 }] } }])
+      expect(await yielded(job)).toEqual([1, 2])
+    })
+
+    it('says from where on a generator that runs again yields something else', async ({ skip }) => {
+      if (!executor.traits.streaming) return skip('it has no streams')
+      const generator = `async function* () {
+        const { mkdirSync, rmdirSync } = await import('node:fs')
+        let isFirst = true
+        try { mkdirSync(values) } catch { rmdirSync(values); isFirst = false }
+        yield 'same'
+        yield isFirst ? 'first' : 'second'
+        if (isFirst) throw new Error('at first')
+        yield 'more'
+      }`
+      const values = join(tmpdir(), `farcall-stream-${newJobId()}`)
+      const job = payload(generator, { values, spec: { stream } })
+      await run(job)
+      const { id } = job.spec
+      await executor.retry({ ...job.spec, attempt: attemptStep + 1, retried: 1, only: [0], again: [0] })
+      await log.until(() => log.ends(id).length === 2)
+      expect(log.ends(id)[1]).toMatchObject({ end: { yields: [{ count: 3, differs: 1 }] } })
+      const read = await executor.yields!({ id, member: 0, item: 0 }, 0, 1_000, 1)
+      expect(read.map((value) => decode(value))).toEqual(['same', 'second', 'more'])
     })
 
     it('cancels a job that runs', async () => {

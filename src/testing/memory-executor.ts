@@ -3,9 +3,10 @@ import { decode, encode } from '../codec/codec.ts'
 import { AsyncQueue } from '../core/async-queue.ts'
 import { ResultError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
-import { type JobSpec, memberItems, membersOf } from '../core/protocol.ts'
+import { type JobSpec, type MemberEnd, memberItems, membersOf } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import { makeTask, type TaskProgress, taskKey } from '../core/task.ts'
+import type { YieldPosition } from '../core/yields.ts'
 import type {
   CancelTarget,
   Executor,
@@ -14,13 +15,16 @@ import type {
   JobEvent,
   JobPayload,
   ResultRecord,
+  StreamItem,
 } from '../executor/executor.ts'
+import { MemoryStream } from './memory-stream.ts'
 
 interface MemoryJob extends JobPayload {
   readonly attempts: JobSpec[]
   records: ResultRecord[]
   readonly cancel: AbortController
   over: boolean
+  readonly streams: Map<number, MemoryStream>
 }
 
 /** Thrown in place of `process.exit()` while a function of ours runs in this process. */
@@ -65,6 +69,7 @@ export class MemoryExecutor implements Executor {
         records: [],
         cancel: new AbortController(),
         over: false,
+        streams: new Map(),
       }
       this.#jobs.set(id, job)
       void this.#run(job, payload.spec)
@@ -86,7 +91,15 @@ export class MemoryExecutor implements Executor {
     bundle.setValues(decode(job.args[0]!, bundle))
     for (const member of membersOf(spec)) {
       const status = await this.#runMember(job, spec, bundle, member)
-      this.#events.push({ type: 'end', id: spec.id, member, status, complete: status.state === 'COMPLETED' })
+      const end = { ...endOf(job, spec, member) }
+      this.#events.push({
+        type: 'end',
+        id: spec.id,
+        member,
+        status,
+        complete: status.state === 'COMPLETED',
+        ...(spec.stream ? { end } : {}),
+      })
     }
     job.over = true
   }
@@ -102,13 +115,31 @@ export class MemoryExecutor implements Executor {
       job.records = job.records.filter((record) => record !== done)
       if (job.cancel.signal.aborted) return { state: 'CANCELED', reason: 'by-user' }
       this.#setTask(spec, member, index)
-      const record = await Promise.race([runItem(job, bundle, index), canceled])
+      const stream = spec.stream && this.#stream(job, spec, member, index)
+      const record = await Promise.race([runItem(job, bundle, index, stream), canceled])
+      stream?.end()
       if (record === 'canceled') return { state: 'CANCELED', reason: 'by-user' }
       if (record instanceof Exit) return { state: 'FAILED', reason: 'exit-code', exitCode: record.code }
       job.records.push(record)
       this.#events.push({ type: 'item', id: job.spec.id, record })
     }
     return { state: 'COMPLETED' }
+  }
+
+  #stream(job: MemoryJob, { id, attempt, stream }: JobSpec, member: number, item: number): MemoryStream {
+    const opened = new MemoryStream(item, stream!, job.streams.get(item), (report, from, records) =>
+      this.#events.push({ type: 'yield', id, member, attempt, report, from, records }),
+    )
+    job.streams.set(item, opened)
+    return opened
+  }
+
+  async yields({ id, item }: StreamItem, from: number, limit: number): Promise<readonly Uint8Array[]> {
+    return this.#job(id).streams.get(item)?.read(from, limit) ?? []
+  }
+
+  async acknowledge({ id, item }: StreamItem, read: YieldPosition): Promise<void> {
+    this.#job(id).streams.get(item)?.acknowledge(read)
   }
 
   /** Of this process as a whole: jobs that run side by side see the one that began last. */
@@ -173,7 +204,20 @@ export class MemoryExecutor implements Executor {
   }
 }
 
-async function runItem(job: MemoryJob, bundle: BundleModule, index: number): Promise<ResultRecord | Exit> {
+/** As the job's own files would say it. */
+function endOf({ streams }: MemoryJob, spec: JobSpec, member: number): MemberEnd {
+  const { protocol, id, attempt } = spec
+  const { from, to } = memberItems(spec, member)
+  const yields = [...streams].flatMap(([item, stream]) => (item >= from && item < to ? [stream.report] : []))
+  return { protocol, id, attempt, member, bytes: 0, items: to - from, yields }
+}
+
+async function runItem(
+  job: MemoryJob,
+  bundle: BundleModule,
+  index: number,
+  stream: MemoryStream | undefined,
+): Promise<ResultRecord | Exit> {
   const references = {
     resolve: bundle.resolve,
     instantiate: bundle.instantiate,
@@ -184,7 +228,8 @@ async function runItem(job: MemoryJob, bundle: BundleModule, index: number): Pro
   }
   try {
     const { self, args } = decode(job.args[1 + index]!, references) as { self?: unknown; args: unknown[] }
-    const value = await bundle.main.apply(self, args)
+    const returned = bundle.main.apply(self, args)
+    const value = await (stream ? stream.run(returned as AsyncGenerator) : returned)
     return { kind: 'value', index, bytes: encode(value, { root: 'result' }) }
   } catch (error) {
     if (error instanceof Exit) return error

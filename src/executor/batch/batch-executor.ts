@@ -21,6 +21,7 @@ import {
 import type { JobStatus } from '../../core/status.ts'
 import { parseDuration } from '../../core/units.ts'
 import type { Measured } from '../../core/usage.ts'
+import type { YieldPosition } from '../../core/yields.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type {
@@ -36,6 +37,7 @@ import type {
   MemberOutputs,
   ResultRecord,
   RetryPayload,
+  StreamItem,
 } from '../executor.ts'
 import type { Provider } from '../interpreter/provide.ts'
 import { Canceler } from './cancel.ts'
@@ -56,6 +58,7 @@ import { fetchOutputs, type RunOutputs, sendInputs } from './staging.ts'
 import { type Blob, lateBlob, sharedBlob, submitJob } from './submission.ts'
 import { TrackedJob } from './tracked-job.ts'
 import { Watcher } from './watcher.ts'
+import { YieldFiles } from './yields.ts'
 
 export interface BatchOptions {
   readonly profile: Profile
@@ -94,6 +97,7 @@ export class BatchExecutor implements Executor {
   #watcher!: Watcher
   #canceler!: Canceler
   #supply!: RuntimeSupply
+  #yields!: YieldFiles
   #maxMembers: number | undefined
   /** As many submissions as travel at once. */
   #sending!: LimitFunction
@@ -112,7 +116,7 @@ export class BatchExecutor implements Executor {
       sharedFiles: true,
       arrays: true,
       dependencies: false,
-      streaming: false,
+      streaming: true,
       cancelsMembers: (scheduler.array ?? scheduler.memberId) !== undefined,
       ...(this.#maxMembers === undefined ? {} : { maxMembers: this.#maxMembers }),
       ...slots,
@@ -161,6 +165,7 @@ export class BatchExecutor implements Executor {
       graceMs: this.#graceMs,
     }
     const watched = { transport, scheduler, workdir: this.#place.workdir }
+    this.#yields = new YieldFiles(watched, (work) => this.#persist(work))
     this.#canceler = new Canceler(watched, (work) => this.#persist(work))
     this.#watcher = new Watcher(watched, this.#canceler, settings, clock, random, this.#events)
   }
@@ -312,6 +317,22 @@ export class BatchExecutor implements Executor {
     const close = () => this.#events.close()
     signal.addEventListener('abort', close, { once: true })
     yield* this.#events
+  }
+
+  async yields(stream: StreamItem, from: number, limit: number, known: number) {
+    const read = () => this.#yields.read(this.#inRun(stream), from, limit)
+    return this.#whenSeen(read, (values) => values.length > 0 || known <= from)
+  }
+
+  acknowledge(stream: StreamItem, read: YieldPosition): Promise<void> {
+    return this.#yields.acknowledge(this.#inRun(stream), read)
+  }
+
+  /** In the run that it is known to be in. */
+  #inRun(stream: StreamItem): StreamItem {
+    const job = this.#tracked(stream.id, stream.member)
+    const attempt = stream.attempt ?? job.runs.get(stream.member)
+    return attempt === undefined ? stream : { ...stream, attempt }
   }
 
   async *fetch(id: JobId, members: readonly number[]): AsyncIterable<ResultRecord> {

@@ -10,6 +10,9 @@ import { watchScript } from './scripts.ts'
 import type { TrackedJob } from './tracked-job.ts'
 import type { WatchedJobs } from './watched-jobs.ts'
 
+/** Of a stream whose values came so recently the next ones are soon to come. */
+const flowMs = 2_000
+
 /** Notices of members that ended, and of how far others are. Each look is one command, however many jobs there are. */
 export class Inbox {
   readonly #place: WatchedPlace
@@ -17,6 +20,8 @@ export class Inbox {
   readonly #filePollMs: number
   readonly #clock: Clock
   readonly #recorded = new Set<string>()
+  /** When values of a stream came last. */
+  #flowed = Number.NEGATIVE_INFINITY
 
   constructor(place: WatchedPlace, jobs: WatchedJobs, filePollMs: number, clock: Clock) {
     this.#place = place
@@ -40,9 +45,11 @@ export class Inbox {
   /** Waits for notices, for a while. `idle`: nothing is watched any more; `wake`: there is a new job to look at. */
   async look(idle: Alarm, wake: Alarm): Promise<InboxContent> {
     const { scheduler, transport, workdir } = this.#place
-    const { step, looks: planned } = planLooks(this.#clock.now() - this.#jobs.youngest(), {
+    const now = this.#clock.now()
+    const { step, looks: planned } = planLooks(now - this.#jobs.youngest(), {
       immediate: scheduler.immediate === true,
       filePollMs: this.#filePollMs,
+      flowing: now - this.#flowed < flowMs,
     })
     // A server that gives one channel must not have it held by a wait.
     const looks = transport.concurrency > 1 ? planned : 1
@@ -58,11 +65,11 @@ export class Inbox {
       if (result.exitCode !== 0) throw placeFailed(result, transport.name)
     } catch (error) {
       for (const path of recorded) this.#recorded.add(path)
-      if (signal.aborted) return { ends: [], reports: [], needs: [] }
+      if (signal.aborted) return { ends: [], reports: [], yields: [], needs: [] }
       throw error
     }
     const content = parseNotices(result.stdout)
-    const { ends, reports, needs } = content
+    const { ends, reports, yields, needs } = content
     for (const { end } of ends) {
       const client = this.#clientOf(end)
       if (client) this.#recorded.add(pathOf(client, end.id, end.attempt, end.member))
@@ -71,12 +78,17 @@ export class Inbox {
       const client = this.#clientOf(report)
       if (client) this.#recorded.add(`${paths.inbox(client)}/${paths.progress(report)}`)
     }
+    for (const { news } of yields) {
+      const client = this.#clientOf(news)
+      if (client) this.#recorded.add(`${paths.inbox(client)}/${paths.yields(news)}`)
+    }
+    if (yields.length > 0) this.#flowed = this.#clock.now()
     for (const need of needs) {
       const client = this.#clientOf(need)
       // It is written again as long as the member waits.
       if (client) this.#recorded.add(`${pathOf(client, need.id, need.attempt, need.member)}.need`)
     }
-    if (ends.length + needs.length === 0 && looks === 1) await this.#clock.sleep(step, woken)
+    if (ends.length + needs.length + yields.length === 0 && looks === 1) await this.#clock.sleep(step, woken)
     return content
   }
 

@@ -9,6 +9,8 @@ import {
   protocolVersion,
   submissionOf,
   type TaskReport,
+  type YieldNews,
+  yieldMagic,
 } from '../../core/protocol.ts'
 
 export interface Notice {
@@ -21,6 +23,8 @@ export interface Notice {
 export interface InboxContent {
   readonly ends: readonly Notice[]
   readonly reports: readonly TaskReport[]
+  /** Of items of streams, with values that came along. */
+  readonly yields: readonly { readonly news: YieldNews; readonly records: readonly Uint8Array[] }[]
   /** Of members that wait for a Node. */
   readonly needs: readonly NodeNeed[]
 }
@@ -30,6 +34,7 @@ export function parseNotices(bytes: Uint8Array): InboxContent {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const ends: Notice[] = []
   const reports: TaskReport[] = []
+  const yields: InboxContent['yields'][number][] = []
   const needs: NodeNeed[] = []
   let at = 0
   while (at < all.length) {
@@ -43,7 +48,9 @@ export function parseNotices(bytes: Uint8Array): InboxContent {
       reports.push(parseReport(all.toString('utf8', newline + 1, at)))
       continue
     }
-    const match = new RegExp(`^(${noticeMagic}|${needMagic}) (\\d{1,9}) (\\d{1,9})$`).exec(header)
+    const match = new RegExp(`^(${noticeMagic}|${needMagic}|${yieldMagic}) (\\d{1,9}) (\\d{1,9})$`).exec(
+      header,
+    )
     if (!match)
       throw new ResultError('RESULT_CORRUPT', `no notice, but ${JSON.stringify(header.slice(0, 80))}`)
     const endStart = newline + 1
@@ -56,11 +63,15 @@ export function parseNotices(bytes: Uint8Array): InboxContent {
       needs.push(parseEnd<NodeNeed>(text))
       continue
     }
+    if (match[1] === yieldMagic) {
+      yields.push(parseYields(text, all.subarray(recordsStart, stop)))
+      continue
+    }
     const end = parseEnd(text)
     const { records, torn } = decodeRecords(all.subarray(recordsStart, stop))
     ends.push({ end, records: torn === undefined && records.length === end.items ? records : undefined })
   }
-  return { ends, reports, needs }
+  return { ends, reports, yields, needs }
 }
 
 /** @throws ResultError RESULT_CORRUPT */
@@ -80,6 +91,31 @@ function parseReport(line: string): TaskReport {
     throw new ResultError('RESULT_CORRUPT', `a progress notice holds ${JSON.stringify(line.slice(0, 80))}`)
   return report!
 }
+
+/** Values that did not come whole are read from where they lie. @throws ResultError RESULT_CORRUPT */
+function parseYields(line: string, bytes: Uint8Array): InboxContent['yields'][number] {
+  let news: YieldNews | undefined
+  try {
+    news = JSON.parse(line) as YieldNews
+  } catch {
+    // Said below, as of any other line that is none.
+  }
+  const numbers = [news?.attempt, news?.member, news?.item, news?.sequence, news?.count, news?.bytes]
+  const isWhole =
+    typeof news?.id === 'string' &&
+    [...numbers, news.from?.count, news.from?.bytes, news.differs ?? 0].every(isCount)
+  if (!isWhole)
+    throw new ResultError('RESULT_CORRUPT', `a notice of values holds ${JSON.stringify(line.slice(0, 80))}`)
+  const { records, torn } = decodeRecords(bytes)
+  const { from, count } = news!
+  const areAll =
+    torn === undefined &&
+    records.length === count - from.count &&
+    records.every(({ kind, index }, n) => kind === 'yield' && index === from.count + n)
+  return { news: news!, records: areAll ? records.map((record) => record.bytes) : [] }
+}
+
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
 
 /** Ends as `cat` prints them, a line each. */
 export function parseEnds(text: string): MemberEnd[] {

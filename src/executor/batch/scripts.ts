@@ -294,6 +294,58 @@ shift
 for r; do printf 'run.%s/out.pack\\n' "$r"; done | xargs cat --`
 
 /**
+ * Of values that items of streams have yielded, what is asked for. $1 workdir; stdin: lines ID ATTEMPT MEMBER ITEM FROM
+ * LIMIT, from byte FROM on; attempt 0 is the last one. For each a line \`yields BYTES\`, then the bytes. A name is
+ * opened only once a listing shows it.
+ */
+export const yieldsScript = `cd -- "$1" || exit ${exits.unusable}
+while read -r id n k item from limit; do
+  if [ "$n" -eq 0 ]; then
+    for r in "jobs/$id"/run.*."$k"; do
+      m=\${r#*/run.}
+      m=\${m%%.*}
+      case $m in *[!0-9]*) continue ;; esac
+      [ "$m" -le "$n" ] || n=$m
+    done
+  fi
+  some=
+  for f in "jobs/$id/run.$n.$k/yield"[s]".$item"; do
+    [ -f "$f" ] || break
+    size=$(wc -c <"$f")
+    size=$((size - from))
+    [ "$size" -gt 0 ] || break
+    [ "$size" -le "$limit" ] || size=$limit
+    some=1
+    printf 'yields %s\\n' "$size"
+    tail -c "+$((from + 1))" -- "$f" | head -c "$size"
+  done
+  [ -n "$some" ] || echo 'yields 0'
+done
+exit 0`
+
+/**
+ * Tells items of streams how far they are read. $1 workdir; stdin: lines ID ATTEMPT MEMBER ITEM VALUES BYTES; attempt 0 is
+ * the last one. Says of those that could not be told which lines they were, from 0.
+ */
+export const ackScript = `umask 077
+cd -- "$1" || exit ${exits.unusable}
+line=0
+while read -r id n k item count bytes; do
+  if [ "$n" -eq 0 ]; then
+    for r in "jobs/$id"/run.*."$k"; do
+      m=\${r#*/run.}
+      m=\${m%%.*}
+      case $m in *[!0-9]*) continue ;; esac
+      [ "$m" -le "$n" ] || n=$m
+    done
+  fi
+  r=jobs/$id/run.$n.$k
+  { [ -d "$r" ] && printf '%s %s\\n' "$count" "$bytes" >"$r/ack.$item"; } 2>/dev/null || echo "$line"
+  line=$((line + 1))
+done
+exit 0`
+
+/**
  * One answer of the scheduler for all of a user's farcall processes. $1 workdir, $2 name of the answer ('': not
  * shared), $3 seconds that an answer is good for, then the query. Prints the server's time of the answer first.
  * The folder asking.<name> keeps those who come together from asking together; whoever waits for it in vain asks.

@@ -2,7 +2,13 @@ import type { AsyncQueue } from '../../core/async-queue.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { NodeNeed } from '../../core/interpreter.ts'
-import { type JobSpec, type MemberEnd, membersOf, type TaskReport } from '../../core/protocol.ts'
+import {
+  type JobSpec,
+  type MemberEnd,
+  membersOf,
+  type TaskReport,
+  type YieldNews,
+} from '../../core/protocol.ts'
 import type { JobEvent } from '../executor.ts'
 import { Alarm } from './alarm.ts'
 import type { Canceler } from './cancel.ts'
@@ -116,8 +122,9 @@ export class Watcher {
   }
 
   async #look(): Promise<void> {
-    const { ends, reports, needs } = await this.#inbox.look(this.#idle, this.#wake)
+    const { ends, reports, yields, needs } = await this.#inbox.look(this.#idle, this.#wake)
     for (const report of reports) this.#report(report)
+    for (const { news, records } of yields) this.#tellYields(news, records)
     for (const notice of ends) this.#record(notice)
     for (const need of needs) {
       const job = this.#jobs.ofEnd(need)
@@ -131,6 +138,12 @@ export class Watcher {
     if (!job || job.ended.has(member)) return
     for (const { item, ...progress } of items)
       this.#events.push({ type: 'progress', id, member, item, progress })
+  }
+
+  #tellYields(news: YieldNews, records: readonly Uint8Array[]): void {
+    const { id, attempt, member, sequence: _, from, ...report } = news
+    if (this.#jobs.ofEnd(news))
+      this.#events.push({ type: 'yield', id, member, attempt, report, from, records })
   }
 
   async #query(): Promise<void> {
