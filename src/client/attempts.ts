@@ -37,7 +37,14 @@ export function recallAttempts(items: readonly Item[], attempts: readonly FoundA
       const end = ends.find((one) => one.member === member)
       const { reason = end ? 'exception' : 'lost', message } = end ?? {}
       const status: JobStatus = { state: 'FAILED', reason, ...(message === undefined ? {} : { message }) }
-      for (const item of items.slice(member * spec.chunk, (member + 1) * spec.chunk))
+      // What goes on after it was cut off counts no retry.
+      const next = attempts.find((one) => one.spec.attempt > spec.attempt && runs(one.spec, member))!
+      const counts = (next.spec.retried ?? 0) > (spec.retried ?? 0)
+      for (const item of items.slice(member * spec.chunk, (member + 1) * spec.chunk)) {
         item.earlier.push(makeAttempt(item.earlier.length + 1, status, spec, nativeId, end))
+        if (!counts) item.cutOffs = (item.cutOffs ?? 0) + 1
+      }
     }
 }
+
+const runs = ({ only }: JobSpec, member: number) => !only || only.includes(member)

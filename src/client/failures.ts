@@ -123,7 +123,7 @@ function adviceFor({ status, spec }: MemberFailure, { memory, time }: JobUsage):
     case 'timeout':
       return sentence(
         describeTime(time) ?? (time.asked === undefined ? '' : `it had ${formatSeconds(time.asked)}`),
-        `ask for ${time.asked === undefined ? "more with time: '2h'" : `time: ${Math.ceil(time.asked * 2)}`}, or split the work with map`,
+        `ask for ${time.asked === undefined ? "more with time: '2h'" : `time: ${Math.ceil(time.asked * 2)}`}, or ${spec.chunk > 1 ? 'split the item: a chunk that is cut off goes on where it stopped, and this item got nowhere' : 'split the work with map'}`,
       )
     case 'signal':
       return status.signal === 9

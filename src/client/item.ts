@@ -27,9 +27,13 @@ export interface Item {
     readonly requeue: boolean
     /** For want of a Node that nobody sent. */
     readonly awaited: boolean
+    /** Its chunk was cut off by the time limit, and it had not had all of that time. */
+    readonly cutOff: boolean
   }
   /** A try has ended for want of a Node that nobody sent. Nothing of it has run, and it does not count. */
   awaited?: boolean
+  /** Tries that ended when its chunk was cut off, before its turn or in the midst of it; they do not count. */
+  cutOffs?: number
   /** The item of the job that really runs it, when the submission is only a front. */
   behind?: { readonly handle: Handle; readonly item: Item }
   /** The job whose call it is, when it is the same call as one before. */

@@ -4,6 +4,7 @@ import { LazyMap } from '../core/lazy.ts'
 import { attemptStep, type JobSpec, type MemberEnd, submissionOf } from '../core/protocol.ts'
 import type { RetryPolicy } from '../core/retry-policy.ts'
 import type { JobStatus } from '../core/status.ts'
+import { CutOffs } from './cut-offs.ts'
 import { canceledBefore } from './failures.ts'
 import type { Item } from './item.ts'
 import { makeAttempts } from './next-attempt.ts'
@@ -16,6 +17,8 @@ interface Batch {
   readonly reasons: ReadonlySet<JobStatus['reason']>
   readonly retry: number
   readonly items: Set<Item>
+  /** Milliseconds; undefined: as the policy says. */
+  readonly wait?: number
 }
 
 export interface RetryTools {
@@ -33,6 +36,8 @@ export class Retries {
   readonly #policy: RetryPolicy
   readonly #tools: RetryTools
   readonly #batches = new LazyMap<string, Batch>()
+  /** Made by the first that needs it. */
+  #cutOffs: CutOffs | undefined
   #stopped = false
   /** Made by the first that waits. */
   #stop: AbortController | undefined
@@ -49,9 +54,15 @@ export class Retries {
     if (canceled || this.#stopped) return false
     const requeue = end?.requeue === true
     const awaited = end?.interpreter?.awaited === true && !item.awaited
-    if (!awaited && !isTriedAgain(this.#policy, retriesOf(item), status, requeue)) return false
-    item.failure = { status, error, requeue, awaited }
+    const cutOff = !requeue && status.reason === 'timeout' && this.#cuts.goesOn(item)
+    if (!awaited && !cutOff && !isTriedAgain(this.#policy, retriesOf(item), status, requeue)) return false
+    item.failure = { status, error, requeue, awaited, cutOff }
     return true
+  }
+
+  get #cuts(): CutOffs {
+    this.#cutOffs ??= new CutOffs(this.#submission)
+    return this.#cutOffs
   }
 
   /** The member is over: what was held of it goes into the next attempt. */
@@ -64,31 +75,39 @@ export class Retries {
       for (const item of held) delete item.failure
       return
     }
-    // A requeue that was asked for is no lack of time.
+    // A requeue that was asked for is no lack of time, and neither is a chunk that has more items than fit.
     const reasons = new Set(
-      held.map(({ failure }) => (failure!.requeue ? undefined : failure!.status.reason)),
+      held.map(({ failure }) => (failure!.requeue || failure!.cutOff ? undefined : failure!.status.reason)),
     )
+    const cutOff = held.every(({ failure }) => failure!.cutOff)
     const awaited = held.every(({ failure }) => failure!.awaited)
     for (const item of held) {
       item.earlier.push(this.#submission.attemptOf(item, item.failure!.status, end))
       if (awaited) item.awaited = true
+      if (item.failure!.cutOff) item.cutOffs = (item.cutOffs ?? 0) + 1
     }
     const platform = awaited ? end?.interpreter?.platform : undefined
     const next: JobSpec = platform ? { ...base, interpreter: { from: 'runtime', platform } } : base
-    this.#plan(next, reasons, retriesOf(held[0]!), held)
+    const wait = cutOff ? { wait: gatherMs(base.resources.timeSeconds) } : {}
+    this.#plan({ base: next, reasons, retry: Math.max(...held.map(retriesOf)), ...wait }, held)
   }
 
-  #plan(base: JobSpec, reasons: Batch['reasons'], retry: number, items: readonly Item[]): void {
+  #plan(asked: Omit<Batch, 'items'>, items: readonly Item[]): void {
+    const { base, reasons, retry, wait } = asked
     const { escalate } = this.#policy
     const memory = escalate.memory !== undefined && reasons.has('out-of-memory')
     const time = escalate.time !== undefined && reasons.has('timeout')
-    const key = [base.attempt, retry, memory, time, base.interpreter?.from].join()
+    const key = [base.attempt, retry, memory, time, base.interpreter?.from, wait].join()
     const known = this.#batches.get(key)
-    const batch: Batch = known ?? { base, reasons, retry, items: new Set() }
+    const batch: Batch = known ?? { ...asked, items: new Set() }
     for (const item of items) batch.items.add(item)
     const why = items[0]!.failure!.status.reason
     const again = `retry ${retry} of ${this.#policy.retries}${why ? ` after ${why}` : ''}`
-    const message = items[0]!.failure!.awaited ? 'a Node is sent, and then it is tried again' : again
+    const message = items[0]!.failure!.awaited
+      ? 'a Node is sent, and then it is tried again'
+      : wait === undefined
+        ? again
+        : 'the time limit has cut off its chunk, which goes on where it stopped'
     this.#submission.requeued(items, { state: 'QUEUED', reason: 'requeued', message })
     if (known) return
     this.#batches.set(key, batch)
@@ -99,13 +118,15 @@ export class Retries {
     const { clock, random } = this.#tools
     this.#stop ??= new AbortController()
     if (this.#stopped) this.#stop.abort()
-    await clock.sleep(delayBefore(this.#policy, batch.retry, random), this.#stop.signal)
+    const wait = batch.wait ?? delayBefore(this.#policy, batch.retry, random)
+    await clock.sleep(wait, this.#stop.signal)
     this.#batches.delete(key)
     if (this.#stopped || batch.items.size === 0) return
     const submission = this.#submission
     const { executor } = submission.submitted!
     const items = [...batch.items]
     const spec = this.#nextSpec(batch, items)
+    this.#cuts.begin(spec, items)
     const failures = new Map(items.map((item) => [item, item.failure!]))
     for (const item of items) delete item.failure
     const followed = (made: JobSpec) => {
@@ -137,14 +158,17 @@ export class Retries {
 
   #nextSpec({ base, reasons, retry }: Batch, items: readonly Item[]): JobSpec {
     const again = items.filter(({ failure }) => failure!.status.reason === 'exception')
-    const { again: _, ...rest } = base
+    const { again: _, skip: __, ...rest } = base
+    const only = membersOf(base, items)
+    const skip = this.#cuts.tooLong(base, only)
     return {
       ...rest,
       attempt: this.#submission.lastAttempt + attemptStep,
       retried: retry,
       client: this.#tools.client,
-      only: membersOf(base, items),
+      only,
       ...(again.length > 0 ? { again: again.map(({ index }) => index) } : {}),
+      ...(skip.length > 0 ? { skip } : {}),
       resources: escalated(base.resources, this.#policy, reasons),
     }
   }
@@ -157,7 +181,8 @@ export class Retries {
     if (open.length === 0) return
     if (passes && isTriedAgain(this.#policy, batch.retry, status, false)) {
       for (const item of open) item.earlier.push(this.#submission.attemptOf(item, status, undefined))
-      this.#plan(batch.base, batch.reasons, batch.retry + 1, open)
+      const { base, reasons, retry } = batch
+      this.#plan({ base, reasons, retry: retry + 1 }, open)
       return
     }
     for (const item of open) {
@@ -190,7 +215,10 @@ export class Retries {
 }
 
 /** How many of its tries were retries that the policy counts. */
-const retriesOf = ({ earlier, awaited }: Item) => earlier.length - (awaited ? 1 : 0)
+const retriesOf = ({ earlier, awaited, cutOffs = 0 }: Item) => earlier.length - (awaited ? 1 : 0) - cutOffs
+
+/** Members of an array come to their time limit one after the other: those that do close together go on together. */
+const gatherMs = (timeSeconds = 0) => Math.min(60_000, Math.max(2_000, 20 * timeSeconds))
 
 const runs = ({ chunk, only }: JobSpec, { index }: Item) => !only || only.includes(Math.floor(index / chunk))
 

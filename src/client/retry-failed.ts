@@ -49,7 +49,7 @@ async function retrySubmission(
   if (!before.submitted) return session
   const { spec: first } = before.submitted
   const members = [...new Set(failed.map(({ index }) => Math.floor(index / first.chunk)))]
-  const { again: _, ...base } = members.length > 0 ? before.specOf(members[0]!) : first
+  const { again: _, skip: __, ...base } = members.length > 0 ? before.specOf(members[0]!) : first
   const spec: JobSpec = {
     ...base,
     attempt: before.lastAttempt + attemptStep,
