@@ -15,6 +15,7 @@ import { canRequeue, requeueCode, requeueFile } from './requeue.ts'
 import { ownSlot, runSlot } from './slot.ts'
 import type { Slots } from './slots.ts'
 import { Stage } from './stage.ts'
+import { Stopwatch } from './stopwatch.ts'
 import { Streams } from './streams.ts'
 import { noteSurroundings } from './surroundings.ts'
 import { isThread, runThread } from './thread.ts'
@@ -42,7 +43,8 @@ async function main(): Promise<void> {
   let stage: Stage | undefined
   let streams: Streams | undefined
   let environment: MemberEnd['environment']
-  const meter = new Meter(place)
+  const stopwatch = new Stopwatch()
+  const meter = new Meter(place, stopwatch)
   let slots: Slots | undefined
 
   const finish = (how: Partial<MemberEnd>) => {
@@ -95,6 +97,7 @@ async function main(): Promise<void> {
     failed = [...kept.values()].includes('error')
     streams = new Streams(place, spec)
     for (const item of kept.keys()) await streams.keep(item)
+    const skipped = (spec.skip ?? []).filter((item) => item >= from && item < to && !kept.has(item))
     stage = new Stage(place, spec, new Set(kept.keys()))
     const files = stage
     reports = new ProgressReports(place, spec)
@@ -102,11 +105,14 @@ async function main(): Promise<void> {
       place,
       spec,
       path,
-      items: range(from, to).filter((item) => !kept.has(item)),
+      items: range(from, to).filter((item) => !kept.has(item) && !skipped.includes(item)),
       files,
       streams,
+      begin: (item) => stopwatch.begin(item),
       record(kind, index, bytes, outputs) {
         failed ||= kind === 'error'
+        // What threw at once tells nothing of the others.
+        if (kind === 'value') stopwatch.end(index)
         if (outputs) files.add(outputs)
         output.append({ kind, index, bytes })
         reports!.done(index)
@@ -120,6 +126,7 @@ async function main(): Promise<void> {
       slots = new Slots(member, spec.slots)
       end = await slots.run()
     } else await runHere(member)
+    if (end.reason === undefined && skipped.length > 0) end = tookTooLong(skipped)
     failed ||= end.reason !== undefined
     watch.finished()
     finish(end)
@@ -132,6 +139,12 @@ async function main(): Promise<void> {
   }
   // Timers and sockets that the user's code left open keep nobody waiting.
   exit(failed ? 1 : 0)
+}
+
+/** For whoever has not followed the attempts before: what was left out has no record, and this is why. */
+function tookTooLong(items: readonly number[]): Partial<MemberEnd> {
+  const which = items.length === 1 ? `item ${items[0]}` : `items ${items.join(', ')}, each`
+  return { reason: 'timeout', message: `${which} alone took longer than the time limit` }
 }
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => from + at)

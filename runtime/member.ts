@@ -24,6 +24,8 @@ export interface Member {
   readonly items: readonly number[]
   readonly files: Stage
   readonly streams: Streams
+  /** Its time begins. */
+  begin(item: number): void
   /** `outputs`: what the item left, told by another process. @throws OutputError */
   record(kind: RecordKind, item: number, bytes: readonly Uint8Array[], outputs?: ItemOutputs): void
   progress(item: number, progress: TaskProgress): void
@@ -33,7 +35,7 @@ export interface Member {
 
 /** Runs the items one after the other in this process. */
 export async function runHere(member: Member): Promise<void> {
-  const { place, spec, path, items, files, streams, record, progress, leave } = member
+  const { place, spec, path, items, files, streams, begin, record, progress, leave } = member
   const [first = 0, last = first] = [items[0], items.at(-1)]
   // Those in between that have a record are read as well: they lie in one piece.
   const { values, items: args } = readArguments(place, first, items.length > 0 ? last + 1 : first)
@@ -57,6 +59,7 @@ export async function runHere(member: Member): Promise<void> {
     tasks.begin(item)
     const yields = await streams.begin(item)
     checkpoints.begin(item, yields)
+    begin(item)
     try {
       files.begin(item)
       const keep = (result: Uint8Array[]) => {

@@ -3,6 +3,7 @@ import type { MemberEnd } from '../src/core/protocol.ts'
 import { gpuFile, usageFile } from '../src/core/protocol.ts'
 import type { GpuUsage } from '../src/core/usage.ts'
 import type { Place } from './arguments.ts'
+import type { Stopwatch } from './stopwatch.ts'
 
 // Taken before user code can replace them.
 const { setTimeout } = globalThis
@@ -12,7 +13,7 @@ const ticksPerSecond = 100
 /** Between two looks: the first ones come soon, and a day has no more than some thousand. */
 const looks = { first: 1_000, most: 30_000, factor: 1.3 }
 
-type Measures = Pick<MemberEnd, 'peakMemory' | 'cpuTime' | 'gpu'>
+type Measures = Pick<MemberEnd, 'peakMemory' | 'cpuTime' | 'gpu' | 'work'>
 
 /**
  * What this member uses. Its own memory and CPU time the kernel counts; those of child processes that are alive are
@@ -21,11 +22,13 @@ type Measures = Pick<MemberEnd, 'peakMemory' | 'cpuTime' | 'gpu'>
 export class Meter {
   readonly #run: string
   readonly #startedAt = Date.now()
+  readonly #stopwatch: Stopwatch
   #peak = 0
   #living = 0
 
-  constructor(place: Place) {
+  constructor(place: Place, stopwatch: Stopwatch) {
     this.#run = place.run
+    this.#stopwatch = stopwatch
     this.#lookAfter(looks.first)
   }
 
@@ -36,17 +39,19 @@ export class Meter {
       peakMemory: Math.max(this.#peak, process.resourceUsage().maxRSS * 1024),
       cpuTime: Math.round(cpuSeconds() * 100 + this.#living * 100) / 100,
       ...(gpu ? { gpu } : {}),
+      ...this.#stopwatch.read(),
     }
   }
 
   #lookAfter(ms: number): void {
     setTimeout(() => {
       try {
-        const { peakMemory, cpuTime } = this.read()
+        const { peakMemory, cpuTime, work } = this.read()
         // For whoever asks meanwhile, and for job.sh, should this process be killed: it puts this into `end`.
         const file = `${this.#run}/${usageFile}`
         const elapsed = (Date.now() - this.#startedAt) / 1000
-        const facts = `"peakMemory":${peakMemory},"cpuTime":${cpuTime},"elapsed":${elapsed}
+        const done = work ? `,"work":${JSON.stringify(work)}` : ''
+        const facts = `"peakMemory":${peakMemory},"cpuTime":${cpuTime},"elapsed":${elapsed}${done}
 `
         writeFileSync(`${file}.new`, facts, { mode: 0o600 })
         renameSync(`${file}.new`, file)

@@ -109,6 +109,7 @@ export class Slots {
 
     const feed = () => {
       item = this.#isStopping ? undefined : this.#pending.shift()
+      if (item !== undefined) this.#member.begin(item)
       const message: ToSlot = item === undefined ? { over: true } : { run: item }
       // It may be gone just now: its exit is told.
       if (child.connected) child.send(message, () => {})

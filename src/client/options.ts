@@ -6,9 +6,10 @@ import { mergePackages } from '../core/package-settings.ts'
 import type { Environment } from '../core/profile.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
-import { type Resources, resourceNames } from '../core/resources.ts'
+import { type Duration, type Resources, resourceNames } from '../core/resources.ts'
 import type { RetryOptions, RetryPolicy } from '../core/retry-policy.ts'
 import { requirePlainText } from '../core/shell.ts'
+import { parseDuration } from '../core/units.ts'
 import { checkStage, type StageOptions } from './stage-options.ts'
 
 /**
@@ -34,8 +35,12 @@ export interface ClusterOptions extends Omit<Resources, 'signal'> {
   coresPerItem?: number
   /** GPUs for each item, of those that `gpus` asks for: each sees its own, and as many items run at once. */
   gpusPerItem?: number
-  /** Items for each array member; 'auto' lets farcall choose. */
+  /** Items for each array member; 'auto' lets farcall choose: `map.plan(items)` says what. */
   chunk?: number | 'auto'
+  /** How long a member is to run where farcall chooses its items; a number is seconds. Default: 2 minutes where jobs queue. */
+  targetTime?: Duration
+  /** Maps of at most so many items run on this machine instead, where nothing that they ask for is missing here; default 0. */
+  localThreshold?: number
   /** Tries again what failed for no fault of yours, or for other reasons that you name; a number is `retries`. */
   retry?: number | RetryOptions
   /** An AbortSignal cancels the job; a string is the scheduler's signal before the time limit: 'USR1@90'. */
@@ -65,6 +70,10 @@ export interface LogOptions {
 export interface MapOptions {
   /** Items for each array member; 'auto' lets farcall choose. */
   chunk?: number | 'auto'
+  /** Like that of the function. */
+  targetTime?: Duration
+  /** Like that of the function. */
+  localThreshold?: number
   /** Array members that may run at once. */
   concurrency?: number
   /** Like that of the function. */
@@ -86,6 +95,8 @@ const ownNames = [
   'environment',
   'concurrency',
   'chunk',
+  'targetTime',
+  'localThreshold',
   'coresPerItem',
   'gpusPerItem',
   'retry',
@@ -102,6 +113,9 @@ export interface SplitOptions {
   readonly environment: Environment
   readonly concurrency: number | undefined
   readonly chunk: number | 'auto'
+  /** Seconds. */
+  readonly targetTime: number | undefined
+  readonly localThreshold: number | undefined
   readonly coresPerItem: number | undefined
   readonly gpusPerItem: number | undefined
   readonly retry: RetryPolicy | undefined
@@ -124,7 +138,9 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
   if (typeof signal === 'string') resources['signal'] = signal
   if (concurrency !== undefined) requireCount(concurrency, 'concurrency')
   if (chunk !== 'auto') requireCount(chunk, 'chunk')
-  const { coresPerItem, gpusPerItem } = options
+  const { coresPerItem, gpusPerItem, targetTime, localThreshold } = options
+  if (localThreshold !== undefined && !(Number.isSafeInteger(localThreshold) && localThreshold >= 0))
+    throw invalid('localThreshold', localThreshold, 'a number of items, a whole number from 0')
   if (coresPerItem !== undefined) requireCount(coresPerItem, 'coresPerItem')
   if (gpusPerItem !== undefined) requireCount(gpusPerItem, 'gpusPerItem')
   return {
@@ -133,6 +149,8 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     environment,
     concurrency,
     chunk,
+    targetTime: targetTime === undefined ? undefined : parseDuration(targetTime, 'targetTime'),
+    localThreshold,
     coresPerItem,
     gpusPerItem,
     retry: options.retry === undefined ? undefined : resolveRetry(options.retry),

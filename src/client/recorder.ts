@@ -1,11 +1,12 @@
 import { FarcallError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
 import type { RecordKind } from '../core/pack.ts'
-import type { JobSpec } from '../core/protocol.ts'
+import type { JobSpec, Work } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import { openStore } from '../store/open.ts'
 import type { JobStore, NewResult } from '../store/types.ts'
 import type { MemberEndEvent } from './intake.ts'
+import { sumOf } from './item-time.ts'
 import { type Measures, toStored } from './measures.ts'
 import { trimRecordsDaily } from './trim-records.ts'
 
@@ -114,6 +115,7 @@ export class JobRecords {
   readonly #keys: readonly (string | undefined)[]
   #nodeVersion: string | undefined
   readonly #counts = { done: 0, failed: 0, due: false }
+  #work: Work | undefined
 
   constructor(recorder: Recorder, id: JobId, keys: readonly (string | undefined)[]) {
     this.recorder = recorder
@@ -161,6 +163,18 @@ export class JobRecords {
     this.recorder.later((store) => {
       this.#counts.due = false
       store.counted(this.#id, this.#counts.done, this.#counts.failed)
+    })
+  }
+
+  /** How long items took. Soon, and what many members say as one. */
+  worked(key: string, work: Work): void {
+    const before = this.#work
+    this.#work = before ? sumOf(before, work) : work
+    if (before) return
+    this.recorder.later((store) => {
+      const all = this.#work!
+      this.#work = undefined
+      store.worked(this.#id, key, all)
     })
   }
 

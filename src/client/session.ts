@@ -251,6 +251,8 @@ export class Session {
 
   #measure(event: MemberEndEvent): void {
     const unmeasured = this.#unmeasured.get(event.id)
+    const [one] = unmeasured ?? this.#submissions.get(event.id) ?? []
+    one?.worked(event.end)
     for (const submission of unmeasured ?? []) {
       submission.measured(event)
       if (submission.isMeasured) unmeasured!.delete(submission)

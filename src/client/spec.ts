@@ -1,14 +1,16 @@
 import type { Snapshot } from '../capture/types.ts'
 import type { ResolvedProfile } from '../config/types.ts'
 import { ConfigError } from '../core/errors.ts'
-import { type JobSpec, protocolVersion } from '../core/protocol.ts'
+import { type JobSpec, protocolVersion, type Slots } from '../core/protocol.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
 import { requirePlainText } from '../core/shell.ts'
+import { parseDuration } from '../core/units.ts'
 import type { ExecutorTraits } from '../executor/executor.ts'
+import type { ItemTime } from './item-time.ts'
 import type { NodePlace } from './node-seen.ts'
 import { type ClusterOptions, mergeEnvironments, splitOptions } from './options.ts'
-import { planMembers } from './plan.ts'
+import { type Planned, planMembers } from './plan.ts'
 import { requireBase } from './retry.ts'
 import { resolveSlots } from './slots.ts'
 import { version } from './version.ts'
@@ -27,7 +29,44 @@ export interface SpecFacts
   extends Pick<
     JobSpec,
     'bundle' | 'compiledFor' | 'client' | 'items' | 'map' | 'packages' | 'interpreter' | 'stage' | 'shared'
-  > {}
+  > {
+  /** What is known of this function's items. */
+  readonly itemTime?: ItemTime | undefined
+}
+
+/** How so many items are dealt to members at a place. @throws ConfigError OPTION_INVALID, UNIT_INVALID */
+export function planFor(
+  items: number,
+  { profile, resources }: Pick<NodePlace, 'profile' | 'resources'>,
+  options: ClusterOptions,
+  traits: ExecutorTraits,
+  itemTime: ItemTime | undefined,
+): { readonly planned: Planned; readonly slots: Slots | undefined } {
+  const { chunk, coresPerItem, gpusPerItem, concurrency, targetTime } = splitOptions(options)
+  const slots = resolveSlots(resources, coresPerItem, gpusPerItem)
+  const planned = planMembers({
+    items,
+    chunk,
+    traits,
+    cores: resources.cores ?? 1,
+    slots: slots?.count ?? 1,
+    concurrency: concurrency ?? profile.concurrency,
+    itemTime,
+    targetSeconds:
+      targetTime ??
+      (profile.targetTime === undefined ? undefined : parseDuration(profile.targetTime, 'targetTime')),
+    timeSeconds: resources.timeSeconds,
+  })
+  return { planned, slots }
+}
+
+export function functionOf({ name, file, line }: Snapshot): JobSpec['function'] {
+  return {
+    name,
+    ...(file === undefined ? {} : { file }),
+    ...(line === undefined ? {} : { line }),
+  }
+}
 
 /** What is asked of the place. */
 export function makeSpec(
@@ -36,10 +75,11 @@ export function makeSpec(
   { profile, resources, environment }: NodePlace,
   options: ClusterOptions,
   traits: ExecutorTraits,
-  facts: SpecFacts,
+  { itemTime, ...facts }: SpecFacts,
 ): JobSpec {
-  const { concurrency = profile.concurrency, chunk, coresPerItem, gpusPerItem, tags } = splitOptions(options)
-  const slots = resolveSlots(resources, coresPerItem, gpusPerItem)
+  const { concurrency = profile.concurrency, tags } = splitOptions(options)
+  const { planned, slots } = planFor(facts.items, { profile, resources }, options, traits, itemTime)
+  const { chunk, members } = planned
   if (facts.stage && environment.cwd !== undefined)
     throw new ConfigError('OPTION_INVALID', 'environment.cwd and files that are staged do not go together', {
       hint: 'with `stage` or localFile() each call has a working directory of its own; use paths in full, or remove one of the two',
@@ -47,22 +87,18 @@ export function makeSpec(
   const retry =
     splitOptions(options).retry ?? (profile.retry === undefined ? undefined : resolveRetry(profile.retry))
   if (retry) requireBase(retry, resources)
-  const plan = planMembers(facts.items, chunk, resources.cores ?? 1, traits, slots?.count)
   return {
     protocol: protocolVersion,
     id,
     attempt: 1,
     name: requirePlainText(resources.name ?? (snapshot.name || 'farcall'), 'name'),
-    function: {
-      name: snapshot.name,
-      ...(snapshot.file === undefined ? {} : { file: snapshot.file }),
-      ...(snapshot.line === undefined ? {} : { line: snapshot.line }),
-    },
+    function: functionOf(snapshot),
     // The executor fills in its own: a client does not know what runs there.
     runtime: { sha256: '', size: 0, ext: 'cjs' },
     ...facts,
-    ...plan,
-    ...(slots ? { slots: { ...slots, count: Math.min(slots.count, plan.chunk) } } : {}),
+    chunk,
+    members,
+    ...(slots ? { slots: { ...slots, count: Math.min(slots.count, chunk) } } : {}),
     ...(concurrency === undefined ? {} : { concurrency }),
     resources,
     environment,

@@ -12,6 +12,7 @@ import { makeAttempt } from './attempts.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { Intake, type MemberEndEvent } from './intake.ts'
 import { type Item, isFailed, makeItem, type Submitted } from './item.ts'
+import { functionKey } from './item-time.ts'
 import { noMeasures, takeMeasures } from './measures.ts'
 import type { Decoder } from './outcome.ts'
 import type { JobRecords } from './recorder.ts'
@@ -253,6 +254,12 @@ export class Submission {
     this.#measured.get(member)?.resolve()
     const over = this.submitted !== undefined && this.open === 0
     if (over && this.isMeasured) this.records?.over(this.status, this.measures)
+  }
+
+  /** How long items took is kept for the next map of the function. */
+  worked(end: MemberEnd | undefined): void {
+    const key = this.submitted && functionKey(this.submitted.spec.function)
+    if (end?.work && key !== undefined && !this.guest) this.records?.worked(key, end.work)
   }
 
   get isMeasured(): boolean {

@@ -8,6 +8,7 @@ import type { JobPayload } from '../executor/executor.ts'
 import { thisProcess } from '../store/owner.ts'
 import type { StoredPayload } from '../store/types.ts'
 import { canceledBefore } from './failures.ts'
+import { functionKey, itemTimeOf } from './item-time.ts'
 import { here, interpreterAt } from './node-seen.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
 import { forgetMade, packagesFor } from './packages.ts'
@@ -19,7 +20,7 @@ import { type RetryTools, submitPatiently } from './retries.ts'
 import { readSecrets } from './secrets.ts'
 import type { Session } from './session.ts'
 import type { Settings } from './settings.ts'
-import { makeSpec, placeOf } from './spec.ts'
+import { functionOf, makeSpec, placeOf } from './spec.ts'
 import type { Submission } from './submission.ts'
 
 /** What is to be submitted: one function with one set of captured values, and its inputs. */
@@ -83,6 +84,8 @@ export async function recordJob(
     client: session.client,
     items: entries.length,
     map,
+    // Calls that were made together keep a process and a log each.
+    itemTime: map ? itemTimeOf(recorder.store, functionKey(functionOf(snapshot)), settings.name) : undefined,
     ...(packages ? { packages } : {}),
     ...(interpreter && { interpreter }),
     ...(stage ? { stage } : {}),

@@ -24,6 +24,8 @@ export const profileVariables: Readonly<Record<string, { path: readonly string[]
   FARCALL_MIN_FREE: { path: ['minFree'], number: true },
   FARCALL_INTERRUPT: { path: ['interrupt'] },
   FARCALL_CONCURRENCY: { path: ['concurrency'], number: true },
+  FARCALL_TARGET_TIME: { path: ['targetTime'], number: true },
+  FARCALL_LOCAL_THRESHOLD: { path: ['localThreshold'], number: true },
   FARCALL_NODE: { path: ['environment', 'node'] },
   FARCALL_CORES: { path: ['resources', 'cores'], number: true },
   FARCALL_MEMORY: { path: ['resources', 'memory'], number: true },

@@ -210,6 +210,8 @@ const profileShape = {
   minFree: free.exactOptional(),
   interrupt: oneOf(['cancel', 'detach', 'ask']).exactOptional(),
   concurrency: wholeNumber.exactOptional(),
+  targetTime: duration.exactOptional(),
+  localThreshold: z.int().min(0).describe('a number of items, a whole number from 0').exactOptional(),
 } satisfies Record<keyof Profile, z.ZodType>
 
 const profileSchema = z.strictObject(profileShape)

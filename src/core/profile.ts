@@ -83,4 +83,8 @@ export interface Profile {
   interrupt?: 'cancel' | 'detach' | 'ask'
   /** Array members that may run at once on `direct`; elsewhere the scheduler's own throttle. */
   concurrency?: number
+  /** How long a member of a map is to run, where `chunk` is 'auto'. Default: 2 minutes where jobs queue, else 10 s. */
+  targetTime?: Duration
+  /** Maps of at most so many items run on this machine instead, where nothing that they ask for is missing here. */
+  localThreshold?: number
 }

@@ -87,6 +87,8 @@ export interface JobSpec {
   readonly only?: readonly number[]
   /** Items whose error in an earlier attempt does not count: they run again. */
   readonly again?: readonly number[]
+  /** Items that do not run again: each of them alone took longer than the time limit. */
+  readonly skip?: readonly number[]
   readonly tags?: readonly string[]
   /** ISO 8601, by the client's clock. */
   readonly createdAt: string
@@ -203,8 +205,17 @@ export interface MemberEnd {
   /** Seconds, child processes included. */
   readonly cpuTime?: number
   readonly gpu?: GpuUsage
+  /** Of the items that this run has finished. */
+  readonly work?: Work
   /** Of an attempt's first member in full; of the others what may differ. */
   readonly environment?: Partial<JobEnvironment>
+}
+
+/** How long items took: how many, the sum of their seconds, and of the squares of those. */
+export interface Work {
+  readonly items: number
+  readonly seconds: number
+  readonly squares: number
 }
 
 /**

@@ -134,6 +134,19 @@ export const migrations: readonly string[] = [
   ALTER TABLE jobs ADD COLUMN done INTEGER;
   ALTER TABLE jobs ADD COLUMN failed INTEGER;
   `,
+  `
+  -- How long items of a function took at a place: how many, sums of their seconds and of the squares of those.
+  CREATE TABLE times (
+    function TEXT NOT NULL,
+    place TEXT NOT NULL,
+    items REAL NOT NULL,
+    seconds REAL NOT NULL,
+    squares REAL NOT NULL,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (function, place)
+  ) WITHOUT ROWID;
+  CREATE INDEX times_used ON times (used);
+  `,
 ]
 
 const versionOf = (database: Database): number => Number(database.get('PRAGMA user_version')!['user_version'])

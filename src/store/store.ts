@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import type { Clock } from '../core/clock.ts'
 import type { JobId } from '../core/ids.ts'
 import { readTable } from '../core/pack.ts'
-import type { JobSpec } from '../core/protocol.ts'
+import type { JobSpec, Work } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import { claimKeys, dropLease, takeLease, unclaimKeys } from './claims.ts'
 import type { Connection } from './connection.ts'
@@ -35,6 +35,7 @@ import {
 } from './jobs.ts'
 import { findJobs, getJob, listJobs } from './queries.ts'
 import { dropResults, findResult, isLarge, resultFile, saveResult, touchResult } from './results.ts'
+import { addTimes, dropTimes, timesOf } from './times.ts'
 import type {
   AttemptEntry,
   CachedPlace,
@@ -101,6 +102,14 @@ export class Store implements JobStore {
     this.#connection.write((db) =>
       db.run('UPDATE jobs SET done = ?, failed = ? WHERE id = ?', done, failed, id),
     )
+  }
+
+  worked(id: JobId, key: string, work: Work): void {
+    this.#connection.write((db) => addTimes(db, id, key, work, this.#clock.now()))
+  }
+
+  times(key: string): { place: string; work: Work }[] {
+    return this.#connection.read((db) => timesOf(db, key))
   }
 
   attempts(id: JobId): AttemptEntry[] {
@@ -259,6 +268,7 @@ export class Store implements JobStore {
     }
     for (const path of oldDamaged(this.folder, now - maxAgeMs)) rmSync(path, { recursive: true, force: true })
     sweep(maxAgeMs, true)
+    this.#connection.write((db) => dropTimes(db, now - maxAgeMs))
     this.#shrink(gone, now)
     while (bytesIn(this.folder) > maxBytes && sweep(0, false)) this.#shrink(gone, now)
     return { ...gone, bytes: Math.max(0, before - bytesIn(this.folder)) }

@@ -3,7 +3,7 @@ import type { JobId } from '../core/ids.ts'
 import type { JobEnvironment } from '../core/job-environment.ts'
 import type { RecordKind } from '../core/pack.ts'
 import type { Profile } from '../core/profile.ts'
-import type { JobSpec } from '../core/protocol.ts'
+import type { JobSpec, Work } from '../core/protocol.ts'
 import type { JobState, JobStatus } from '../core/status.ts'
 import type { Measured } from '../core/usage.ts'
 
@@ -40,6 +40,8 @@ export interface Provenance {
   readonly cwd: string
   /** The file that was run; absent in a REPL. */
   readonly program?: string
+  /** Why a map of another profile ran on this machine. */
+  readonly kept?: string
 }
 
 /** What the place needs to run a job, kept until it has it. */
@@ -247,6 +249,10 @@ export interface JobStore {
   attempts(id: JobId): AttemptEntry[]
   /** Items that completed, and items that failed or were canceled. */
   counted(id: JobId, done: number, failed: number): void
+  /** How long items of this job took, for the next map of its function. */
+  worked(id: JobId, key: string, work: Work): void
+  /** How long items of a function took, by profile; that which ran it last first. */
+  times(key: string): { readonly place: string; readonly work: Work }[]
   /** The final status; claims of items that have no cached result are given up. */
   ended(id: JobId, status: JobStatus, facts?: { usage?: StoredUsage; nodeVersion?: string }): void
   /** The results are safe, or nobody wants them: trim() may take the job. */

@@ -31,9 +31,12 @@ test('a member has at least the items that it can run at once', () => {
     dependencies: true,
     streaming: false,
     cancelsMembers: true,
+    maxMembers: 1001,
   }
-  expect(planMembers(10, 'auto', 4, queue, 4)).toEqual({ chunk: 4, members: 3 })
-  expect(planMembers(10, 'auto', 4, queue)).toEqual({ chunk: 1, members: 10 })
-  expect(planMembers(2, 'auto', 4, queue, 4)).toEqual({ chunk: 2, members: 1 })
-  expect(planMembers(10, 1, 4, queue, 4)).toEqual({ chunk: 1, members: 10 })
+  const plan = (items: number, chunk: number | 'auto', slots?: number) =>
+    planMembers({ items, chunk, cores: 4, traits: queue, ...(slots ? { slots } : {}) })
+  expect(plan(10, 'auto', 4)).toMatchObject({ chunk: 4, members: 3 })
+  expect(plan(10, 'auto')).toMatchObject({ chunk: 1, members: 10 })
+  expect(plan(2, 'auto', 4)).toMatchObject({ chunk: 2, members: 1 })
+  expect(plan(10, 1, 4)).toMatchObject({ chunk: 1, members: 10 })
 })
