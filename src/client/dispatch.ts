@@ -1,16 +1,19 @@
 import type { Snapshot } from '../capture/types.ts'
 import { blobOf } from '../core/blob.ts'
 import { answerFromCache } from './front.ts'
+import { functionKey, itemTimeOf } from './item-time.ts'
+import { MapPlan } from './map-plan.ts'
 import { here, nodeAt, oldestNode } from './node-seen.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
 import { packageChoices } from './packages.ts'
-import { recorderOf } from './recorder.ts'
+import { flushRecords, recorderOf } from './recorder.ts'
 import { type Session, sessionFor } from './session.ts'
 import { type Settings, settingsFor } from './settings.ts'
-import { makeSpec, placeOf } from './spec.ts'
+import { functionOf, makeSpec, placeOf, planFor } from './spec.ts'
 import { stageFor } from './stage.ts'
 import type { Submission } from './submission.ts'
 import { abandoning, type Request, recordJob, type Send } from './submit.ts'
+import { whereToRun } from './where.ts'
 
 /** Submits. Rejects, and so do all items, when that is not possible. */
 export async function dispatch(submission: Submission, request: Promise<Request>): Promise<Session> {
@@ -25,11 +28,12 @@ export async function dispatch(submission: Submission, request: Promise<Request>
 }
 
 async function prepare(submission: Submission, asked: Request): Promise<{ session: Session; send: Send }> {
-  const settings = await settingsFor(asked.options.profile)
+  const { settings, options, kept } = await whereToRun(asked.options, asked.inputs.entries.length, asked.map)
   const session = await sessionFor(settings.profile)
   // A map over nothing: its result is known.
   if (asked.inputs.entries.length === 0) return { session, send: async () => {} }
-  return session.inTurn(() => prepareAt(settings, session, submission, asked))
+  submission.kept = kept
+  return session.inTurn(() => prepareAt(settings, session, submission, { ...asked, options }))
 }
 
 async function prepareAt(
@@ -52,6 +56,30 @@ async function prepareAt(
   const prepared = { ...asked, settings, session, recorder, bundle, stage, node }
   const send = cache ? () => answerFromCache(submission, prepared) : await recordJob(submission, prepared, [])
   return { session, send }
+}
+
+/** What a map of so many items would be; nothing is sent, but for a question to the scheduler about its limits. */
+export async function planOnly(snapshot: Snapshot, asked: ClusterOptions, items: number): Promise<MapPlan> {
+  const { settings, options, kept, notKept } = await whereToRun(asked, items, true)
+  const { executor } = await sessionFor(settings.profile)
+  await executor.open()
+  const at = placeOf(settings.profile, options)
+  const { store } = recorderOf(settings.storeDir)
+  flushRecords()
+  const itemTime = itemTimeOf(store, functionKey(functionOf(snapshot)), settings.name)
+  const { planned, slots } = planFor(items, at, options, executor.traits, itemTime)
+  const { timeSeconds } = at.resources
+  return new MapPlan({
+    items,
+    planned,
+    itemTime,
+    profile: settings.name,
+    place: executor.name,
+    kept,
+    notKept,
+    timeSeconds,
+    parallel: Math.min(slots?.count ?? 1, planned.chunk),
+  })
 }
 
 /** The script that would be submitted for one input. */

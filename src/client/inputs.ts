@@ -25,6 +25,14 @@ export function asLists<T>(items: Inputs<T>): Inputs<[T]> {
   })()
 }
 
+/** How many there are. */
+export async function countOf(items: Inputs<unknown>): Promise<number> {
+  if (Array.isArray(items)) return items.length
+  let count = 0
+  for await (const _ of items) count++
+  return count
+}
+
 /** An input of starmap as a plain array. @throws CaptureError VALUE_REFUSED */
 export function asArguments(args: unknown, index: number): readonly unknown[] {
   if (typeof args === 'object' && args !== null && Symbol.iterator in args)

@@ -68,12 +68,12 @@ export function planMembers(facts: Facts): Planned {
   if (chunk !== 'auto') choose(chunk, 'chunk')
   else if (seconds === undefined) {
     if (atOnce === undefined || room === undefined) choose(slots, 'unknown')
-    else choose(Math.max(slots, evenly(items, atOnce)), 'cores')
+    else choose(evenly(items, atOnce, slots), 'cores')
   } else {
     const target = facts.targetSeconds ?? (room === undefined ? targets.queued : targets.immediate)
     choose(slots * Math.max(1, Math.floor((target / seconds) * rounding)), 'target-time')
     if (room !== undefined && atOnce !== undefined) {
-      const even = Math.max(slots, evenly(items, atOnce))
+      const even = evenly(items, atOnce, slots)
       if (even < size) choose(even, 'cores')
       const least = slots * Math.ceil(startSeconds / seconds)
       if (size < Math.min(least, items)) choose(least, 'start')
@@ -99,7 +99,9 @@ export function planMembers(facts: Facts): Planned {
   }
 }
 
-const evenly = (items: number, atOnce: number) => Math.ceil(items / (atOnce * chunksPerSlot))
+/** Whole rounds of what a member runs at once. */
+const evenly = (items: number, atOnce: number, slots: number) =>
+  slots * Math.max(1, Math.ceil(items / (atOnce * chunksPerSlot) / slots))
 
 /** Items, one after the other, that a member gets done within a time limit, even if they take longer than most. */
 function roundsWithin(limit: number, seconds: number, deviation: number): number {

@@ -4,13 +4,14 @@ import type { CallSite, CaptureOptions, Snapshot } from '../capture/types.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
 import { newJobId } from '../core/ids.ts'
 import { type Deferred, deferred } from './deferred.ts'
-import { dispatch, renderOnly } from './dispatch.ts'
+import { dispatch, planOnly, renderOnly } from './dispatch.ts'
 import { canceledBefore } from './failures.ts'
 import { alreadySealed, type Handle } from './handle.ts'
-import { asArguments, asLists, type Inputs, isIterable, requireIterable } from './inputs.ts'
+import { asArguments, asLists, countOf, type Inputs, isIterable, requireIterable } from './inputs.ts'
 import type { Item } from './item.ts'
 import { ignoreRejection, Job } from './job.ts'
 import { JobArray } from './job-array.ts'
+import type { MapPlan } from './map-plan.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
 import { PackedInputs } from './packed-inputs.ts'
 import { Parts } from './parts.ts'
@@ -33,15 +34,35 @@ export interface Remote<A extends unknown[], R> {
   /** Runs it there. Calls made in one turn of the event loop travel together, as one array job. */
   (...args: A): Job<R>
   /** Runs it for each item, as one array job. Async inputs are read to their end first. */
-  map(items: Inputs<A[0]>, options?: MapOptions): JobArray<R>
+  map: MapFunction<A[0], R>
   /** Like map, with a list of arguments for each call. */
-  starmap(argLists: Inputs<A>, options?: MapOptions): JobArray<R>
+  starmap: MapFunction<A, R>
   /** Runs it here, as if farcall were not there. */
   local(...args: A): R | Promise<R>
   /** The same function with other options on top of its own. */
   with(options: ClusterOptions): Remote<A, R>
   /** The script that would be submitted. Nothing is sent. */
   script(...args: A): Promise<string>
+}
+
+/**
+ * `remote.map` and `remote.starmap`.
+ * @example
+ * import { cluster, type MapFunction } from 'farcall'
+ *
+ * const simulate = cluster({ targetTime: '5min' }, (seed: number) => Math.sin(seed))
+ * const map: MapFunction<number, number> = simulate.map
+ * console.log(await map.plan([1, 2, 3]))
+ * const results = await map([1, 2, 3])
+ */
+export interface MapFunction<T, R> {
+  (items: Inputs<T>, options?: MapOptions): JobArray<R>
+  /**
+   * What a map of so many items would be: its members, how long they are expected to take and where that is known from.
+   * Nothing is sent; the scheduler is asked for its limits. Items are counted, not looked at; async ones are read to their end.
+   * @throws (by rejecting) ConfigError, CaptureError, TransportError
+   */
+  plan(items: Inputs<T>, options?: MapOptions): Promise<MapPlan>
 }
 
 /** What is marked: a function, where that was, and how. @internal */
@@ -131,6 +152,13 @@ export class Caller {
     const { signal } = splitOptions(merged)
     if (signal) followSignal(signal, array, handle)
     return array
+  }
+
+  async plan(items: Inputs<unknown>, options: MapOptions, where: string): Promise<MapPlan> {
+    requireIterable(items, where)
+    checkOptions(options, where)
+    const snapshot = this.#snapshot()
+    return planOnly(snapshot, { ...this.#target.options, ...options }, await countOf(items))
   }
 
   script(args: readonly unknown[]): Promise<string> {
@@ -228,13 +256,16 @@ export function makeRemote<A extends unknown[], R>(
   const remote = function remote(...args: A): Job<R> {
     return caller.call<R>(self, args, remote)
   } as Remote<A, R>
+  const withPlan = <T>(map: (items: Inputs<T>, options?: MapOptions) => JobArray<R>, name: string) =>
+    Object.defineProperty(map, 'plan', {
+      value: (items: Inputs<T>, options: MapOptions = {}) => caller.plan(items, options, `${name}.plan`),
+    }) as MapFunction<T, R>
   const methods = {
-    map: (items: Inputs<A[0]>, options: MapOptions = {}) =>
-      caller.map<R>(asLists(items), options, remote.map),
-    starmap: (lists: Inputs<A>, options: MapOptions = {}) => {
+    map: withPlan<A[0]>((items, options = {}) => caller.map<R>(asLists(items), options, remote.map), 'map'),
+    starmap: withPlan<A>((lists, options = {}) => {
       requireIterable(lists, 'starmap')
       return caller.map<R>(lists, options, remote.starmap)
-    },
+    }, 'starmap'),
     local: (...args: A) => asLocalTask(() => Reflect.apply(target.fn, self, args) as R | Promise<R>),
     with: (options: ClusterOptions) => {
       checkOptions(options, 'with')

@@ -29,6 +29,12 @@ export async function settingsFor(name: string | undefined): Promise<Settings> {
   return { ...resolveProfile(loaded), storeDir: loaded.storeDir }
 }
 
+/** The profile of this machine, for a call that would run with another one: variables are that one's. @throws ConfigError */
+export async function localSettings(name: string | undefined): Promise<Settings> {
+  const loaded = await configFor(name)
+  return { ...resolveProfile(loaded, 'local'), storeDir: loaded.storeDir }
+}
+
 /** Where jobs are recorded; for that no profile has to be chosen among several. @throws ConfigError */
 export async function storeDirFor(): Promise<string> {
   return (await configFor('local')).storeDir

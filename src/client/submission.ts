@@ -44,6 +44,8 @@ export class Submission {
   records: JobRecords | undefined
   /** It is no job: its items are those of others, or known before. */
   front = false
+  /** Why it runs on this machine and not where the call said. */
+  kept: string | undefined
   /** Another process follows the job too, and cleans up after it. */
   guest = false
   /** Resolves when every item is settled, or the job is let go. */
@@ -171,7 +173,7 @@ export class Submission {
     if (event.type === 'item') this.#intake.read(event.record)
     if (event.type === 'state') {
       this.records?.status(event.status, event.member)
-      this.#observe(event.status, event.member)
+      this.#observe(this.#withPlace(event.status), event.member)
     }
     if (event.type === 'progress') this.#progress(event.item, event.progress)
     if (event.type === 'end') {
@@ -283,7 +285,7 @@ export class Submission {
     // A job that was quicker than the queue's answer was active all the same.
     if (item.status.state !== 'ACTIVE' && status.state === 'COMPLETED')
       this.#tell({ state: 'ACTIVE' }, [item])
-    item.status = status
+    item.status = this.#withPlace(status)
     if (status.state !== 'COMPLETED') this.failed++
     if (!this.muted) settle()
     this.open--
@@ -295,6 +297,13 @@ export class Submission {
     if (!over) return
     this.#recordEnd()
     this.over.resolve()
+  }
+
+  /** Where there is nothing else to say. */
+  #withPlace(status: JobStatus): JobStatus {
+    return this.kept === undefined || status.message !== undefined
+      ? status
+      : { ...status, message: this.kept }
   }
 
   #count(): void {

@@ -94,7 +94,7 @@ export async function recordJob(
   if (submission.canceling !== undefined) throw canceledBefore(submission)
   const secrets = readSecrets(spec.environment, process.env)
   const payload = { args: [snapshot.values(), ...entries], bundle: bundle.code }
-  record(prepared, spec, payload, cacheKeys)
+  record(prepared, spec, payload, cacheKeys, submission.kept)
   submission.records = new JobRecords(recorder, submission.id, cacheKeys)
   submission.decoder = { classes: snapshot.classes(), map: bundle.map }
   const tools = { clock: systemClock, random: Math.random, client: session.client, bundle: bundle.code }
@@ -129,7 +129,9 @@ function record(
   spec: JobSpec,
   payload: StoredPayload,
   cacheKeys: readonly (string | undefined)[],
+  kept: string | undefined,
 ): void {
+  const place = kept === undefined ? {} : { kept }
   const { tags } = splitOptions(options)
   const { now, later } = provenanceOf(snapshot.file === undefined ? process.cwd() : dirname(snapshot.file))
   recorder.store.add({
@@ -138,11 +140,11 @@ function record(
     payload,
     map: bundle.map,
     tags,
-    provenance: now,
+    provenance: { ...now, ...place },
     owner: thisProcess(),
     ...(cacheKeys.length > 0 ? { cacheKeys } : {}),
   })
-  later?.then((provenance) => recorder.later((store) => store.describe(spec.id, provenance)))
+  later?.then((provenance) => recorder.later((store) => store.describe(spec.id, { ...provenance, ...place })))
 }
 
 /** Of what the function captured, and of its inputs. @throws CaptureError */
