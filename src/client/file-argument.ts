@@ -47,9 +47,11 @@ export function remoteFile(path: string): RemoteFile {
   return `${remoteMark}${path}` as RemoteFile
 }
 
+const none: readonly string[] = []
+
 /** The arguments of a call that stand for files. */
 export function filesAmong(args: readonly unknown[]): readonly string[] {
-  return used ? [...fileArguments(args)] : []
+  return used ? [...fileArguments(args)] : none
 }
 
 function requireText(path: unknown, what: string): void {

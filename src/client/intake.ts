@@ -79,7 +79,8 @@ export class Intake {
     if (isFinal(item.status.state)) return
     const jobId = this.#submission.itemId(item)
     try {
-      const callSite = framesOf(item.callSite)
+      // Only what was thrown says where it was called.
+      const callSite = kind === 'error' ? framesOf(item.callSite) : ''
       const outcome = read({ ...this.#submission.decoder!, from: `job ${jobId}`, callSite })
       this.#submission.records?.result(item.index, kind, content)
       if (outcome.ok)

@@ -3,6 +3,7 @@ import type { Bundle, Snapshot } from '../capture/types.ts'
 import { blobOf } from '../core/blob.ts'
 import { systemClock } from '../core/clock.ts'
 import { CaptureError, JobCanceledError, SubmitError } from '../core/errors.ts'
+import type { PackFile } from '../core/pack.ts'
 import type { BlobRef, JobSpec, StageSpec } from '../core/protocol.ts'
 import type { JobPayload } from '../executor/executor.ts'
 import { thisProcess } from '../store/owner.ts'
@@ -94,12 +95,14 @@ export async function recordJob(
   if (submission.canceling !== undefined) throw canceledBefore(submission)
   const secrets = readSecrets(spec.environment, process.env)
   const payload = { args: [snapshot.values(), ...entries], bundle: bundle.code }
-  record(prepared, spec, payload, cacheKeys, submission.kept)
+  // Large ones are read from there when they are sent, and need not be held any longer.
+  const file = record(prepared, spec, payload, cacheKeys, submission.kept)
+  const args = file ?? payload.args
   submission.records = new JobRecords(recorder, submission.id, cacheKeys)
   submission.decoder = { classes: snapshot.classes(), map: bundle.map }
   const tools = { clock: systemClock, random: Math.random, client: session.client, bundle: bundle.code }
   submission.begin({ spec, executor: session.executor, tools })
-  const sent = { spec, ...payload, secrets, ...filesOf(spec) }
+  const sent = { spec, args, bundle: bundle.code, secrets, ...filesOf(spec) }
   return sending(submission, session, sent, tools, { recorder, name: settings.name })
 }
 
@@ -130,11 +133,11 @@ function record(
   payload: StoredPayload,
   cacheKeys: readonly (string | undefined)[],
   kept: string | undefined,
-): void {
+): PackFile | undefined {
   const place = kept === undefined ? {} : { kept }
   const { tags } = splitOptions(options)
   const { now, later } = provenanceOf(snapshot.file === undefined ? process.cwd() : dirname(snapshot.file))
-  recorder.store.add({
+  const file = recorder.store.add({
     spec,
     profile: { name: settings.name, settings: settings.profile },
     payload,
@@ -145,6 +148,7 @@ function record(
     ...(cacheKeys.length > 0 ? { cacheKeys } : {}),
   })
   later?.then((provenance) => recorder.later((store) => store.describe(spec.id, { ...provenance, ...place })))
+  return file
 }
 
 /** Of what the function captured, and of its inputs. @throws CaptureError */

@@ -1,6 +1,6 @@
 import type { BuildRequest } from '../archive/build.ts'
 import type { JobId } from '../core/ids.ts'
-import type { PackRecord, RecordKind } from '../core/pack.ts'
+import type { PackFile, PackRecord, RecordKind } from '../core/pack.ts'
 import type { Environment } from '../core/profile.ts'
 import type { JobSpec, MemberEnd, PackagesRef } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
@@ -29,8 +29,11 @@ export type Secrets = Readonly<Record<string, string>>
 /** Bytes that a job needs. They are asked for only when the place does not have them yet. */
 export interface JobPayload {
   readonly spec: JobSpec
-  /** Entry 0: the captured values. Entry 1 + i: item i's arguments. */
-  readonly args: readonly Uint8Array[]
+  /**
+   * Entry 0: the captured values. Entry 1 + i: item i's arguments; after them what they name. As they are, or in a pack with
+   * a table when they are large.
+   */
+  readonly args: readonly Uint8Array[] | PackFile
   readonly bundle: Uint8Array
   /** Of what the spec's environment names. */
   readonly secrets?: Secrets

@@ -1,12 +1,15 @@
 import {
+  closeSync,
   copyFileSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
+  writevSync,
 } from 'node:fs'
 import { join } from 'node:path'
 
@@ -29,12 +32,13 @@ export class Files {
   }
 
   /** There at once and whole, or not at all. */
-  write(name: string, content: Uint8Array | { readonly path: string }): void {
+  write(name: string, content: Uint8Array | readonly Uint8Array[] | { readonly path: string }): void {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 })
     const path = this.pathOf(name)
     const temporary = `${path}.${process.pid}.part`
     try {
       if (content instanceof Uint8Array) writeFileSync(temporary, content, { mode: 0o600 })
+      else if (isPieces(content)) writePieces(temporary, content)
       else {
         writeFileSync(temporary, '', { mode: 0o600 })
         copyFileSync(content.path, temporary)
@@ -73,5 +77,36 @@ export class Files {
       const stat = statSync(this.pathOf(name), { throwIfNoEntry: false })
       return stat ? [{ name, size: stat.size, time: stat.mtimeMs }] : []
     })
+  }
+}
+
+function isPieces(
+  content: readonly Uint8Array[] | { readonly path: string },
+): content is readonly Uint8Array[] {
+  return Array.isArray(content)
+}
+
+/** What is left of pieces whose first bytes were written. */
+function after(pieces: readonly Uint8Array[], written: number): Uint8Array[] {
+  let count = 0
+  let rest = written
+  while (count < pieces.length && rest >= pieces[count]!.byteLength) rest -= pieces[count++]!.byteLength
+  const [first, ...others] = pieces.slice(count)
+  return first ? [first.subarray(rest), ...others] : []
+}
+
+/** As many as one call takes. */
+const piecesAtOnce = 1024
+
+function writePieces(path: string, pieces: readonly Uint8Array[]): void {
+  const file = openSync(path, 'w', 0o600)
+  try {
+    for (let at = 0; at < pieces.length; at += piecesAtOnce) {
+      let rest = pieces.slice(at, at + piecesAtOnce)
+      // It may take less than it was given.
+      while (rest.length > 0) rest = after(rest, writevSync(file, rest))
+    }
+  } finally {
+    closeSync(file)
   }
 }

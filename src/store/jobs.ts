@@ -1,5 +1,5 @@
 import type { JobId } from '../core/ids.ts'
-import { encodeTable } from '../core/pack.ts'
+import { tablePieces } from '../core/pack.ts'
 import type { JobSpec } from '../core/protocol.ts'
 import { isFinal, type JobStatus, mayFollow } from '../core/status.ts'
 import type { Database } from './database.ts'
@@ -24,14 +24,15 @@ const usedWithinMs = 10 * 60_000
 
 /** A job's arguments as one table: the file args.pack of its folder. */
 export interface PackedArgs {
-  readonly bytes: Uint8Array
+  readonly size: number
+  readonly pieces: readonly Uint8Array[]
   /** In files/, when they are large. */
   readonly file?: string
 }
 
 export function packArgs(spec: JobSpec, args: readonly Uint8Array[]): PackedArgs {
-  const bytes = encodeTable(args)
-  return bytes.byteLength <= inRowLimit ? { bytes } : { bytes, file: `${spec.id}.${spec.attempt}.args` }
+  const packed = tablePieces(args)
+  return packed.size <= inRowLimit ? packed : { ...packed, file: `${spec.id}.${spec.attempt}.args` }
 }
 
 export function addJob(db: Database, job: NewJob, args: PackedArgs, now: number): void {
@@ -169,7 +170,7 @@ function insertDetails(
 
 function argsColumns(args: PackedArgs | undefined): [Uint8Array | null, string | null, number | null] {
   if (!args) return [null, null, null]
-  return [args.file === undefined ? args.bytes : null, args.file ?? null, args.bytes.byteLength]
+  return [args.file === undefined ? Buffer.concat(args.pieces) : null, args.file ?? null, args.size]
 }
 
 function insertAttempt(db: Database, seq: number, spec: JobSpec, now: number): void {

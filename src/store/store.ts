@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import type { Clock } from '../core/clock.ts'
 import type { JobId } from '../core/ids.ts'
-import { readTable } from '../core/pack.ts'
+import { decodeTable, type PackFile } from '../core/pack.ts'
 import type { JobSpec, Work } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import { claimKeys, dropLease, takeLease, unclaimKeys } from './claims.ts'
@@ -45,6 +45,7 @@ import type {
   JobRecord,
   JobRow,
   JobStore,
+  KeptPayload,
   ListedRow,
   ListFilter,
   NewJob,
@@ -78,9 +79,10 @@ export class Store implements JobStore {
     this.#connection.write(work)
   }
 
-  add(job: NewJob): void {
+  add(job: NewJob): PackFile | undefined {
     const args = this.#keepArgs(job.spec, job.payload)
     this.#connection.write((db) => addJob(db, job, args, this.#clock.now()))
+    return args.file === undefined ? undefined : this.#packFile(args.file, args.size)
   }
 
   retry(spec: JobSpec, payload?: StoredPayload): void {
@@ -152,24 +154,26 @@ export class Store implements JobStore {
     return this.#connection.read((db) => listJobs(db, filter))
   }
 
-  payload(id: JobId): StoredPayload | undefined {
+  payload(id: JobId): KeptPayload | undefined {
     const row = this.#connection.read((db) =>
       db.get(
-        `SELECT items, args, args_file, args_size, code FROM jobs JOIN details ON job = seq
+        `SELECT args, args_file, args_size, code FROM jobs JOIN details ON job = seq
          JOIN bundles ON sha256 = bundle WHERE id = ?`,
         id,
       ),
     )
-    const file = row?.['args_file']
-    const packed =
-      typeof file === 'string'
-        ? this.#files.read(file, row!['args_size'] as number)
-        : (row?.['args'] as Uint8Array | null | undefined)
-    if (!packed) return undefined
-    const piece = (at: number, length: number) => packed.subarray(at, at + length)
-    // Entry 0 is the captured values.
-    const args = readTable(piece, 0, 1 + (row!['items'] as number))
-    return { args, bundle: row!['code'] as Uint8Array }
+    if (!row) return undefined
+    const bundle = row['code'] as Uint8Array
+    const [file, size] = [row['args_file'] as string | null, row['args_size'] as number]
+    // One that is gone or cut off is none.
+    if (file !== null)
+      return this.#files.sizeOf(file) === size ? { args: this.#packFile(file, size), bundle } : undefined
+    const packed = row['args'] as Uint8Array | null
+    return packed ? { args: decodeTable(packed), bundle } : undefined
+  }
+
+  #packFile(name: string, size: number): PackFile {
+    return { localPath: this.#files.pathOf(name), size }
   }
 
   bundle(sha256: string): { code: Uint8Array; map?: string } | undefined {
@@ -290,11 +294,11 @@ export class Store implements JobStore {
 
   #keepArgs(spec: JobSpec, payload: StoredPayload): PackedArgs {
     const args = packArgs(spec, payload.args)
-    if (args.file !== undefined) this.#write(args.file, args.bytes)
+    if (args.file !== undefined) this.#write(args.file, args.pieces)
     return args
   }
 
-  #write(name: string, content: NewResult['content']): void {
+  #write(name: string, content: Parameters<Files['write']>[1]): void {
     try {
       this.#files.write(name, content)
     } catch (error) {

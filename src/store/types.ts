@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { JobId } from '../core/ids.ts'
 import type { JobEnvironment } from '../core/job-environment.ts'
-import type { RecordKind } from '../core/pack.ts'
+import type { PackFile, RecordKind } from '../core/pack.ts'
 import type { Profile } from '../core/profile.ts'
 import type { JobSpec, Work } from '../core/protocol.ts'
 import type { JobState, JobStatus } from '../core/status.ts'
@@ -49,6 +49,11 @@ export interface StoredPayload {
   /** Entry 0: the captured values. Entry 1 + i: item i's arguments. */
   readonly args: readonly Uint8Array[]
   readonly bundle: Uint8Array
+}
+
+/** As it was stored; large arguments are a file, which goes once the place has them. */
+export interface KeptPayload extends Pick<StoredPayload, 'bundle'> {
+  readonly args: StoredPayload['args'] | PackFile
 }
 
 export interface NewJob {
@@ -232,8 +237,8 @@ export interface JobStore {
   /** Verbs called in it are one transaction. It may be begun again, so it calls nothing else. */
   batch(work: () => void): void
 
-  /** Records a job with its payload. Call it before anything is submitted. Recording the same id again does nothing. */
-  add(job: NewJob): void
+  /** Records a job with its payload. Call it before anything is submitted. Recording the same id again does nothing. Gives the file of large arguments. */
+  add(job: NewJob): PackFile | undefined
   /**
    * Records another attempt (spec.attempt) of a job that is known, before it is submitted; its state is NEW again. The
    * payload may be left out when the place still has it.
@@ -269,7 +274,7 @@ export interface JobStore {
   /** The newest first. */
   list(filter?: ListFilter): ListedRow[]
   /** What a job that was recorded and not submitted needs; undefined once the place has it. */
-  payload(id: JobId): StoredPayload | undefined
+  payload(id: JobId): KeptPayload | undefined
   /** A bundle and its source map, by the sha256 of its code. */
   bundle(sha256: string): { readonly code: Uint8Array; readonly map?: string } | undefined
 

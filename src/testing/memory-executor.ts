@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import type { BundleModule } from '../capture/types.ts'
 import { decode, encode } from '../codec/codec.ts'
 import { AsyncQueue } from '../core/async-queue.ts'
 import { ResultError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
+import { decodeTable, isPackFile } from '../core/pack.ts'
 import { type JobSpec, type MemberEnd, memberItems, membersOf } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import { makeTask, type TaskProgress, taskKey } from '../core/task.ts'
@@ -20,6 +22,7 @@ import type {
 import { MemoryStream } from './memory-stream.ts'
 
 interface MemoryJob extends JobPayload {
+  readonly args: readonly Uint8Array[]
   readonly attempts: JobSpec[]
   records: ResultRecord[]
   readonly cancel: AbortController
@@ -65,6 +68,7 @@ export class MemoryExecutor implements Executor {
     if (!this.#jobs.has(id)) {
       const job: MemoryJob = {
         ...payload,
+        args: isPackFile(payload.args) ? decodeTable(readFileSync(payload.args.localPath)) : payload.args,
         attempts: [payload.spec],
         records: [],
         cancel: new AbortController(),

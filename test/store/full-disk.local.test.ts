@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { newJob, opened, temporaryFolder } from './helpers.ts'
+import { argsOf, newJob, opened, temporaryFolder } from './helpers.ts'
 
 // Only root may mount.
 describe.runIf(process.getuid?.() === 0)('a store on a disk that is full', () => {
@@ -40,7 +40,7 @@ describe.runIf(process.getuid?.() === 0)('a store on a disk that is full', () =>
     // In a file beside, and by another process.
     expect(() => store.add(newJob({}, { arg: new Uint8Array(2_000_000) }))).toThrow(refusal)
     expect(() => again().add(newJob({}, { arg: new Uint8Array(90_000) }))).toThrow(refusal)
-    for (const job of jobs) expect(store.payload(job.spec.id)!.args[1]).toHaveLength(30_000)
+    for (const job of jobs) expect(argsOf(store, job.spec.id)![1]).toHaveLength(30_000)
     rmSync(join(disk, 'ballast'))
     const late = newJob()
     store.add(late)

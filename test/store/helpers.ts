@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
 import { blobOf } from '../../src/core/blob.ts'
 import { newJobId } from '../../src/core/ids.ts'
+import { decodeTable, isPackFile } from '../../src/core/pack.ts'
 import { type JobSpec, protocolVersion } from '../../src/core/protocol.ts'
 import { openStore } from '../../src/store/open.ts'
 import { thisProcess } from '../../src/store/owner.ts'
@@ -79,4 +80,10 @@ export function newJob(
     owner: thisProcess(),
     ...more,
   }
+}
+
+/** The arguments of a job as the store has them, wherever they lie. */
+export function argsOf(store: JobStore, id: string): readonly Uint8Array[] | undefined {
+  const args = store.payload(id)?.args
+  return args && isPackFile(args) ? decodeTable(readFileSync(args.localPath)) : args
 }

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { inRowLimit } from '../../src/store/files.ts'
-import { newJob, opened } from './helpers.ts'
+import { argsOf, newJob, opened } from './helpers.ts'
 
 const filesOf = (folder: string) =>
   existsSync(join(folder, 'files')) ? readdirSync(join(folder, 'files')) : []
@@ -31,7 +31,10 @@ test('a job is recorded whole, with its payload, and read by another process', (
     hasPayload: true,
   })
   const payload = other.payload(job.spec.id)!
-  expect(payload.args.map((bytes) => Buffer.from(bytes).toString())).toEqual(['values', '[42]'])
+  expect(argsOf(other, job.spec.id)!.map((bytes) => Buffer.from(bytes).toString())).toEqual([
+    'values',
+    '[42]',
+  ])
   expect(Buffer.from(payload.bundle)).toEqual(job.payload.bundle)
   expect(other.bundle(job.spec.bundle.sha256)).toEqual({ code: job.payload.bundle, map: '{"version":3}' })
 })
@@ -54,7 +57,7 @@ test.each([
   const job = newJob({}, { arg: new Uint8Array(size).fill(7) })
   store.add(job)
   expect(filesOf(folder)).toHaveLength(files)
-  expect(store.payload(job.spec.id)!.args[1]).toHaveLength(size)
+  expect(argsOf(store, job.spec.id)![1]).toHaveLength(size)
   store.submitted(job.spec.id, 1, '77', '/scratch/me/jobs/x')
   expect(store.payload(job.spec.id)).toBeUndefined()
   expect(filesOf(folder)).toEqual([])

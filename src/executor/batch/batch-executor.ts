@@ -7,7 +7,6 @@ import type { Clock } from '../../core/clock.ts'
 import { FarcallError, ResultError, SubmitError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { NodeNeed } from '../../core/interpreter.ts'
-import { decodeRecords } from '../../core/pack.ts'
 import type { Environment, Profile } from '../../core/profile.ts'
 import {
   type BlobRef,
@@ -42,6 +41,7 @@ import type {
 import type { Provider } from '../interpreter/provide.ts'
 import { Canceler } from './cancel.ts'
 import { agesOf, cleanPlace, isDue } from './clean.ts'
+import { inBatches, parsePacks } from './fetched.ts'
 import { parseFound } from './found.ts'
 import { directivesOf, renderJobScript } from './job-script.ts'
 import { parseList } from './list.ts'
@@ -339,23 +339,17 @@ export class BatchExecutor implements Executor {
     const { spec } = this.#tracked(id)
     const { transport } = this.#options
     const folder = `${this.#place.workdir}/${paths.job(id)}`
-    for (let at = 0; at < members.length; at += 500) {
-      const some = members.slice(at, at + 500)
+    const sizeOf = (member: number) => this.#tracked(id, member).packSizes.get(member) ?? 0
+    for (const some of inBatches(members, sizeOf, { members: 500, bytes: 32 * 2 ** 20 })) {
       const runs: string[] = []
       for (const member of some) runs.push(`${await this.#runOf(id, member)}.${member}`)
       const argv = ['sh', '-c', recordsScript, 'farcall', folder, ...runs]
-      const size = some.reduce(
-        (sum, member) => sum + (this.#tracked(id, member).packSizes.get(member) ?? 0),
-        0,
-      )
-      const read = () => this.#persist(() => transport.exec({ argv }, { timeoutMs: 3_600_000 }))
-      const result = await this.#whenSeen(read, ({ stdout }) => stdout.byteLength >= size)
-      const { records, torn } = decodeRecords(result.stdout)
-      // A member that was killed leaves a torn last record, and with it the rest of this answer: read one by one.
-      if ((torn || result.exitCode !== 0) && some.length > 1) {
-        for (const member of some) yield* this.fetch(id, [member])
-        continue
+      const size = some.reduce((sum, member) => sum + sizeOf(member), 0)
+      const read = async () => {
+        const { stdout } = await this.#persist(() => transport.exec({ argv }, { timeoutMs: 3_600_000 }))
+        return parsePacks(stdout)
       }
+      const { records } = await this.#whenSeen(read, (seen) => seen.size >= size)
       const wanted = new Set<number>()
       for (const member of some) {
         const { from, to } = memberItems(spec, member)

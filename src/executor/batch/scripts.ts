@@ -48,7 +48,7 @@ exit 0`
 /**
  * Puts a job in its place and submits it. $1 workdir, $2 id, $3 attempt, $4 client, $5 KiB and $6 hundredths of a
  * percent: with less than both free it is refused, $7 the name of a Node of ours that the job is to find ('': none), $8
- * number of blobs, then the blobs as name:size, then the submit command. stdin: a tar of the job's files and, in blobs/, of blobs.
+ * where its arguments lie when they were too large to come along ('': in the tar), $9 number of blobs, then the blobs as name:size, then the submit command. stdin: a tar of the job's files and, in blobs/, of blobs.
  * The folder submit.<n> is made by mkdir before submitting: whoever finds it knows that this attempt was made. The
  * job's files are of whoever made it; the others get its spec, in the second line.
  * Every process costs a millisecond or more, so builtins do what they can.
@@ -56,8 +56,8 @@ exit 0`
 export const submitScript = `mask=$(umask)
 umask 077
 cd -- "$1" || exit ${exits.unusable}
-id=$2 n=$3 client=$4 least=$5 share=$6 node=$7 count=$8
-shift 8
+id=$2 n=$3 client=$4 least=$5 share=$6 node=$7 args=$8 count=$9
+shift 9
 # The end of df's last line, up to the % sign: size, used, free and the share that is used. What it does not tell is no limit.
 low() {
   while [ $# -gt 4 ]; do shift; done
@@ -68,7 +68,7 @@ low() {
 df=$(df -Pk . 2>/dev/null)
 df=\${df##*'
 '}
-! low \${df%%%*} || exit ${exits.diskLow}
+! low \${df%%%*} || { rm -f -- $args; exit ${exits.diskLow}; }
 d=jobs/$id
 s=$d/submit.$n
 t=jobs/.in.$id.$n.$$
@@ -112,8 +112,9 @@ for f in "$d/collected" "$d/kept"; do [ ! -e "$f" ] || rm -f "$f"; done
 made=
 # Whoever was refused takes the folder away: where there is none, the second mkdir is first, or says what hinders it.
 if mkdir "$s" 2>/dev/null || { [ ! -d "$s" ] && mkdir "$s"; }; then
-  { [ ! -f "$t/secrets" ] || mv -f "$t/secrets" "$s/"; } && mv -f "$t"/* "$d/" && rmdir "$t" || {
-    rm -rf "$t" "$s"
+  { [ ! -f "$t/secrets" ] || mv -f "$t/secrets" "$s/"; } && { [ -z "$args" ] || mv -f "$args" "$d/args.pack"; } &&
+    mv -f "$t"/* "$d/" && rmdir "$t" || {
+    rm -rf "$t" "$s" $args
     [ -z "$fresh" ] || rm -rf "$d"
     exit ${exits.unusable}
   }
@@ -122,7 +123,7 @@ if mkdir "$s" 2>/dev/null || { [ ! -d "$s" ] && mkdir "$s"; }; then
   rc=$?
   printf '%s\\n' "$rc" >"$s/rc"
 else
-  rm -rf "$t"
+  rm -rf "$t" $args
   [ -d "$s" ] || exit ${exits.unusable}
   rc=
   [ ! -f "$s/rc" ] || read -r rc <"$s/rc"
@@ -288,10 +289,18 @@ if [ -s "run.$2/log.err" ]; then tail -c 4096 "run.$2/log.err"; fi
 if [ -s "scheduler.log" ]; then tail -c 2048 "scheduler.log"; fi
 exit 0`
 
-/** Records of members, one after the other. $1 job folder, then runs as attempt.member. */
+/**
+ * Records of members. $1 job folder, then runs as attempt.member. First the size of each pack, as wc tells it, and an empty
+ * line; then the packs, one after the other. One that is not there is left out.
+ */
 export const recordsScript = `cd -- "$1" || exit ${exits.unusable}
 shift
-for r; do printf 'run.%s/out.pack\\n' "$r"; done | xargs cat --`
+packs=
+for r; do
+  for f in "run.$r"/out.pac[k]; do [ ! -f "$f" ] || packs="$packs $f"; done
+done
+[ -n "$packs" ] || exit 0
+wc -c -- $packs && echo && cat -- $packs`
 
 /**
  * Of values that items of streams have yielded, what is asked for. $1 workdir; stdin: lines ID ATTEMPT MEMBER ITEM FROM

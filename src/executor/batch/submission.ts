@@ -3,12 +3,12 @@ import { createTar } from 'nanotar'
 import type { LimitFunction } from 'p-limit'
 import type { Clock } from '../../core/clock.ts'
 import { CaptureError, SubmitError } from '../../core/errors.ts'
-import { encodeTable } from '../../core/pack.ts'
+import { encodeTable, isPackFile } from '../../core/pack.ts'
 import { type BlobRef, blobName, type JobSpec, paths, scriptFile, specFile } from '../../core/protocol.ts'
 import { type CommandResult, shellQuote } from '../../core/shell.ts'
 import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
 import type { FileToPut, Transport } from '../../transport/transport.ts'
-import type { Secrets } from '../executor.ts'
+import type { JobPayload, Secrets } from '../executor.ts'
 import { findCutOff } from './cut-off.ts'
 import { parseSpec } from './found.ts'
 import { diskLow, type Room } from './room.ts'
@@ -41,7 +41,7 @@ export function sharedBlob(ref: BlobRef, localPath: string | undefined): Blob {
 export interface Submission {
   readonly spec: JobSpec
   /** Undefined: they lie there. */
-  readonly args: readonly Uint8Array[] | undefined
+  readonly args: JobPayload['args'] | undefined
   /** Rendered when it is sent: of ten thousand that wait for their turn it would be most of what they hold. */
   script(): string
   readonly directives: Directives
@@ -79,9 +79,11 @@ export async function submitJob(
   for (const { ref, late } of submission.blobs) if (late) known.add(blobName(ref))
   const unknown = () => submission.blobs.filter((blob) => !known.has(blobName(blob.ref)))
   let node = submission.runtime?.name ?? ''
+  let argsThere = false
   // What is not known yet is looked up when its turn comes: of ten thousand, the first few bring the blobs along.
   const sendUnknown = async () => {
-    await sendLarge(transport, workdir, unknown(), known)
+    await sendLarge(transport, workdir, unknown(), known, argsThere ? undefined : submission)
+    argsThere = true
     return sending(() => send(transport, scheduler, workdir, submission, unknown(), node))
   }
   const sendAll = async () => {
@@ -97,6 +99,7 @@ export async function submitJob(
   for (let times = 0; result.exitCode === exits.uncertain && times < 10; times++) {
     const found = await findCutOff({ transport, scheduler, workdir, clock }, submission.spec)
     if (found) return found
+    argsThere = false
     result = await sendAll()
   }
   const submitted = readSubmission(result, scheduler, transport.name, submission)
@@ -110,16 +113,24 @@ async function sendLarge(
   workdir: string,
   missing: readonly Blob[],
   known: Set<string>,
+  withArgs: Submission | undefined,
 ): Promise<void> {
   const large = missing.flatMap(({ ref, content }) =>
     content === undefined || isSmall(content)
       ? []
       : [{ path: `${workdir}/blobs/${blobName(ref)}`, content, ref }],
   )
-  if (large.length === 0) return
-  await transport.put(large.map(({ path, content }) => ({ path, content })))
+  const { spec, args } = withArgs ?? {}
+  const files: FileToPut[] = large.map(({ path, content }) => ({ path, content }))
+  if (spec && args && isPackFile(args))
+    files.push({ path: `${workdir}/${incomingArgs(spec)}`, content: args })
+  if (files.length === 0) return
+  await transport.put(files)
   for (const { ref } of large) known.add(blobName(ref))
 }
+
+/** Where large arguments lie until the job has its folder; the cleaner takes what is left there of old. */
+const incomingArgs = ({ id, attempt, client }: JobSpec) => `jobs/.in.${id}.${attempt}.${client}.args`
 
 function isSmall(content: NonNullable<Blob['content']>): content is Uint8Array {
   return content instanceof Uint8Array && content.byteLength <= alongLimit
@@ -141,7 +152,7 @@ async function send(
   const tar = createTar([
     { name: specFile(spec.attempt), data: JSON.stringify(spec), ...file },
     { name: scriptFile(spec.attempt), data: text, ...file },
-    ...(args ? [{ name: 'args.pack', data: encodeTable(args), ...file }] : []),
+    ...(args && !isPackFile(args) ? [{ name: 'args.pack', data: encodeTable(args), ...file }] : []),
     ...(Object.keys(secrets).length > 0 ? [{ name: 'secrets', data: secretsFile(secrets), ...file }] : []),
     ...along.map((blob) => ({ name: `blobs/${blobName(blob.ref)}`, data: blob.bytes, ...file })),
   ])
@@ -160,6 +171,7 @@ async function send(
         String(room.kib),
         String(room.hundredths),
         node,
+        args && isPackFile(args) ? incomingArgs(spec) : '',
         String(blobs.length),
         ...blobs.map((blob) => `${blobName(blob.ref)}:${blob.ref.size}`),
         ...submit.argv,
@@ -180,7 +192,9 @@ function secretsFile(secrets: Secrets): string {
 
 function requireSendable({ spec, args = [] }: Submission): void {
   // A little is left for the table and the headers of records.
-  const bytes = args.reduce((sum, { byteLength }) => sum + byteLength + 64, 0) + 2 ** 20
+  const bytes = isPackFile(args)
+    ? args.size
+    : args.reduce((sum, { byteLength }) => sum + byteLength + 64, 0) + 2 ** 20
   if (bytes <= argumentLimit) return
   const gigabytes = (bytes / 2 ** 30).toFixed(1)
   throw new CaptureError(
