@@ -171,10 +171,14 @@ export class JobRecords {
     const before = this.#work
     this.#work = before ? sumOf(before, work) : work
     if (before) return
+    let taken: Work | undefined
     this.recorder.later((store) => {
-      const all = this.#work!
-      this.#work = undefined
-      store.worked(this.#id, key, all)
+      // Written again where the disk was full: what has come since has a change of its own.
+      if (!taken) {
+        taken = this.#work!
+        this.#work = undefined
+      }
+      store.worked(this.#id, key, taken)
     })
   }
 
