@@ -17,6 +17,7 @@ test('farcall exports these values', () => {
       "JobArray",
       "JobCanceledError",
       "JobFailedError",
+      "JobStream",
       "Listing",
       "ResultError",
       "SubmitError",

@@ -4,7 +4,8 @@ import { isJobId } from '../core/ids.ts'
 import { deferred } from './deferred.ts'
 import { alreadySealed, type Handle } from './handle.ts'
 import type { Item } from './item.ts'
-import { Job } from './job.ts'
+import { ignoreRejection, Job } from './job.ts'
+import { JobStream } from './job-stream.ts'
 import { Parts } from './parts.ts'
 import { recorderOf } from './recorder.ts'
 import { allResults } from './results.ts'
@@ -22,6 +23,8 @@ export interface AttachOptions {
    * has a record of it, else the working directory.
    */
   to?: string
+  /** Of a generator function: its values from the first one on, as a JobStream. */
+  stream?: boolean
 }
 
 /**
@@ -29,6 +32,7 @@ export interface AttachOptions {
  * array of all results; `id[k]` is one call or item of several.
  * Instances of your own classes in the result are refused: this process has not captured them; `openResult` takes
  * the classes, when the result is asked for as a file.
+ * Of a generator function it is what that returns; with `stream: true` it is a JobStream of all that it yields.
  *
  * @throws (by rejecting) ConfigError OPTION_INVALID for what is no id, FarcallError JOB_UNKNOWN
  * @example
@@ -37,7 +41,12 @@ export interface AttachOptions {
  * const job = attach<number>('fabcdefghijklm') // what job.id said
  * console.log(await job)
  */
-export function attach<R = unknown>(id: string, options: AttachOptions = {}): Job<R> {
+export function attach<Y, R = unknown>(
+  id: string,
+  options: AttachOptions & { readonly stream: true },
+): JobStream<Y, R>
+export function attach<R = unknown>(id: string, options?: AttachOptions & { readonly stream?: false }): Job<R>
+export function attach(id: string, options: AttachOptions = {}): Job<unknown> | JobStream<unknown, unknown> {
   const match = /^(f[a-z2-7]{13})(?:\[(\d+)\])?$/.exec(id)
   const submission = new Submission(match?.[1] ?? id)
   const site: { stack?: string } = {}
@@ -56,7 +65,12 @@ export function attach<R = unknown>(id: string, options: AttachOptions = {}): Jo
   session
     .then(() => resultOf(handle, match?.[2] === undefined ? undefined : item.index))
     .then(value.resolve, value.reject)
-  return new Job<R>(handle, item)
+  if (options.stream) return new JobStream(handle, item)
+  // Nobody here reads what it yields: it is not to wait for that.
+  session.then(() => {
+    for (const { yields } of submission.itemsBehind(item)) void yields?.letRun()
+  }, ignoreRejection)
+  return new Job(handle, item)
 }
 
 async function follow(

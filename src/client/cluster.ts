@@ -1,9 +1,10 @@
 import { CaptureError, ConfigError } from '../core/errors.ts'
 import { type ClusterOptions, checkOptions } from './options.ts'
 import { Caller, makeRemote, type Remote, type Target } from './remote.ts'
+import type { RemoteStream, Streamed } from './remote-stream.ts'
 
 /**
- * The Remote of a plain function.
+ * The Remote of a plain function, or the RemoteStream of a generator function.
  * @example
  * import { cluster, type RemoteOf } from 'farcall'
  *
@@ -11,21 +12,26 @@ import { Caller, makeRemote, type Remote, type Target } from './remote.ts'
  * const remote: RemoteOf<typeof square> = cluster(square) // Remote<[n: number], number>
  */
 export type RemoteOf<F extends Function> = F extends (...args: infer A) => infer R
-  ? Remote<A, Awaited<R>>
+  ? Streamed<R> extends [infer Y, infer T]
+    ? RemoteStream<A, Y, T>
+    : Remote<A, Awaited<R>>
   : never
+
+/** What a marked method gives is still what it is declared to give: a stream is an AsyncGenerator that is sent nothing. */
+type Given = Promise<unknown> | AsyncGenerator<unknown, unknown, undefined>
 
 /**
  * What `cluster(options)` gives: a decorator of a method, in the standard's dialect and in that of experimentalDecorators.
- * The method must be declared to return a promise, since that is what it gives from then on.
+ * The method must be declared to return a promise, or an AsyncGenerator, since that is what it gives from then on.
  */
 export interface ClusterDecorator {
   // biome-ignore lint/suspicious/noExplicitAny: any method may be marked
-  <This, F extends (this: This, ...args: any[]) => Promise<unknown>>(
+  <This, F extends (this: This, ...args: any[]) => Given>(
     method: F,
     context: ClassMethodDecoratorContext<This, F>,
   ): F
   // biome-ignore lint/suspicious/noExplicitAny: any method may be marked
-  <F extends (...args: any[]) => Promise<unknown>>(
+  <F extends (...args: any[]) => Given>(
     target: object,
     key: string | symbol,
     descriptor: TypedPropertyDescriptor<F>,

@@ -6,6 +6,7 @@ import { type Deferred, deferred } from './deferred.ts'
 import type { Handle } from './handle.ts'
 import type { ResultFile } from './result-file.ts'
 import type { RetryTools } from './retries.ts'
+import type { YieldReader } from './yield-reader.ts'
 
 /** One input and what became of it. */
 export interface Item {
@@ -40,6 +41,8 @@ export interface Item {
   ranAs?: string
   /** Local paths of what it has left, once they are here. */
   outputs?: readonly string[]
+  /** Of a stream, once it is submitted: what it yields. */
+  yields?: YieldReader
   /** Its value is to be written there, and not to be held in memory. */
   file?: ResultFile
 }

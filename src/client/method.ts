@@ -1,9 +1,14 @@
 import { CaptureError } from '../core/errors.ts'
 import { targetSymbol } from './cluster.ts'
 import { makeRemote, type Remote, type Target } from './remote.ts'
+import type { RemoteStream } from './remote-stream.ts'
 
-/** The Remote of a method that is declared to return a promise. */
-export type RemoteMethod<F> = F extends (...args: infer A) => Promise<infer R> ? Remote<A, R> : never
+/** The Remote of a method that is declared to return a promise, or the RemoteStream of one that yields. */
+export type RemoteMethod<F> = F extends (...args: infer A) => Promise<infer R>
+  ? Remote<A, R>
+  : F extends (...args: infer A) => AsyncGenerator<infer Y, infer R, undefined>
+    ? RemoteStream<A, Y, R>
+    : never
 
 /**
  * All that a wrapped function has (map, with, local, script) for a method marked with `@cluster`.
@@ -22,7 +27,9 @@ export type RemoteMethod<F> = F extends (...args: infer A) => Promise<infer R> ?
  * }
  * const results = await remote(Study.simulate).map([1, 2, 3])
  */
-export function remote<F extends (...args: never[]) => Promise<unknown>>(method: F): RemoteMethod<F>
+export function remote<
+  F extends (...args: never[]) => Promise<unknown> | AsyncGenerator<unknown, unknown, undefined>,
+>(method: F): RemoteMethod<F>
 export function remote<T extends object, K extends keyof T>(object: T, name: K): RemoteMethod<T[K]>
 export function remote(owner: unknown, name?: PropertyKey): unknown {
   const method = name === undefined ? owner : Reflect.get(Object(owner), name)

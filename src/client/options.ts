@@ -6,10 +6,11 @@ import { mergePackages } from '../core/package-settings.ts'
 import type { Environment } from '../core/profile.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
-import { type Duration, type Resources, resourceNames } from '../core/resources.ts'
+import { type Duration, type Memory, type Resources, resourceNames } from '../core/resources.ts'
 import type { RetryOptions, RetryPolicy } from '../core/retry-policy.ts'
 import { requirePlainText } from '../core/shell.ts'
-import { parseDuration } from '../core/units.ts'
+import { parseDuration, parseMemory } from '../core/units.ts'
+import type { StreamWindow } from '../core/yields.ts'
 import { checkStage, type StageOptions } from './stage-options.ts'
 
 /**
@@ -54,6 +55,8 @@ export interface ClusterOptions extends Omit<Resources, 'signal'> {
   force?: boolean
   /** Words to find its jobs by: `jobs({ tag })`. */
   tags?: readonly string[]
+  /** Of a generator function: how much it may yield that is not read yet, until it waits; default 1,000 values or 64 MB. */
+  window?: { items?: number; memory?: Memory }
   /** Files that go along, and files that come back. The function then has a working directory of its own. */
   stage?: StageOptions
 }
@@ -105,6 +108,7 @@ const ownNames = [
   'force',
   'tags',
   'stage',
+  'window',
 ] as const
 
 export interface SplitOptions {
@@ -124,6 +128,7 @@ export interface SplitOptions {
   readonly force: boolean
   readonly tags: readonly string[]
   readonly stage: StageOptions | undefined
+  readonly window: Partial<StreamWindow> | undefined
 }
 
 /** Options apart: what the scheduler is asked, and what is farcall's own. Unknown keys stay with the resources, which refuse them. */
@@ -159,6 +164,19 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     force,
     tags,
     stage: options.stage,
+    window: options.window === undefined ? undefined : readWindow(options.window),
+  }
+}
+
+/** @throws ConfigError OPTION_INVALID, OPTION_UNKNOWN, UNIT_INVALID */
+function readWindow(window: unknown): Partial<StreamWindow> {
+  if (!isRecord(window)) throw invalid('window', window, "{ items: 1_000, memory: '64MB' }")
+  for (const key of Object.keys(window)) requireKnown(key, ['items', 'memory'], `window.${key}`, 'setting')
+  const { items, memory } = window
+  if (items !== undefined) requireCount(items, 'window.items')
+  return {
+    ...(items === undefined ? {} : { items: items as number }),
+    ...(memory === undefined ? {} : { bytes: parseMemory(memory as Memory, 'window.memory') }),
   }
 }
 

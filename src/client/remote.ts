@@ -6,18 +6,20 @@ import { newJobId } from '../core/ids.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { dispatch, planOnly, renderOnly } from './dispatch.ts'
 import { canceledBefore } from './failures.ts'
+import { isGenerator, refuseMap, windowOf } from './generators.ts'
 import { alreadySealed, type Handle } from './handle.ts'
 import { asArguments, asLists, countOf, type Inputs, isIterable, requireIterable } from './inputs.ts'
 import type { Item } from './item.ts'
 import { ignoreRejection, Job } from './job.ts'
 import { JobArray } from './job-array.ts'
+import { JobStream } from './job-stream.ts'
 import type { MapPlan } from './map-plan.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
 import { PackedInputs } from './packed-inputs.ts'
 import { Parts } from './parts.ts'
 import { Submission } from './submission.ts'
 import type { Request } from './submit.ts'
-import { asLocalTask } from './task.ts'
+import { asLocalGenerator, asLocalTask } from './task.ts'
 
 /**
  * A function that runs on the cluster when it is called; `cluster(fn)` makes one.
@@ -120,24 +122,28 @@ export class Caller {
     this.#turn = turn
   }
 
+  /** Of a generator it is a JobStream. */
   call<R>(self: unknown, args: readonly unknown[], hide: Function): Job<R> {
+    const { fn, options } = this.#target
     const callSite = siteOf(hide)
     try {
-      const { signal } = splitOptions(this.#target.options)
+      const { signal } = splitOptions(options)
+      windowOf(fn, options)
       const snapshot = this.#snapshot()
       const group = this.#group(snapshot)
       // The group's own snapshot encodes, so that what arguments bring along joins its bundle.
       group.inputs.add(group.snapshot, this.#input(self, args), 'call')
       const item = group.handle.submission.add(callSite)
-      const job = new Job<R>(group.handle, item)
+      const job = made<R>(fn, group.handle, item)
       if (signal) followSignal(signal, job, group.handle)
       return job
     } catch (error) {
-      return refused(callSite, error)
+      return refused(fn, callSite, error)
     }
   }
 
   map<R>(lists: Inputs<readonly unknown[]>, options: MapOptions, hide: Function): JobArray<R> {
+    refuseMap(this.#target.fn, 'map')
     checkOptions(options, 'map')
     const callSite = siteOf(hide)
     const submission = new Submission(newJobId())
@@ -155,6 +161,7 @@ export class Caller {
   }
 
   async plan(items: Inputs<unknown>, options: MapOptions, where: string): Promise<MapPlan> {
+    refuseMap(this.#target.fn, where)
     requireIterable(items, where)
     checkOptions(options, where)
     const snapshot = this.#snapshot()
@@ -191,7 +198,7 @@ export class Caller {
     submission.filling = false
     if (submission.canceling !== undefined) throw canceledBefore(submission)
     if (inputs.entries.length === 0) submission.over.resolve()
-    return { snapshot, options, inputs, map: true, cwd }
+    return { snapshot, options, inputs, map: true, stream: undefined, cwd }
   }
 
   #snapshot(): Snapshot {
@@ -231,7 +238,8 @@ export class Caller {
       this.#turn.drop(snapshot)
       // Its only call was refused: nothing is to be submitted, and nobody has this group.
       if (inputs.entries.length === 0) return
-      ready.resolve({ snapshot, options: this.#target.options, inputs, map: false, cwd })
+      const { fn, options } = this.#target
+      ready.resolve({ snapshot, options, inputs, map: false, stream: windowOf(fn, options), cwd })
     }
   }
 }
@@ -256,6 +264,7 @@ export function makeRemote<A extends unknown[], R>(
   const remote = function remote(...args: A): Job<R> {
     return caller.call<R>(self, args, remote)
   } as Remote<A, R>
+  const streams = isGenerator(target.fn)
   const withPlan = <T>(map: (items: Inputs<T>, options?: MapOptions) => JobArray<R>, name: string) =>
     Object.defineProperty(map, 'plan', {
       value: (items: Inputs<T>, options: MapOptions = {}) => caller.plan(items, options, `${name}.plan`),
@@ -266,7 +275,10 @@ export function makeRemote<A extends unknown[], R>(
       requireIterable(lists, 'starmap')
       return caller.map<R>(lists, options, remote.starmap)
     }, 'starmap'),
-    local: (...args: A) => asLocalTask(() => Reflect.apply(target.fn, self, args) as R | Promise<R>),
+    local: (...args: A) =>
+      (streams ? asLocalGenerator : asLocalTask)(() => Reflect.apply(target.fn, self, args)) as
+        | R
+        | Promise<R>,
     with: (options: ClusterOptions) => {
       checkOptions(options, 'with')
       return makeRemote<A, R>({ ...target, options: mergeOptions(target.options, options) }, self, turn)
@@ -286,13 +298,17 @@ function siteOf(hide: Function): { stack?: string } {
 }
 
 /** A job that could not even be sent: the error is its outcome. */
-function refused<R>(callSite: { stack?: string }, error: unknown): Job<R> {
+function refused<R>(fn: Function, callSite: { stack?: string }, error: unknown): Job<R> {
   const submission = new Submission(newJobId())
   const item: Item = submission.add(callSite)
   submission.abandon(error, { state: 'FAILED', reason: 'submit-failed' })
   const session = Promise.reject(error)
   session.catch(ignoreRejection)
-  return new Job<R>({ submission, session, seal: alreadySealed }, item)
+  return made<R>(fn, { submission, session, seal: alreadySealed }, item)
+}
+
+function made<R>(fn: Function, handle: Handle, item: Item): Job<R> {
+  return isGenerator(fn) ? (new JobStream(handle, item) as unknown as Job<R>) : new Job<R>(handle, item)
 }
 
 function followSignal(signal: AbortSignal, job: Job<unknown> | JobArray<unknown>, handle: Handle): void {

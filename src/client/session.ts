@@ -33,6 +33,8 @@ interface Done {
   readonly id: JobId
   readonly outcome: 'completed' | 'failed' | 'detached'
   readonly records: JobRecords | undefined
+  /** What it has yielded and nobody has read yet. */
+  readonly readers: Submission['readers']
 }
 
 /** One place, shared by all calls of this process: an executor, and who waits for what there. @internal */
@@ -202,8 +204,12 @@ export class Session {
     }
     if (submission.runsOn)
       this.#background(this.executor.cancel([{ id: submission.id }]), 'a canceled call may run on')
-    this.#done.push({ id: submission.id, outcome: outcomeOf(submission.items), records: submission.records })
-    if (this.#done.length > keptWhileRunning) void this.#release(this.#done.splice(0, keptWhileRunning / 2))
+    const { id, records, readers } = submission
+    this.#done.push({ id, outcome: outcomeOf(submission.items), records, readers })
+    if (this.#done.length <= keptWhileRunning) return
+    const oldest = this.#done.splice(0, keptWhileRunning / 2)
+    this.#done.unshift(...oldest.filter(isUnread))
+    void this.#release(oldest.filter((done) => !isUnread(done)))
   }
 
   #follows(submission: Submission): boolean {
@@ -317,12 +323,17 @@ export class Session {
     await Promise.all(this.#working)
     if (!this.#ending) this.#background(this.#restore(), 'jobs could not be put on record again')
     await Promise.all(this.#working)
-    await this.#release(this.#done.splice(0))
+    const done = this.#done.splice(0)
+    await this.#release(done.map((one) => (isUnread(one) ? { ...one, outcome: 'detached' } : one)))
     if (!this.#ending) await this.#cleanDaily()
     this.#stop.abort()
     await this.executor[Symbol.asyncDispose]()
     flushRecords()
   }
+}
+
+function isUnread({ readers }: Done): boolean {
+  return readers.some((reader) => reader.isUnread)
 }
 
 function outcomeOf(items: readonly Item[]): Done['outcome'] {

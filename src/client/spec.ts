@@ -28,7 +28,16 @@ export function placeOf(profile: ResolvedProfile, options: ClusterOptions): Node
 export interface SpecFacts
   extends Pick<
     JobSpec,
-    'bundle' | 'compiledFor' | 'client' | 'items' | 'map' | 'packages' | 'interpreter' | 'stage' | 'shared'
+    | 'bundle'
+    | 'compiledFor'
+    | 'client'
+    | 'items'
+    | 'map'
+    | 'packages'
+    | 'interpreter'
+    | 'stage'
+    | 'shared'
+    | 'stream'
   > {
   /** What is known of this function's items. */
   readonly itemTime?: ItemTime | undefined
@@ -78,7 +87,9 @@ export function makeSpec(
   { itemTime, ...facts }: SpecFacts,
 ): JobSpec {
   const { concurrency = profile.concurrency, tags } = splitOptions(options)
-  const { planned, slots } = planFor(facts.items, { profile, resources }, options, traits, itemTime)
+  // One that waits for its reader must not have another wait behind it.
+  const dealt: ClusterOptions = facts.stream ? { ...options, chunk: 1 } : options
+  const { planned, slots } = planFor(facts.items, { profile, resources }, dealt, traits, itemTime)
   const { chunk, members } = planned
   if (facts.stage && environment.cwd !== undefined)
     throw new ConfigError('OPTION_INVALID', 'environment.cwd and files that are staged do not go together', {

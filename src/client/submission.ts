@@ -18,6 +18,7 @@ import type { Decoder } from './outcome.ts'
 import type { JobRecords } from './recorder.ts'
 import type { ResultFile } from './result-file.ts'
 import { Retries } from './retries.ts'
+import { YieldReader } from './yield-reader.ts'
 
 const noRetry = resolveRetry(0)
 
@@ -65,6 +66,8 @@ export class Submission {
   outputBase: string | undefined
   /** The program ends: nobody is told any more. */
   muted = false
+  /** Who may still want its files, when all else of it is here. */
+  readonly readers: { readonly isUnread: boolean }[] = []
   /** Items that nobody here waits for any more. */
   readonly letGo = new LazySet<Item>()
   readonly #listeners = new Set<StatusListener>()
@@ -148,6 +151,7 @@ export class Submission {
     this.submitted = submitted
     const { spec, tools } = submitted
     if (this.#tries.length === 0) this.tried(spec)
+    if (spec.stream) for (const item of this.items) item.yields ??= new YieldReader(this, item, spec.stream)
     if (tools) this.retries = new Retries(this, spec.retry ?? noRetry, tools)
     for (const event of this.#early.splice(0)) this.handle(event)
   }
@@ -176,10 +180,18 @@ export class Submission {
       this.#observe(this.#withPlace(event.status), event.member)
     }
     if (event.type === 'progress') this.#progress(event.item, event.progress)
+    if (event.type === 'yield') this.items[event.report.item]?.yields?.take(event)
     if (event.type === 'end') {
+      this.#tellReaders(event)
       this.records?.end(event, this.submitted.spec.members)
       this.#intake.end(event)
     }
+  }
+
+  #tellReaders(event: MemberEndEvent): void {
+    if (!this.submitted?.spec.stream) return
+    const { from, to } = memberItems(this.submitted.spec, event.member)
+    for (const item of this.items.slice(from, to)) item.yields?.end(event)
   }
 
   #observe(status: JobStatus, member: number | undefined): void {
@@ -251,7 +263,9 @@ export class Submission {
   }
 
   /** What a member's end tells of it. The result may have been here before, and with it the job's end. */
-  measured({ member, status, end }: MemberEndEvent): void {
+  measured(event: MemberEndEvent): void {
+    const { member, status, end } = event
+    this.#tellReaders(event)
     takeMeasures(this.measures, member, status, end)
     this.#measured.get(member)?.resolve()
     const over = this.submitted !== undefined && this.open === 0

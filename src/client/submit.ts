@@ -5,6 +5,7 @@ import { systemClock } from '../core/clock.ts'
 import { CaptureError, JobCanceledError, SubmitError } from '../core/errors.ts'
 import type { PackFile } from '../core/pack.ts'
 import type { BlobRef, JobSpec, StageSpec } from '../core/protocol.ts'
+import type { StreamWindow } from '../core/yields.ts'
 import type { JobPayload } from '../executor/executor.ts'
 import { thisProcess } from '../store/owner.ts'
 import type { StoredPayload } from '../store/types.ts'
@@ -30,6 +31,8 @@ export interface Request {
   readonly options: ClusterOptions
   readonly inputs: Pick<PackedInputs, 'entries' | 'files' | 'shared'>
   readonly map: boolean
+  /** The function is a generator. */
+  readonly stream: StreamWindow | undefined
   /** The working directory at the time of the call. */
   readonly cwd: string
 }
@@ -71,7 +74,8 @@ export async function recordJob(
   prepared: Prepared,
   cacheKeys: readonly (string | undefined)[],
 ): Promise<Send> {
-  const { snapshot, options, inputs, map, settings, session, recorder, bundle, stage, node } = prepared
+  const { snapshot, options, inputs, map, stream, settings, session, recorder, bundle, stage, node } =
+    prepared
   const { entries } = inputs
   const shared = sharedAmong(snapshot, inputs)
   await session.executor.open()
@@ -90,6 +94,7 @@ export async function recordJob(
     ...(packages ? { packages } : {}),
     ...(interpreter && { interpreter }),
     ...(stage ? { stage } : {}),
+    ...(stream ? { stream } : {}),
     ...(shared.length > 0 ? { shared } : {}),
   })
   if (submission.canceling !== undefined) throw canceledBefore(submission)

@@ -37,6 +37,22 @@ export function currentTask(): Task {
 
 /** Runs work as the task of a `.local()` call. @internal */
 export function asLocalTask<T>(work: () => T): T {
+  return local.run(newLocalTask(), work)
+}
+
+/** The same of a generator, whose work is done later, as it is asked. @internal */
+export function asLocalGenerator(work: () => Generator | AsyncGenerator): Generator | AsyncGenerator {
+  const task = newLocalTask()
+  const generator = local.run(task, work)
+  for (const name of ['next', 'return', 'throw'] as const) {
+    const method = generator[name]
+    const value = (...args: unknown[]) => local.run(task, () => Reflect.apply(method, generator, args))
+    Object.defineProperty(generator, name, { value, configurable: true, writable: true })
+  }
+  return generator
+}
+
+function newLocalTask() {
   const machine = thisMachine()
   const facts = {
     id: 'local',
@@ -49,8 +65,7 @@ export function asLocalTask<T>(work: () => T): T {
     memory: grantedMemory(undefined, machine),
     gpus: grantedGpus(machine),
   }
-  const task = makeTask(facts, () => {})
-  return local.run({ task, facts, calls: 0 }, work)
+  return { task: makeTask(facts, () => {}), facts, calls: 0 }
 }
 
 /** The task of the `.local()` call around, if there is one, and how often it has called localMap. @internal */

@@ -59,6 +59,7 @@ export const errorCodes = [
   'JOB_UNKNOWN',
   'JOB_NOT_RUNNING',
   'INTERPRETER_MISSING',
+  'STREAM_CHANGED',
   'CALLED_IN_JOB',
   'NOT_IN_JOB',
   'THREAD_ENDED',

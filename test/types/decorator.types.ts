@@ -1,4 +1,4 @@
-import { cluster } from 'farcall'
+import { cluster, type JobStream, type RemoteStream, remote } from 'farcall'
 import { is } from './equal.ts'
 
 // Compiled with and without experimentalDecorators: both dialects are to say the same.
@@ -47,10 +47,29 @@ class Study {
     return n * this.scale
   }
 
-  // @ts-expect-error a generator gives no promise
   @cluster()
-  async *generator() {
+  async *stream(n: number) {
+    yield n * this.scale
+    return 'done'
+  }
+
+  @cluster()
+  static async *declared(n: number): AsyncGenerator<number, string, void> {
+    yield n
+    return 'done'
+  }
+
+  // @ts-expect-error it is declared to give a Generator, and would give an AsyncGenerator: declare it `async *`
+  @cluster()
+  *generator() {
     yield 1
+  }
+
+  // @ts-expect-error nothing can be sent into a function that runs elsewhere
+  @cluster()
+  async *talks(): AsyncGenerator<number, void, string> {
+    const sent = yield 1
+    sent.trim()
   }
 
   // @ts-expect-error a field is no method
@@ -76,6 +95,11 @@ is<void>()(await study.none())
 is<[string, number]>()(await study.generic('a' as string))
 is<string>()(await study.promised(1))
 is<number>()(await study.alone(1))
+is<AsyncGenerator<number, string, unknown>>()(study.stream(1))
+is<AsyncGenerator<number, string, void>>()(Study.declared(1))
+is<RemoteStream<[n: number], number, string>>()(remote(Study.declared))
+is<RemoteStream<[n: number], number, string>>()(remote(study, 'stream'))
+is<JobStream<number, string>>()(remote(study, 'stream')(1))
 // @ts-expect-error a wrong argument
 Study.one('1')
 // @ts-expect-error an argument is missing

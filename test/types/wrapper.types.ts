@@ -1,4 +1,12 @@
-import { attach, cluster, type Job, type JobArray, type Remote } from 'farcall'
+import {
+  attach,
+  cluster,
+  type Job,
+  type JobArray,
+  type JobStream,
+  type Remote,
+  type RemoteStream,
+} from 'farcall'
 import { is } from './equal.ts'
 
 const sum = cluster({ cores: 2 }, (a: number, label: string) => ({ total: a, label }))
@@ -48,6 +56,51 @@ is<number[] | Promise<number[]>>()(later.local(1))
 is<string>()(await sum.script(1, 'x'))
 // @ts-expect-error a typo
 later.with({ memroy: '1GB' })
+
+// streams
+const stream = cluster({ cores: 2, window: { items: 10, memory: '1MB' } }, async function* (n: number) {
+  yield { n }
+  return 'done'
+})
+const counting = cluster(function* (to: number): Generator<Promise<number>, boolean> {
+  yield Promise.resolve(to)
+  return true
+})
+is<RemoteStream<[n: number], { n: number }, string>>()(stream)
+is<RemoteStream<[to: number], number, boolean>>()(counting)
+is<JobStream<{ n: number }, string>>()(stream(1))
+for await (const { n } of stream(1)) is<number>()(n)
+const streaming = stream(1)
+is<Promise<string>>()(streaming.result)
+is<string>()(streaming.id)
+is<IteratorResult<{ n: number }, string>>()(await streaming.next())
+is<RemoteStream<[n: number], { n: number }, string>>()(stream.with({ cores: 1 }))
+for await (const n of counting.local(2)) is<number>()(n)
+is<JobStream<number, string>>()(attach<number, string>('fabcdefghijklm', { stream: true }))
+is<RemoteStream<[], number, unknown>>()(
+  cluster(async function* (): AsyncIterable<number> {
+    yield 1
+  }),
+)
+// it is no promise: an await gives the stream itself
+is<JobStream<{ n: number }, string>>()(await stream(1))
+// what only looks like a stream, or may be anything
+is<Remote<[], number[]>>()(cluster(() => [1]))
+// biome-ignore lint/suspicious/noExplicitAny: that is the point
+is<Remote<[text: string], any>>()(cluster((text: string) => JSON.parse(text)))
+is<Remote<[], never>>()(
+  cluster(() => {
+    throw new Error('always')
+  }),
+)
+// @ts-expect-error streams are not mapped
+stream.map([1])
+// @ts-expect-error a wrong argument
+stream('1')
+// @ts-expect-error nothing can be sent into a function that runs elsewhere
+streaming.next(1)
+// @ts-expect-error a typo
+stream.with({ window: { item: 1 } })
 
 // handles
 const job = later(1)
