@@ -28,7 +28,8 @@ export function renderDirectives(scheduler: Scheduler, directives: Directives): 
   for (const key of keys) if (key !== 'native') write(key)
   lines.push(...(scheduler.compose?.(directives) ?? []))
   write('native')
-  return lines.map((line) => `${scheduler.prefix} ${line}`)
+  const notes = scheduler.notes?.(directives) ?? []
+  return [...lines.map((line) => `${scheduler.prefix} ${line}`), ...notes.map((note) => `# ${note}`)]
 }
 
 /** Refuses what the scheduler cannot express and what cannot stand on one line. */

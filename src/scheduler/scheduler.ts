@@ -1,3 +1,4 @@
+import type { Profile } from '../core/profile.ts'
 import type { ResolvedResources } from '../core/resources.ts'
 import type { Command, CommandResult } from '../core/shell.ts'
 import type { JobStatus } from '../core/status.ts'
@@ -37,12 +38,27 @@ export interface Scheduler {
   readonly directives: DirectiveTable
   /** Lines that several resources make together. */
   readonly compose?: (all: Directives) => readonly string[]
+  /** What the lines do not say by themselves, for whoever reads the script. */
+  readonly notes?: (all: Directives) => readonly string[]
+  /** What differs from site to site in how this dialect is spoken. */
+  readonly site?: {
+    ask(): Command
+    /** The dialect of a site, by its answer and what the profile says instead; without an answer as it usually is. */
+    adapt(answer: CommandResult | undefined, profile: Profile): Scheduler
+    /** Of an adapted one: what was found out. */
+    readonly words?: readonly string[]
+  }
   readonly array?: {
     /** The environment variable that holds the member's number. */
     readonly indexVariable: string
     readonly base: 0 | 1
-    /** The scheduler's name for one member. */
-    taskId(nativeId: string, member: number): string
+    /**
+     * Its tasks can only be numbered from the base on, without a gap: of an attempt for some members, task k from 0 is the
+     * k-th of them.
+     */
+    readonly dense?: true
+    /** The scheduler's name for one task, by its number from 0. */
+    taskId(nativeId: string, task: number): string
     /** Members that an array may have where the site has not said. */
     readonly defaultSize: number
     /** Asks the site how many members an array may have. */

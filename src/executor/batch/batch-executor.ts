@@ -54,6 +54,7 @@ import { runOf } from './runs.ts'
 import { RuntimeSupply } from './runtime-supply.ts'
 import { saveRecord } from './save-record.ts'
 import { exits, findScript, listScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
+import { adaptScheduler } from './site.ts'
 import { fetchOutputs, type RunOutputs, sendInputs } from './staging.ts'
 import { type Blob, lateBlob, sharedBlob, submitJob } from './submission.ts'
 import { TrackedJob } from './tracked-job.ts'
@@ -85,7 +86,8 @@ const lookAgainMs = 250
 /** Jobs as folders of files on a machine with a scheduler: Scheduler × Transport. */
 export class BatchExecutor implements Executor {
   readonly name: string
-  readonly #options: BatchOptions
+  /** Of the scheduler, once connected, the dialect of the site. */
+  #options: BatchOptions
   readonly #events = new AsyncQueue<JobEvent>()
   readonly #known = new Set<string>()
   readonly #closing = new AbortController()
@@ -105,7 +107,8 @@ export class BatchExecutor implements Executor {
   #makingRoom: Promise<unknown> | undefined
 
   constructor(options: BatchOptions) {
-    this.#options = options
+    const { scheduler, profile } = options
+    this.#options = { ...options, scheduler: scheduler.site?.adapt(undefined, profile) ?? scheduler }
     this.name = `${options.scheduler.name} on ${options.transport.name}`
   }
 
@@ -142,17 +145,19 @@ export class BatchExecutor implements Executor {
   }
 
   async #open(): Promise<void> {
-    const { profile, transport, scheduler, clock, random } = this.#options
+    const { profile, transport, clock, random } = this.#options
     this.#runtime = await readRuntime()
     const runtimeName = blobName(this.#runtime.ref)
-    const [place, maxMembers] = await Promise.all([
+    const [place, maxMembers, scheduler] = await Promise.all([
       probePlace(transport, profile.workdir ?? '$HOME/.farcall', [runtimeName]),
       this.#askSizeLimit(),
+      adaptScheduler(this.#options),
     ])
+    this.#options = { ...this.#options, scheduler }
     this.#place = place
     this.#openedAt = clock.now()
     this.#sending = pLimit(transport.concurrency)
-    this.#maxMembers = maxMembers
+    this.#maxMembers = maxMembers ?? scheduler.array?.defaultSize
     if (this.#place.blobs.get(runtimeName) === this.#runtime.ref.size) this.#known.add(runtimeName)
     const workersOf = ({ concurrency, resources }: JobSpec) =>
       concurrency ?? Math.max(1, Math.floor(place.cores / (resources.cores ?? 1)))
@@ -174,7 +179,7 @@ export class BatchExecutor implements Executor {
   async #askSizeLimit(): Promise<number | undefined> {
     const { scheduler, transport } = this.#options
     const { array } = scheduler
-    if (!array?.sizeLimit || !array.parseSizeLimit) return array?.defaultSize
+    if (!array?.sizeLimit || !array.parseSizeLimit) return undefined
     return array.parseSizeLimit(await transport.exec(array.sizeLimit())) ?? array.defaultSize
   }
 

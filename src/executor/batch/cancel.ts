@@ -4,6 +4,7 @@ import type { Command } from '../../core/shell.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { WatchedPlace } from './queue.ts'
 import { cancelMembersScript } from './scripts.ts'
+import { taskOf } from './tasks.ts'
 import type { TrackedJob } from './tracked-job.ts'
 
 /** Tries again while what is in the way passes. */
@@ -66,7 +67,7 @@ export function cancelCommand(
     }
     const name = scheduler.array?.taskId ?? scheduler.memberId
     if (!name) continue
-    for (const member of some) natives.push(name(job.nativeId, member))
+    for (const member of some) natives.push(name(job.nativeId, taskOf(job.spec, member, scheduler)))
     // Where the job's own script starts the members, one that has not begun never shall.
     if (!scheduler.array) claims.push(...some.map((member) => claimOf(job, member)))
   }

@@ -3,6 +3,7 @@ import { type Measured, mergeMeasured } from '../../core/usage.ts'
 import { placeFailed } from './place.ts'
 import { askAccounting, type WatchedPlace } from './queue.ts'
 import { usageScript } from './scripts.ts'
+import { entryOf } from './tasks.ts'
 import { memberStatus, type TrackedJob } from './tracked-job.ts'
 
 /** What members of a job use or used, as their runtimes note it and as the scheduler tells: three commands at most. */
@@ -27,10 +28,11 @@ export async function measureJob(
   const last = lastAttempts(jobs.map((job) => job.spec))
   for (const { attempt, member, measured } of parseUsage(Buffer.from(files.stdout).toString('utf8')))
     if (last.get(member) === submissionOf(attempt)) add(member, measured)
-  for (const { spec, nativeId } of jobs) {
+  for (const job of jobs) {
+    const { spec, nativeId } = job
     for (const [member, measured] of now?.get(nativeId) ?? [])
       if (last.get(member) === spec.attempt) add(member, measured)
-    const entry = accounting?.get(nativeId)
+    const entry = entryOf(accounting, job, place.scheduler)
     if (!entry) continue
     for (const [member, attempt] of last) {
       if (attempt !== spec.attempt) continue

@@ -9,6 +9,7 @@ import { latestOf, parseEnds } from './notices.ts'
 import { placeFailed } from './place.ts'
 import { askAccounting, askQueue, type WatchedPlace } from './queue.ts'
 import { endsScript } from './scripts.ts'
+import { entryOf } from './tasks.ts'
 import { memberStatus, type TrackedJob } from './tracked-job.ts'
 
 /** The first question to the scheduler after a submission: long enough for it to know the job. */
@@ -84,7 +85,10 @@ export class QueueWatch {
     for (const job of jobs) {
       // An answer as old as the submission cannot have the job.
       if (time <= job.submittedAt) continue
-      const { changes, absent, never } = job.observe(snapshot.get(job.nativeId), scheduler.explainWaiting)
+      const { changes, absent, never } = job.observe(
+        entryOf(snapshot, job, scheduler),
+        scheduler.explainWaiting,
+      )
       for (const [member, status] of changes)
         this.#events.push({
           type: 'state',
@@ -127,7 +131,7 @@ export class QueueWatch {
       open.map((job) => job.nativeId),
     )
     for (const job of open) {
-      const entry = accounting?.get(job.nativeId)
+      const entry = entryOf(accounting, job, this.#place.scheduler)
       for (const member of [...job.questions.keys()])
         this.#ends.consider(job, member, { accounting: entry && memberStatus(entry, member) })
     }

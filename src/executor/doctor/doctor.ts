@@ -72,7 +72,7 @@ export async function* diagnose(profile: Profile, options: DiagnoseOptions): Asy
   }
 
   onStatus?.('asking the scheduler')
-  const known = await findOut(transport, scheduler, resources)
+  const known = await findOut(transport, profile, scheduler, resources)
   yield* known.steps
   const obstacle = obstacleTo(options.job, 'step' in place, known.there)
   if (found) yield judgeNode(found, obstacle === undefined)
@@ -81,7 +81,10 @@ export async function* diagnose(profile: Profile, options: DiagnoseOptions): Asy
   if (obstacle !== undefined || 'step' in place) yield skipped('job', obstacle ?? '')
   else {
     try {
-      answer = await tryJob({ transport, scheduler, profile, workdir: place.workdir }, options)
+      answer = await tryJob(
+        { transport, scheduler: known.scheduler, profile, workdir: place.workdir },
+        options,
+      )
       yield* judgeJob(answer, place.workdir, scheduler, tinyResources(resources), profile.environment?.node)
     } catch (error) {
       if (!(error instanceof FarcallError)) throw error

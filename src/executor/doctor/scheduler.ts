@@ -1,39 +1,52 @@
 import { nearest } from '../../core/nearest.ts'
+import type { Profile } from '../../core/profile.ts'
 import type { ResolvedResources } from '../../core/resources.ts'
 import type { CommandResult } from '../../core/shell.ts'
 import { schedulers } from '../../scheduler/all.ts'
 import type { PartitionCapacity, Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
+import { adaptScheduler } from '../batch/site.ts'
 import { failure, ok, type Step, span, trouble } from './step.ts'
 
 export interface SchedulerFound {
   readonly steps: readonly Step[]
   /** Whether a job can be tried. */
   readonly there: boolean
+  /** As it is spoken there. */
+  readonly scheduler: Scheduler
 }
 
 export async function findOut(
   transport: Transport,
-  scheduler: Scheduler,
+  profile: Profile,
+  usual: Scheduler,
   resources: ResolvedResources,
 ): Promise<SchedulerFound> {
-  const detected = await transport.exec(scheduler.detect())
-  if (detected.exitCode !== 0) return { steps: [await missing(transport, scheduler)], there: false }
+  const detected = await transport.exec(usual.detect())
+  if (detected.exitCode !== 0)
+    return { steps: [await missing(transport, usual)], there: false, scheduler: usual }
+  const scheduler = await adaptScheduler({ transport, profile, scheduler: usual })
   const [version, capacity, size] = await Promise.all([
     scheduler.version && transport.exec(scheduler.version()),
     scheduler.capacity && transport.exec(scheduler.capacity()),
     scheduler.array?.sizeLimit && transport.exec(scheduler.array.sizeLimit()),
   ])
   const steps = [judgeVersion(scheduler, version, detected)]
-  if (!capacity || !scheduler.parseCapacity) return { steps, there: true }
+  if (!capacity || !scheduler.parseCapacity) return { steps, there: true, scheduler }
   try {
     const partitions = scheduler.parseCapacity(capacity)
-    const maxArray = size && scheduler.array?.parseSizeLimit?.(size)
+    const maxArray = size ? scheduler.array?.parseSizeLimit?.(size) : siteLimit(scheduler)
     steps.push(judgePartitions(partitions, resources), judgeLimits(partitions, resources, maxArray))
   } catch (error) {
     steps.push(failure('partitions', error, controllerHint))
   }
-  return { steps, there: steps.every(({ verdict }) => verdict !== 'failed') }
+  return { steps, there: steps.every(({ verdict }) => verdict !== 'failed'), scheduler }
+}
+
+/** Where the site was asked as a whole. */
+function siteLimit({ site, array }: Scheduler): number | undefined {
+  const limit = site?.words ? array?.defaultSize : undefined
+  return limit === Number.POSITIVE_INFINITY ? undefined : limit
 }
 
 const controllerHint =
@@ -50,7 +63,13 @@ function judgeVersion(
   const found = scheduler.immediate
     ? `${scheduler.name}: jobs start at once, as processes of this machine`
     : `${named}${path.startsWith('/') ? ` (${path})` : ''}`
-  return ok('scheduler', found, { scheduler: scheduler.name, version, path })
+  const site = scheduler.site?.words ?? []
+  return ok('scheduler', [found, ...site].join('; '), {
+    scheduler: scheduler.name,
+    version,
+    path,
+    ...(site.length > 0 && { site }),
+  })
 }
 
 /** Its commands are not there: perhaps those of another are. */
