@@ -26,11 +26,17 @@ const slurmCommands = {
   'mariadb-install-db': 'mariadb-server',
   modulecmd: 'environment-modules',
 }
+const sgeCommands = {
+  sge_qmaster: 'gridengine-master',
+  sge_execd: 'gridengine-exec',
+  qsub: 'gridengine-client',
+}
 const kinds = {
   unit: {},
   local: { commands: rsyncCommands },
   ssh: { commands: { ...sshCommands, ...rootfsCommands, ...rsyncCommands } },
   slurm: { commands: { ...sshCommands, ...slurmCommands }, root: true, npm: true },
+  sge: { commands: { ...sshCommands, ...sgeCommands }, root: true },
   package: {},
   toolchains: { npm: true },
   examples: { commands: sshCommands },
@@ -100,7 +106,7 @@ export function summary({ passed, failed, skipped }) {
 
 /** Kinds that run side by side: the ones wait for schedulers and servers while the others compute. */
 const lanes = [
-  ['slurm', 'ssh', 'package'],
+  ['slurm', 'sge', 'ssh', 'package'],
   ['unit', 'local', 'toolchains', 'examples'],
 ]
 
