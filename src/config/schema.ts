@@ -172,6 +172,8 @@ export const retrySchema = z
   ])
   .describe('a number of retries, or a record like { retries: 3, escalate: { memory: 2 } }')
 
+const gridEngineName = text.regex(/^[\w.-]+$/).describe("a name of Grid Engine's, like 'smp'")
+
 const profileShape = {
   scheduler: text.describe("a scheduler's name, like 'slurm'"),
   host: text
@@ -199,6 +201,14 @@ const profileShape = {
     .exactOptional(),
   resources: resourcesSchema.exactOptional(),
   environment: environmentSchema.exactOptional(),
+  gridEngine: z
+    .strictObject({
+      parallelEnvironment: gridEngineName.exactOptional(),
+      memoryResource: z.union([gridEngineName, z.array(gridEngineName).readonly()]).exactOptional(),
+      gpuResource: gridEngineName.exactOptional(),
+    })
+    .describe('a record of names that a Grid Engine has, like { parallelEnvironment: smp }')
+    .exactOptional(),
   template: path.exactOptional(),
   queryInterval: duration.exactOptional(),
   filePoll: duration.exactOptional(),

@@ -36,6 +36,16 @@ export interface Environment {
   setup?: readonly string[]
 }
 
+/** How a Grid Engine is set up, where what it says of itself would lead astray. */
+export interface GridEngineSettings {
+  /** The parallel environment that gives a job its cores on one node: 'smp'. */
+  parallelEnvironment?: string
+  /** What `memory` asks for, by the site's name, or several of them: 'h_vmem', ['mem_free', 'h_vmem']. */
+  memoryResource?: string | readonly string[]
+  /** What `gpus` asks for: 'gpu'. */
+  gpuResource?: string
+}
+
 /** A named place: scheduler, transport, and defaults for what runs there. */
 export interface Profile {
   /** 'slurm', 'direct', … */
@@ -61,6 +71,8 @@ export interface Profile {
   workdir?: string
   resources?: Resources
   environment?: Environment
+  /** Of scheduler 'sge': what is not to be found out. */
+  gridEngine?: GridEngineSettings
   /** A job template of your own, a path. */
   template?: string
   /** Between two questions to the scheduler; the least is what your site allows. */

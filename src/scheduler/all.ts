@@ -1,9 +1,10 @@
 import { ConfigError } from '../core/errors.ts'
 import { direct } from './direct.ts'
 import type { Scheduler } from './scheduler.ts'
+import { sge } from './sge.ts'
 import { slurm } from './slurm.ts'
 
-export const schedulers: readonly Scheduler[] = [slurm, direct]
+export const schedulers: readonly Scheduler[] = [slurm, sge, direct]
 
 /**
  * The scheduler of this name or alias, whatever its case.
