@@ -6,6 +6,7 @@ import { importBundle, readArguments, verifiedBlob } from './bundle.ts'
 import type { ReadElsewhere } from './elsewhere.ts'
 import { guard } from './exits.ts'
 import { provideFiles } from './files.ts'
+import type { Parents } from './parents.ts'
 import type { Stage } from './stage.ts'
 import { decodeWith, encodeResult, encodeYield } from './values.ts'
 import type { Yields } from './yields.ts'
@@ -45,12 +46,16 @@ export function runItem(
   bundle: BundleModule,
   bytes: Uint8Array,
   elsewhere: ReadElsewhere,
+  parents: Parents,
   files: Stage,
   keep: (result: Uint8Array[]) => void,
   yields?: Yields,
 ): Promise<void> {
   return guard(async () => {
-    const call = files.paths(decodeWith(bundle, bytes, elsewhere)) as { self?: unknown; args: unknown[] }
+    const call = files.paths(await parents.decode(bundle, bytes, elsewhere)) as {
+      self?: unknown
+      args: unknown[]
+    }
     const returned = bundle.main.apply(call.self, call.args)
     const value = await (yields ? readAll(bundle, returned as AnyGenerator, yields) : returned)
     // One turn, so that a rejection which nobody handles is found while this item is the one running.

@@ -8,6 +8,7 @@ import { Checkpoints } from './checkpoints.ts'
 import { elsewhereOf } from './elsewhere.ts'
 import { loadBundle, runItem } from './item.ts'
 import { OutputError } from './output.ts'
+import { Parents } from './parents.ts'
 import type { Stage } from './stage.ts'
 import type { Streams } from './streams.ts'
 import { Tasks } from './tasks.ts'
@@ -54,6 +55,7 @@ export async function runHere(member: Member): Promise<void> {
     return
   }
   offerThreads(bundle, path, process.argv.slice(2), elsewhere)
+  const parents = new Parents(place, spec)
   const checkpoints = new Checkpoints(place, spec, bundle, elsewhere, leave)
   for (const item of items) {
     tasks.begin(item)
@@ -67,7 +69,7 @@ export async function runHere(member: Member): Promise<void> {
         streams.end()
         record('value', item, result)
       }
-      await runItem(bundle, args[item - first]!, elsewhere, files, keep, yields)
+      await runItem(bundle, args[item - first]!, elsewhere, parents, files, keep, yields)
     } catch (error) {
       if (error instanceof OutputError || error instanceof LaunchError) throw error
       files.end(item, true)

@@ -11,6 +11,7 @@ import { elsewhereOf } from './elsewhere.ts'
 import { watchExit } from './exits.ts'
 import { bundlePath, loadBundle, runItem } from './item.ts'
 import { OutputError, writeWhole } from './output.ts'
+import { Parents } from './parents.ts'
 import { canRequeue, requeueCode } from './requeue.ts'
 import {
   type FromSlot,
@@ -70,6 +71,7 @@ export async function runSlot(place: Place, slot: number): Promise<void> {
     exit(requeueCode)
   }
   let checkpoints: Checkpoints | undefined
+  const parents = new Parents(place, spec)
   let outputs: ItemOutputs | undefined
   const files = new Stage(place, spec, new Set(), (line) => {
     outputs = line
@@ -118,7 +120,7 @@ export async function runSlot(place: Place, slot: number): Promise<void> {
         files.end(item, false)
         record('value', result)
       }
-      await runItem(bundle!, bytes!, elsewhere, files, keep, yields)
+      await runItem(bundle!, bytes!, elsewhere, parents, files, keep, yields)
     } catch (error) {
       if (error instanceof LaunchError || error instanceof OutputError) throw error
       // One that came from the top level has no folder of its own.

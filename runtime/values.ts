@@ -1,5 +1,5 @@
 import { decode, encodeChunks, encodeError } from '../src/codec/codec.ts'
-import type { Reference } from '../src/codec/types.ts'
+import type { DecodeOptions, Reference } from '../src/codec/types.ts'
 import type { BundleModule } from '../src/core/bundle-module.ts'
 import { sharedElsewhere } from '../src/core/shared.ts'
 import { LaunchError } from './arguments.ts'
@@ -13,17 +13,19 @@ export function decodeWith(
   shared: readonly SharedArrayBuffer[] = [],
 ): unknown {
   try {
-    return decode(bytes, {
-      resolve: bundle.resolve,
-      instantiate: bundle.instantiate,
-      errorClass: ({ id }) => (id === undefined ? undefined : bundle.resolve(id)),
-      elsewhere: (at) => elsewhere(bundle, at),
-      shared,
-    })
+    return decode(bytes, { ...decodeOptions(bundle), elsewhere: (at) => elsewhere(bundle, at), shared })
   } catch (error) {
     // What lies elsewhere could not be read: these bytes are whole.
     if (error instanceof Error && error.cause instanceof LaunchError) throw error.cause
     throw error
+  }
+}
+
+export function decodeOptions(bundle: BundleModule): DecodeOptions {
+  return {
+    resolve: bundle.resolve,
+    instantiate: bundle.instantiate,
+    errorClass: ({ id }) => (id === undefined ? undefined : bundle.resolve(id)),
   }
 }
 

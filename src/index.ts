@@ -1,5 +1,6 @@
 export { type AttachOptions, attach } from './client/attach.ts'
 export type { Attempt } from './client/attempt.ts'
+export type { Chained } from './client/chained.ts'
 export { checkpoint, lastCheckpoint, onWarning, warned } from './client/checkpoint.ts'
 export { type CleanOptions, clean } from './client/clean.ts'
 export { type ClusterDecorator, cluster, type RemoteOf } from './client/cluster.ts'

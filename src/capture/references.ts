@@ -87,6 +87,16 @@ export class References {
     }
   }
 
+  /** A class whose instances may come in values that are not seen here. */
+  bring(type: Function): void {
+    const place = this.find(type)
+    if (!place) return
+    const node = nodeOf(place)
+    if (node.kind !== 'class' || node.declared === undefined) return
+    this.join(place, type)
+    this.remember(place, type)
+  }
+
   /** What a function or instance takes along; undefined: it cannot travel. */
   contents(value: object): readonly unknown[] | undefined {
     if (sharedBlob(value)) return []

@@ -148,15 +148,24 @@ class Taking implements Snapshot {
 
   encode(value: unknown, root: string, elsewhere?: AskElsewhere): Uint8Array {
     const bytes = this.encodeWith(value, root, elsewhere)
-    if (this.frozen !== undefined && this.shape() !== this.frozen)
-      throw new CaptureError(
-        'CAPTURE_REFUSED',
-        `${root}: it holds a function or class that the bundle, already made, does not have`,
-        {
-          hint: 'give functions and class instances of one kind in all items, or capture them',
-        },
-      )
+    this.requireSameShape(root)
     return bytes
+  }
+
+  bring(classes: Iterable<Function>): void {
+    for (const type of classes) this.references.bring(type)
+    this.requireSameShape('a job among the arguments')
+  }
+
+  private requireSameShape(root: string): void {
+    if (this.frozen === undefined || this.shape() === this.frozen) return
+    throw new CaptureError(
+      'CAPTURE_REFUSED',
+      `${root}: it holds a function or class that the bundle, already made, does not have`,
+      {
+        hint: 'give functions and class instances of one kind in all items, or capture them',
+      },
+    )
   }
 
   private shape(): string {

@@ -66,6 +66,8 @@ export interface Snapshot {
     root: string,
     elsewhere?: (value: object, depth: number) => Elsewhere | undefined,
   ): Uint8Array
+  /** Has classes along whose instances come in values that are not seen here. @throws CaptureError */
+  bring(classes: Iterable<Function>): void
   /** `node`: major version of the oldest Node that the bundle must run on; default 16. */
   bundle(node?: number, packages?: PackageChoices): Promise<Bundle>
   /** The classes of this program that a result may hold instances of, by their id in the bundle. */

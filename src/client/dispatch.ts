@@ -1,5 +1,6 @@
 import type { Snapshot } from '../capture/types.ts'
 import { blobOf } from '../core/blob.ts'
+import { type FromParents, takeParents } from './chain.ts'
 import { answerFromCache } from './front.ts'
 import { functionKey, itemTimeOf } from './item-time.ts'
 import { MapPlan } from './map-plan.ts'
@@ -33,7 +34,10 @@ async function prepare(submission: Submission, asked: Request): Promise<{ sessio
   // A map over nothing: its result is known.
   if (asked.inputs.entries.length === 0) return { session, send: async () => {} }
   submission.kept = kept
-  return session.inTurn(() => prepareAt(settings, session, submission, { ...asked, options }))
+  const request = { ...asked, options }
+  // Not in its turn, in which those that it waits for may have to be made ready.
+  const fromParents = await takeParents(submission, request)
+  return session.inTurn(() => prepareAt(settings, session, submission, request, fromParents))
 }
 
 async function prepareAt(
@@ -41,6 +45,7 @@ async function prepareAt(
   session: Session,
   submission: Submission,
   asked: Request,
+  fromParents: FromParents,
 ): Promise<{ session: Session; send: Send }> {
   const { options } = asked
   const { cache } = splitOptions(options)
@@ -53,7 +58,7 @@ async function prepareAt(
   const recorder = recorderOf(settings.storeDir)
   const bundle = await making
   const stage = await stageFor(splitOptions(options).stage, new Set(asked.inputs.files.flat()), asked.cwd)
-  const prepared = { ...asked, settings, session, recorder, bundle, stage, node }
+  const prepared = { ...asked, fromParents, settings, session, recorder, bundle, stage, node }
   const send = cache ? () => answerFromCache(submission, prepared) : await recordJob(submission, prepared, [])
   return { session, send }
 }

@@ -56,8 +56,10 @@ export async function answerFromCache(front: Submission, prepared: Prepared): Pr
     packages: packageNames(bundle),
     files: inputsOf(prepared.stage),
   }
-  const keys = cacheKeys(facts, entriesWithFiles(prepared))
-  const calls = front.items.map((item, i): Call => ({ item, key: keys[i]!, entry: entries[i]! }))
+  const keys = cacheKeys(facts, entriesWithFiles(prepared, entriesWithValues(prepared)))
+  const calls = front.items.flatMap((item, i): Call[] =>
+    isFinal(item.status.state) ? [] : [{ item, key: keys[i]!, entry: entries[i]! }],
+  )
   if (splitOptions(options).force) return run(front, prepared, front.id, calls)
   recorder.flush()
   const { won, joined, cached } = claim(recorder.store, front.id, calls)
@@ -78,8 +80,25 @@ function inputsOf(stage: StageSpec | undefined): Map<string, string> {
   return new Map(shared.map(({ path, blob }) => [path, blob.sha256]))
 }
 
+/** With the values of jobs among their arguments, whose ids are others in each program. */
+function entriesWithValues({ inputs: { entries, parents }, fromParents }: Prepared): readonly Uint8Array[] {
+  const { sent = [], arrays = {} } = fromParents.spec ?? {}
+  const values = new Map(sent.map((key, at) => [key, fromParents.sent[at]!]))
+  return entries.map((entry, at) => {
+    const own = parents[at]!
+    if (own.length === 0) return entry
+    let text = Buffer.from(entry).toString('latin1')
+    for (const [number, { key }] of own.entries()) text = text.replaceAll(key, `${number}`)
+    const used = own.flatMap(({ key }) => arrays[key] ?? [key.endsWith(']') ? key : `${key}[0]`])
+    return Buffer.concat([Buffer.from(text, 'latin1'), ...used.flatMap((key) => values.get(key) ?? [])])
+  })
+}
+
 /** With the content of the files that their arguments stand for. */
-function entriesWithFiles({ inputs: { entries, files }, stage }: Prepared): readonly Uint8Array[] {
+function entriesWithFiles(
+  { inputs: { files }, stage }: Prepared,
+  entries: readonly Uint8Array[],
+): readonly Uint8Array[] {
   if (!stage || files.every((some) => some.length === 0)) return entries
   const sums = new Map(stage.in.map(({ argument, blob }) => [argument, blob.sha256]))
   return entries.map((entry, at) =>

@@ -29,7 +29,9 @@ export function asLists<T>(items: Inputs<T>): Inputs<[T]> {
 export async function countOf(items: Inputs<unknown>): Promise<number> {
   if (Array.isArray(items)) return items.length
   let count = 0
-  for await (const _ of items) count++
+  // Not awaited where they are there: a job among them would be.
+  if (isIterable(items)) for (const _ of items) count++
+  else for await (const _ of items) count++
   return count
 }
 

@@ -9,6 +9,9 @@ import { localPathOf, type ResultsOptions } from './result-file.ts'
 import { allResults, resultsOf } from './results.ts'
 import { retryFailed } from './retry-failed.ts'
 
+/** What stands behind a map; undefined for what is none. @internal */
+export let partsOf: (value: object) => Parts | undefined
+
 /** How far a map is. */
 export interface Progress {
   readonly total: number
@@ -40,6 +43,10 @@ export class JobArray<R>
 
   static override get [Symbol.species](): PromiseConstructor {
     return Promise
+  }
+
+  static {
+    partsOf = (value) => (value instanceof JobArray ? value.#parts : undefined)
   }
 
   /** @internal */

@@ -13,6 +13,9 @@ import type { LogOptions } from './options.ts'
 import { type ResultOptions, resultFile } from './result-file.ts'
 import type { Submission } from './submission.ts'
 
+/** What stands behind a job; undefined for what is none. @internal */
+export let insideOf: (value: object) => { readonly handle: Handle; readonly item: Item } | undefined
+
 /**
  * A call that runs elsewhere. It is a promise of the result, with what one wants to know of a job.
  *
@@ -34,6 +37,10 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
   /** `then` and its kin give plain promises: only the call itself is a job. */
   static override get [Symbol.species](): PromiseConstructor {
     return Promise
+  }
+
+  static {
+    insideOf = (value) => (value instanceof Job ? { handle: value.#handle, item: value.#item } : undefined)
   }
 
   /** @internal */
@@ -221,6 +228,11 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
   submission.retries?.cancel(open, reason)
   open = findOpen()
   if (open.length === 0 && !submission.filling) return
+  if (submission.waiting) {
+    for (const item of open) settleCanceled(submission, item, reason)
+    if (submission.open === 0) submission.waiting.resolve()
+    return
+  }
   if (!submission.submitted || submission.nativeId === undefined) {
     const session = await handle.session.catch(ignoreRejection)
     // Not submitted; or, when all of it was to be canceled, the submission looked at `canceling` itself.

@@ -3,6 +3,7 @@ import { snapshot as takeSnapshot } from '../capture/snapshot.ts'
 import type { CallSite, CaptureOptions, Snapshot } from '../capture/types.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
 import { newJobId } from '../core/ids.ts'
+import type { Chained, ChainedList } from './chained.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { dispatch, planOnly, renderOnly } from './dispatch.ts'
 import { canceledBefore } from './failures.ts'
@@ -11,11 +12,12 @@ import { alreadySealed, type Handle } from './handle.ts'
 import { asArguments, asLists, countOf, type Inputs, isIterable, requireIterable } from './inputs.ts'
 import type { Item } from './item.ts'
 import { ignoreRejection, Job } from './job.ts'
-import { JobArray } from './job-array.ts'
+import { JobArray, partsOf } from './job-array.ts'
 import { JobStream } from './job-stream.ts'
 import type { MapPlan } from './map-plan.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
-import { PackedInputs } from './packed-inputs.ts'
+import { type Input, PackedInputs } from './packed-inputs.ts'
+import { levelOf } from './parents.ts'
 import { Parts } from './parts.ts'
 import { Submission } from './submission.ts'
 import type { Request } from './submit.ts'
@@ -33,18 +35,25 @@ import { asLocalGenerator, asLocalTask } from './task.ts'
  * const larger = await power.with({ memory: '1GB' })(2, 4)
  */
 export interface Remote<A extends unknown[], R> {
-  /** Runs it there. Calls made in one turn of the event loop travel together, as one array job. */
+  /**
+   * Runs it there. Calls made in one turn of the event loop travel together, as one array job. A job that is given as an
+   * argument, also inside arrays and objects, is its value there: it is not waited for here.
+   */
+  (...args: ChainedList<A>): Job<R>
   (...args: A): Job<R>
-  /** Runs it for each item, as one array job. Async inputs are read to their end first. */
-  map: MapFunction<A[0], R>
+  /**
+   * Runs it for each item, as one array job. Async inputs are read to their end first. The results of another map are
+   * its items, too: none of them is waited for here.
+   */
+  map: MapFunction<A[0], R, Inputs<Chained<A[0]>> | JobArray<A[0]>>
   /** Like map, with a list of arguments for each call. */
-  starmap: MapFunction<A, R>
+  starmap: MapFunction<A, R, Inputs<ChainedList<A>>>
   /** Runs it here, as if farcall were not there. */
   local(...args: A): R | Promise<R>
   /** The same function with other options on top of its own. */
   with(options: ClusterOptions): Remote<A, R>
   /** The script that would be submitted. Nothing is sent. */
-  script(...args: A): Promise<string>
+  script(...args: ChainedList<A>): Promise<string>
 }
 
 /**
@@ -57,14 +66,14 @@ export interface Remote<A extends unknown[], R> {
  * console.log(await map.plan([1, 2, 3]))
  * const results = await map([1, 2, 3])
  */
-export interface MapFunction<T, R> {
-  (items: Inputs<T>, options?: MapOptions): JobArray<R>
+export interface MapFunction<T, R, Given = Inputs<T>> {
+  (items: Given, options?: MapOptions): JobArray<R>
   /**
    * What a map of so many items would be: its members, how long they are expected to take and where that is known from.
    * Nothing is sent; the scheduler is asked for its limits. Items are counted, not looked at; async ones are read to their end.
    * @throws (by rejecting) ConfigError, CaptureError, TransportError
    */
-  plan(items: Inputs<T>, options?: MapOptions): Promise<MapPlan>
+  plan(items: Given, options?: MapOptions): Promise<MapPlan>
 }
 
 /** What is marked: a function, where that was, and how. @internal */
@@ -114,7 +123,8 @@ export class Caller {
   /** What `this` is in a map; a call brings its own. */
   readonly #self: unknown
   readonly #turn: TurnSnapshot
-  #open: OpenGroup | undefined
+  /** By how many submissions have to go before: a call that needs another one's value cannot travel with it. */
+  readonly #open = new Map<number, OpenGroup>()
 
   constructor(target: Target, self?: unknown, turn = new TurnSnapshot()) {
     this.#target = target
@@ -130,10 +140,11 @@ export class Caller {
       const { signal } = splitOptions(options)
       windowOf(fn, options)
       const snapshot = this.#snapshot()
-      const group = this.#group(snapshot)
-      // The group's own snapshot encodes, so that what arguments bring along joins its bundle.
-      group.inputs.add(group.snapshot, this.#input(self, args), 'call')
-      const item = group.handle.submission.add(callSite)
+      const group = this.#join(snapshot, this.#input(self, args))
+      const { submission } = group.handle
+      const item = submission.add(callSite)
+      // What it waits for may be waiting for this one, should more join it.
+      if (submission.level === Number.POSITIVE_INFINITY) group.handle.seal()
       const job = made<R>(fn, group.handle, item)
       if (signal) followSignal(signal, job, group.handle)
       return job
@@ -185,7 +196,8 @@ export class Caller {
     const cwd = process.cwd()
     const take = (list: readonly unknown[]) => {
       const index = inputs.entries.length
-      inputs.add(snapshot, this.#input(this.#self, asArguments(list, index)), `item ${index}`)
+      const parents = inputs.add(snapshot, this.#input(this.#self, asArguments(list, index)), `item ${index}`)
+      submission.needs(levelOf(parents))
       submission.add(callSite)
     }
     // Plain iterables are read at once: what they hold cannot change in between.
@@ -216,25 +228,45 @@ export class Caller {
     return method.isStatic && typeof self !== 'function' ? { args } : { self, args }
   }
 
-  #group(snapshot: Snapshot): OpenGroup {
-    const open = this.#open
-    if (open && open.inputs.entries.length < mostInGroup && hasSameValues(open.snapshot, snapshot))
-      return open
-    open?.handle.seal()
-    const ready = deferred<Request>()
-    const submission = new Submission(newJobId())
-    const session = dispatch(submission, ready.promise)
-    session.catch(ignoreRejection)
-    const handle: Handle = { submission, session, seal: sealOnce(this.#sealing(ready, process.cwd())) }
-    this.#open = { handle, snapshot: this.#turn.share(snapshot), inputs: new PackedInputs() }
-    setImmediate(handle.seal)
-    return this.#open
+  /** The group that a call travels with, with its input. */
+  #join(snapshot: Snapshot, input: Input): OpenGroup {
+    // The group's own snapshot encodes, so that what arguments bring along joins its bundle.
+    const first = this.#joinable(snapshot, 0)
+    const inputs = first?.inputs ?? new PackedInputs()
+    const level = levelOf(inputs.add(first?.snapshot ?? this.#turn.share(snapshot), input, 'call'))
+    if (level === 0) return first ?? this.#begin(snapshot, 0, inputs)
+    inputs.removeLast()
+    const later = this.#joinable(snapshot, level) ?? this.#begin(snapshot, level, new PackedInputs())
+    later.inputs.add(later.snapshot, input, 'call')
+    later.handle.submission.needs(level)
+    return later
   }
 
-  #sealing(ready: Deferred<Request>, cwd: string): () => void {
+  #joinable(snapshot: Snapshot, level: number): OpenGroup | undefined {
+    const open = this.#open.get(level)
+    const takesMore = open && open.inputs.entries.length < mostInGroup
+    return takesMore && hasSameValues(open.snapshot, snapshot) ? open : undefined
+  }
+
+  #begin(snapshot: Snapshot, level: number, inputs: PackedInputs): OpenGroup {
+    this.#open.get(level)?.handle.seal()
+    const ready = deferred<Request>()
+    const submission = new Submission(newJobId(), level)
+    const session = dispatch(submission, ready.promise)
+    session.catch(ignoreRejection)
+    const handle: Handle = { submission, session, seal: sealOnce(this.#sealing(level, ready, process.cwd())) }
+    // What is to wait for others takes the classes of their results along, which nobody else's bundle needs.
+    const own = level === 0 ? this.#turn.share(snapshot) : snapshot
+    const group = { handle, snapshot: own, inputs }
+    this.#open.set(level, group)
+    setImmediate(handle.seal)
+    return group
+  }
+
+  #sealing(level: number, ready: Deferred<Request>, cwd: string): () => void {
     return () => {
-      const { snapshot, inputs } = this.#open!
-      this.#open = undefined
+      const { snapshot, inputs } = this.#open.get(level)!
+      this.#open.delete(level)
       this.#turn.drop(snapshot)
       // Its only call was refused: nothing is to be submitted, and nobody has this group.
       if (inputs.entries.length === 0) return
@@ -265,13 +297,20 @@ export function makeRemote<A extends unknown[], R>(
     return caller.call<R>(self, args, remote)
   } as Remote<A, R>
   const streams = isGenerator(target.fn)
-  const withPlan = <T>(map: (items: Inputs<T>, options?: MapOptions) => JobArray<R>, name: string) =>
+  const withPlan = <T, Given extends Inputs<unknown>>(
+    map: (items: Given, options?: MapOptions) => JobArray<R>,
+    name: string,
+  ) =>
     Object.defineProperty(map, 'plan', {
-      value: (items: Inputs<T>, options: MapOptions = {}) => caller.plan(items, options, `${name}.plan`),
-    }) as MapFunction<T, R>
+      value: (items: Given, options: MapOptions = {}) =>
+        caller.plan(jobLists(items) ?? items, options, `${name}.plan`),
+    }) as MapFunction<T, R, Given>
   const methods = {
-    map: withPlan<A[0]>((items, options = {}) => caller.map<R>(asLists(items), options, remote.map), 'map'),
-    starmap: withPlan<A>((lists, options = {}) => {
+    map: withPlan<A[0], Inputs<Chained<A[0]>> | JobArray<A[0]>>(
+      (items, options = {}) => caller.map<R>(jobLists(items) ?? asLists(items), options, remote.map),
+      'map',
+    ),
+    starmap: withPlan<A, Inputs<ChainedList<A>>>((lists, options = {}) => {
       requireIterable(lists, 'starmap')
       return caller.map<R>(lists, options, remote.starmap)
     }, 'starmap'),
@@ -283,12 +322,31 @@ export function makeRemote<A extends unknown[], R>(
       checkOptions(options, 'with')
       return makeRemote<A, R>({ ...target, options: mergeOptions(target.options, options) }, self, turn)
     },
-    script: (...args: A) => caller.script(args),
+    script: (...args: ChainedList<A>) => caller.script(args),
   }
   for (const [key, value] of Object.entries(methods)) Object.defineProperty(remote, key, { value })
   Object.defineProperty(remote, 'name', { value: target.fn.name, configurable: true })
   Object.defineProperty(remote, 'length', { value: target.fn.length, configurable: true })
   return remote
+}
+
+/** Of a map, the job of each item as a list of one argument: at once, where all are known; else when they are. */
+function jobLists(array: object): Inputs<[Job<unknown>]> | undefined {
+  const parts = partsOf(array)
+  if (!parts) return undefined
+  // Its failure is told by what needs the items.
+  Promise.prototype.then.call(array as Promise<unknown>, undefined, ignoreRejection)
+  const lists = (): [Job<unknown>][] =>
+    parts.items.map(({ handle, item }) => {
+      const job = new Job<unknown>(handle, item)
+      job.catch(ignoreRejection)
+      return [job]
+    })
+  if (parts.submissions.length === 1 && !parts.submissions[0]!.filling) return lists()
+  return (async function* () {
+    await parts.complete
+    yield* lists()
+  })()
 }
 
 function siteOf(hide: Function): { stack?: string } {

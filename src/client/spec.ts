@@ -38,6 +38,7 @@ export interface SpecFacts
     | 'stage'
     | 'shared'
     | 'stream'
+    | 'parents'
   > {
   /** What is known of this function's items. */
   readonly itemTime?: ItemTime | undefined

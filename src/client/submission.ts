@@ -33,6 +33,8 @@ interface View {
 /** One submission as this process sees it: its items, and how far they are. */
 export class Submission {
   readonly id: JobId
+  /** How many submissions have to go before this one, since arguments of it are jobs of theirs. */
+  level: number
   /** The number of its first item in the map that it is a part of. */
   first = 0
   readonly items: Item[] = []
@@ -64,6 +66,8 @@ export class Submission {
   runsOn = false
   /** Where outputs go, when it is not what the call said. */
   outputBase: string | undefined
+  /** While it waits for jobs whose values are arguments of it: what ends the wait. */
+  waiting: Deferred<void> | undefined
   /** The program ends: nobody is told any more. */
   muted = false
   /** Who may still want its files, when all else of it is here. */
@@ -80,8 +84,15 @@ export class Submission {
   readonly measures = noMeasures()
   readonly #measured = new LazyMap<number, Deferred<void>>()
 
-  constructor(id: JobId) {
+  constructor(id: JobId, level = 0) {
     this.id = id
+    this.level = level
+  }
+
+  /** It goes after so many others, and waits for them. */
+  needs(level: number): void {
+    this.level = Math.max(this.level, level)
+    if (level > 0) this.waiting ??= deferred()
   }
 
   add(callSite: { readonly stack?: string }): Item {
@@ -105,6 +116,12 @@ export class Submission {
     const view = this.#views.find((one) => one.item === item)
     if (!view) return [item]
     return view.index === undefined ? this.items : this.items.slice(view.index, view.index + 1)
+  }
+
+  /** Whether an item stands for no more than one of ours. */
+  isOne(item: Item): boolean {
+    const view = this.#views.find((one) => one.item === item)
+    return view === undefined || view.index !== undefined
   }
 
   /** What `attach` gave: its items are known once it is found. */

@@ -9,6 +9,7 @@ import type { StreamWindow } from '../core/yields.ts'
 import type { JobPayload } from '../executor/executor.ts'
 import { thisProcess } from '../store/owner.ts'
 import type { StoredPayload } from '../store/types.ts'
+import type { FromParents } from './chain.ts'
 import { canceledBefore } from './failures.ts'
 import { functionKey, itemTimeOf } from './item-time.ts'
 import { here, interpreterAt } from './node-seen.ts'
@@ -29,7 +30,7 @@ import type { Submission } from './submission.ts'
 export interface Request {
   readonly snapshot: Snapshot
   readonly options: ClusterOptions
-  readonly inputs: Pick<PackedInputs, 'entries' | 'files' | 'shared'>
+  readonly inputs: Pick<PackedInputs, 'entries' | 'files' | 'shared' | 'parents'>
   readonly map: boolean
   /** The function is a generator. */
   readonly stream: StreamWindow | undefined
@@ -39,6 +40,7 @@ export interface Request {
 
 /** A request at its place, with its code. */
 export interface Prepared extends Request {
+  readonly fromParents: FromParents
   readonly settings: Settings
   readonly session: Session
   readonly recorder: Recorder
@@ -60,7 +62,9 @@ export async function abandoning<T>(submission: Submission, making: Promise<T>):
     return await making
   } catch (error) {
     const canceled = error instanceof JobCanceledError
-    submission.abandon(error, canceled ? error.status : { state: 'FAILED', reason: 'submit-failed' })
+    // Where jobs among the arguments have failed each item has an error of its own.
+    if (submission.open > 0 || submission.items.length === 0)
+      submission.abandon(error, canceled ? error.status : { state: 'FAILED', reason: 'submit-failed' })
     throw error
   }
 }
@@ -76,6 +80,7 @@ export async function recordJob(
 ): Promise<Send> {
   const { snapshot, options, inputs, map, stream, settings, session, recorder, bundle, stage, node } =
     prepared
+  const { fromParents } = prepared
   const { entries } = inputs
   const shared = sharedAmong(snapshot, inputs)
   await session.executor.open()
@@ -96,10 +101,12 @@ export async function recordJob(
     ...(stage ? { stage } : {}),
     ...(stream ? { stream } : {}),
     ...(shared.length > 0 ? { shared } : {}),
+    ...(fromParents.spec ? { parents: { ...fromParents.spec, from: 1 + entries.length } } : {}),
   })
   if (submission.canceling !== undefined) throw canceledBefore(submission)
   const secrets = readSecrets(spec.environment, process.env)
-  const payload = { args: [snapshot.values(), ...entries], bundle: bundle.code }
+  const all = [snapshot.values(), ...entries, ...fromParents.sent]
+  const payload = { args: all, bundle: bundle.code }
   // Large ones are read from there when they are sent, and need not be held any longer.
   const file = record(prepared, spec, payload, cacheKeys, submission.kept)
   const args = file ?? payload.args

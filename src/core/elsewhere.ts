@@ -6,3 +6,5 @@ export type Elsewhere =
   | { readonly blob: BlobRef }
   /** Beside the items' arguments in args.pack, once for all of them. */
   | { readonly entry: number }
+  /** The value of another job: `id[k]`, or `id` for that of all its items. */
+  | { readonly job: string }

@@ -56,6 +56,7 @@ export const errorCodes = [
   'DISK_LOW',
   'JOB_FAILED',
   'JOB_CANCELED',
+  'PARENT_FAILED',
   'JOB_UNKNOWN',
   'JOB_NOT_RUNNING',
   'INTERPRETER_MISSING',

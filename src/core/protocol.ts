@@ -20,7 +20,7 @@ import type { JobEnvironment } from './job-environment.ts'
 import type { Environment } from './profile.ts'
 import type { ResolvedResources } from './resources.ts'
 import type { RetryPolicy } from './retry-policy.ts'
-import type { JobReason } from './status.ts'
+import type { JobReason, JobStatus } from './status.ts'
 import type { TaskProgress } from './task.ts'
 import type { GpuUsage } from './usage.ts'
 import type { StreamWindow, YieldPosition, YieldReport } from './yields.ts'
@@ -90,9 +90,59 @@ export interface JobSpec {
   /** Items that do not run again: each of them alone took longer than the time limit. */
   readonly skip?: readonly number[]
   readonly tags?: readonly string[]
+  readonly parents?: ParentsSpec
   /** ISO 8601, by the client's clock. */
   readonly createdAt: string
   readonly farcall: string
+}
+
+/** Jobs whose values are arguments of this one. `id[k]` stands for that of item k, `id` for that of all its items. */
+export interface ParentsSpec {
+  /** Those whose values are read from their files. */
+  readonly jobs: readonly ParentJob[]
+  /** Items whose values were sent along: the i-th is entry `from` + i of args.pack. */
+  readonly sent: readonly string[]
+  readonly from: number
+  /** The items whose values make an array. */
+  readonly arrays: Readonly<Record<string, readonly string[]>>
+}
+
+/** Gives values by what stands for them, `read` those of single items; one value for each, also within an array. */
+export function parentValues(
+  { arrays }: Pick<ParentsSpec, 'arrays'>,
+  read: (item: string) => unknown,
+): (key: string) => unknown {
+  const made = new Map<string, unknown>()
+  const give = (key: string): unknown => {
+    const items = arrays[key]
+    // What stands for all items of a job that has one is that one.
+    const item = key.endsWith(']') ? key : `${key}[0]`
+    const name = items ? key : item
+    if (!made.has(name)) made.set(name, items ? items.map(give) : read(item))
+    return made.get(name)
+  }
+  return give
+}
+
+export interface ParentJob {
+  readonly id: JobId
+  readonly name: string
+  /** The members that have what is needed; absent: all may. */
+  readonly only?: readonly number[]
+  /** Member k needs what that job's member k has, and nothing else of it. */
+  readonly each?: true
+}
+
+/** An error record may have this property: the call was not made, since a job that is an argument of it has no value. */
+export const failedParentKey = 'farcall.failedParent'
+
+export interface FailedParent {
+  /** What stands for it in arguments. */
+  readonly key: string
+  /** What the user knows it by. */
+  readonly parent: string
+  readonly name: string
+  readonly status: JobStatus
 }
 
 /** Files that go along, and those that are fetched. */

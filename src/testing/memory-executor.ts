@@ -1,11 +1,15 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { BundleModule } from '../capture/types.ts'
-import { decode, encode } from '../codec/codec.ts'
+import { decode, encode, encodeError } from '../codec/codec.ts'
+import type { DecodeOptions, EncodeOptions } from '../codec/types.ts'
 import { AsyncQueue } from '../core/async-queue.ts'
 import { ResultError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
 import { decodeTable, isPackFile } from '../core/pack.ts'
-import { type JobSpec, type MemberEnd, memberItems, membersOf } from '../core/protocol.ts'
+import { type JobSpec, type MemberEnd, memberItems, membersOf, parentValues } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import { makeTask, type TaskProgress, taskKey } from '../core/task.ts'
 import type { YieldPosition } from '../core/yields.ts'
@@ -90,8 +94,7 @@ export class MemoryExecutor implements Executor {
 
   async #run(job: MemoryJob, spec: JobSpec): Promise<void> {
     this.#events.push({ type: 'state', id: spec.id, status: { state: 'ACTIVE' } })
-    const url = `data:text/javascript;base64,${Buffer.from(job.bundle).toString('base64')}#${spec.id}`
-    const bundle = (await import(url)) as BundleModule
+    const bundle = await importBundle(job.bundle)
     bundle.setValues(decode(job.args[0]!, bundle))
     for (const member of membersOf(spec)) {
       const status = await this.#runMember(job, spec, bundle, member)
@@ -208,6 +211,40 @@ export class MemoryExecutor implements Executor {
   }
 }
 
+/** From a file, since what it imports is looked up from where it lies; each time anew, as a process of its own would. */
+async function importBundle(code: Uint8Array): Promise<BundleModule> {
+  const folder = mkdtempSync(join(tmpdir(), 'farcall-memory-'))
+  try {
+    const file = join(folder, 'bundle.mjs')
+    writeFileSync(file, code)
+    return (await import(pathToFileURL(file).href)) as BundleModule
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** Instances of the bundle's classes by their fields. */
+function referIn(bundle: BundleModule): NonNullable<EncodeOptions['reference']> {
+  return (object) => {
+    const type: unknown =
+      typeof object === 'function' ? undefined : Object.getPrototypeOf(object)?.constructor
+    const id = typeof type === 'function' ? bundle.identify(type) : undefined
+    return id === undefined ? undefined : { kind: 'instance', id, fields: { ...object } }
+  }
+}
+
+/** What stands in arguments for values of other jobs. */
+function elsewhereIn(job: MemoryJob, references: DecodeOptions): NonNullable<DecodeOptions['elsewhere']> {
+  const { parents } = job.spec
+  if (!parents) return () => undefined
+  const give = parentValues(parents, (key) => {
+    const at = parents.sent.indexOf(key)
+    if (at < 0) throw new Error(`the value of job ${key} was not sent`)
+    return decode(job.args[parents.from + at]!, references)
+  })
+  return (at) => give((at as { job: string }).job)
+}
+
 /** As the job's own files would say it. */
 function endOf({ streams }: MemoryJob, spec: JobSpec, member: number): MemberEnd {
   const { protocol, id, attempt } = spec
@@ -231,13 +268,17 @@ async function runItem(
     throw new Exit(Number(code ?? process.exitCode ?? 0))
   }
   try {
-    const { self, args } = decode(job.args[1 + index]!, references) as { self?: unknown; args: unknown[] }
+    const elsewhere = elsewhereIn(job, references)
+    const { self, args } = decode(job.args[1 + index]!, { ...references, elsewhere }) as {
+      self?: unknown
+      args: unknown[]
+    }
     const returned = bundle.main.apply(self, args)
     const value = await (stream ? stream.run(returned as AsyncGenerator) : returned)
-    return { kind: 'value', index, bytes: encode(value, { root: 'result' }) }
+    return { kind: 'value', index, bytes: encode(value, { root: 'result', reference: referIn(bundle) }) }
   } catch (error) {
     if (error instanceof Exit) return error
-    return { kind: 'error', index, bytes: encode(error, { root: 'error' }) }
+    return { kind: 'error', index, bytes: encodeError(error, { root: 'error', reference: referIn(bundle) }) }
   } finally {
     process.exit = exit
   }

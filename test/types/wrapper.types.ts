@@ -124,3 +124,29 @@ is<unknown[]>()(await generic('a'))
 cluster((n) => n)
 // @ts-expect-error a class cannot be called
 cluster(class {})(1)
+
+// jobs as arguments: their values, also inside arrays and objects; a map stands for an array
+const halve = cluster((n: number) => n / 2)
+const mean = cluster(
+  (values: readonly number[], given?: { weights: number[]; offset: number }) =>
+    values.length + (given?.offset ?? 0),
+)
+is<Job<number>>()(halve(halve(8)))
+is<Job<number>>()(mean(halve.map([1, 2])))
+is<Job<number>>()(mean([halve(1), 2], { weights: halve.map([1]), offset: halve(2) }))
+is<Job<number>>()(mean(later(1)))
+is<JobArray<number>>()(halve.map(halve.map([1, 2])))
+is<JobArray<number>>()(halve.map([halve(1), 2]))
+is<JobArray<Total>>()(sum.starmap([[halve(1), 'a']]))
+is<[n: number]>()({} as unknown as Parameters<typeof halve>)
+is<string>()(await halve.script(halve(1)))
+// @ts-expect-error its value is not what the function takes
+halve(sum(1, 'x'))
+// @ts-expect-error a map is an array
+halve(halve.map([1]))
+// @ts-expect-error a promise that is no job cannot travel
+halve(Promise.resolve(1))
+// @ts-expect-error not the items that the function takes
+halve.map(sum.starmap([[1, 'a']]))
+// @ts-expect-error nested, too
+mean([1], { weights: [sum(1, 'x')], offset: 1 })
