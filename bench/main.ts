@@ -10,6 +10,7 @@ import type { Row } from './measure.ts'
 import { node } from './node.ts'
 import { outstanding } from './outstanding.ts'
 import { packages } from './packages.ts'
+import { planner } from './planner.ts'
 import { slurm } from './slurm.ts'
 import { ssh } from './ssh.ts'
 import { store } from './store.ts'
@@ -20,6 +21,7 @@ const suites: Record<string, () => Promise<Row[]>> = {
   ssh,
   node,
   slurm,
+  planner,
   outstanding,
   codec,
   capture,

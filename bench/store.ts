@@ -117,7 +117,7 @@ function plainTable(file: string): { run(values: readonly string[]): unknown } {
   return database.prepare('INSERT INTO jobs VALUES (?)')
 }
 
-function newJob(at: number): NewJob {
+export function newJob(at: number): NewJob {
   const id = `f${at.toString(2).padStart(20, '0').replaceAll('0', 'a').replaceAll('1', 'b')}`
   const bundle = { sha256: String(at % 50).padStart(64, '0'), size: 2000, ext: 'mjs' }
   return {

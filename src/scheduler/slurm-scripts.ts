@@ -83,6 +83,23 @@ done
 exit $status
 `
 
+/**
+ * How many members an array may have: MaxArraySize, and where limits are enforced, how many jobs the user may have
+ * submitted. A slurmdbd that is away keeps nobody waiting for long.
+ */
+export const sizeLimitScript = `${cleanEnvironment}config=$(scontrol show config)
+printf '%s\n' "$config" | grep '^MaxArraySize '
+printf '%s\n' "$config" | grep -q '^AccountingStorageEnforce .*(limits|safe)' || exit 0
+ask() {
+  kind=$1
+  shift
+  if command -v timeout >/dev/null 2>&1; then set -- timeout 5 "$@"; fi
+  "$@" 2>/dev/null | sed "s/^/$kind|/"
+}
+ask association sacctmgr --noheader --parsable2 show associations where user="$(id -un)" format=MaxSubmitJobs,QOS
+ask qos sacctmgr --noheader --parsable2 show qos format=Name,MaxSubmitJobsPU
+`
+
 // One line a partition. SINFO_ variables would hide some, or format them.
 export const capacityScript = `${cleanEnvironment}${cleanPrefix('SINFO')}sinfo --noheader --summarize --format='%P|%a|%l|%F|'
 `

@@ -18,10 +18,12 @@ import {
   historyScript,
   queryScript,
   recentScript,
+  sizeLimitScript,
   submitScript,
   submittedScript,
   whereScript,
 } from './slurm-scripts.ts'
+import { parseSizeLimit } from './slurm-size.ts'
 
 type Options = {
   readonly [K in keyof Required<Directives>]: (
@@ -134,11 +136,8 @@ export const slurm: Scheduler = {
     // MaxArraySize caps the index, which starts at 0; 1001 where slurm.conf does not say
     // (https://slurm.schedmd.com/slurm.conf.html#OPT_MaxArraySize).
     defaultSize: 1001,
-    sizeLimit: () => ({ argv: ['scontrol', 'show', 'config'] }),
-    parseSizeLimit: ({ stdout }) => {
-      const size = /^MaxArraySize\s*=\s*(\d+)\s*$/m.exec(new TextDecoder().decode(stdout))?.[1]
-      return size === undefined ? undefined : Number(size)
-    },
+    sizeLimit: () => script(sizeLimitScript, 'scontrol', []),
+    parseSizeLimit,
   },
   restartCount: '${SLURM_RESTART_COUNT:-0}',
   detect: () => ({ argv: ['sh', '-c', 'command -v sbatch && command -v squeue'] }),

@@ -67,6 +67,24 @@ describe('a live slurmctld refuses, and the error says what to change:', () => {
   })
 })
 
+it('a map is packed into as many members as the user may submit', async () => {
+  const limit = (most: number) =>
+    spawnSync('sacctmgr', ['-i', 'modify', 'user', 'where', `name=${user}`, 'set', `MaxSubmitJobs=${most}`], {
+      env: { ...process.env, ...slurm.env },
+    })
+  const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts } as const
+  configure({ profiles: { few: { ...place, queryInterval: '3s' } } })
+  const double = cluster({ ...options, profile: 'few' }, (n: number) => n * 2)
+  limit(20)
+  try {
+    const inputs = Array.from({ length: 100 }, (_, n) => n)
+    expect(await double.map.plan(inputs)).toMatchObject({ chunk: 5, members: 20, decidedBy: ['array-size'] })
+    expect(await double.map(inputs)).toEqual(inputs.map((n) => n * 2))
+  } finally {
+    limit(-1)
+  }
+})
+
 describe('a live slurmctld lets a job wait, and its status says what to change:', () => {
   const one = cluster(options, () => 1)
   const waits = cluster(

@@ -81,7 +81,10 @@ for (const [kind, { sshd }] of Object.entries(inject('slurms'))) {
       const squares = cluster({ profile: kind }, (n: number) => [
         n * n,
         process.env['SLURM_ARRAY_TASK_ID'],
-      ]).map(Array.from({ length: 40 }, (_, n) => n))
+      ]).map(
+        Array.from({ length: 40 }, (_, n) => n),
+        { chunk: 1 },
+      )
       const values = await squares
       expect(values).toEqual(Array.from({ length: 40 }, (_, n) => [n * n, String(n)]))
     })
@@ -95,8 +98,17 @@ for (const [kind, { sshd }] of Object.entries(inject('slurms'))) {
       expect(onLogin('ls -A .farcall/jobs | grep "^[.]" || true')).toBe('')
     })
 
-    it('names the time limit when it ended the job', { timeout: 180_000 }, async () => {
-      // A minute is the least that Slurm limits to; the job is shortened from outside instead of waiting for it.
+    it('names the time limit when it ended the job, and a chunk goes on after it', {
+      timeout: 240_000,
+    }, async () => {
+      // Slurm looks at limits each half minute: the second item is cut off, whenever that is.
+      const nap = cluster({ profile: kind, time: '1m' }, async (seconds: number) => {
+        await new Promise((resolve) => setTimeout(resolve, 1000 * seconds))
+        return [seconds, process.env['SLURM_JOB_ID']]
+      })
+      const chunk = accounting ? nap.map([55, 36, 1], { chunk: 3 }) : undefined
+      chunk?.catch(() => {})
+      // A minute is the least that Slurm limits to.
       const job = cluster(
         { profile: kind, time: '1m' },
         () => new Promise((resolve) => setTimeout(resolve, 600_000)),
@@ -106,6 +118,13 @@ for (const [kind, { sshd }] of Object.entries(inject('slurms'))) {
       expect(error).toBeInstanceOf(JobFailedError)
       expect(error).toMatchObject({ reason: 'timeout' })
       expect((error as Error).message).toMatch(/time limit/)
+      if (!chunk) return
+      const values = await chunk
+      expect(values.map(([seconds]) => seconds)).toEqual([55, 36, 1])
+      expect(values[1]![1]).toBe(values[2]![1])
+      expect(values[1]![1]).not.toBe(values[0]![1])
+      const { job: last } = await chunk.job(2)
+      expect(last.attempts.map(({ status }) => status.reason)).toEqual(['timeout', undefined])
     })
 
     it('says why when the job was killed before it wrote anything', async () => {

@@ -1,0 +1,28 @@
+import type { CommandResult } from '../core/shell.ts'
+import { text } from './slurm-answers.ts'
+
+/**
+ * Of sizeLimitScript: how many members an array may have at most. Which association and QOS a job comes to have is
+ * decided later, so the most generous ones count: a submission is never smaller than it has to be.
+ */
+export function parseSizeLimit(result: CommandResult): number | undefined {
+  const lines = text(result).split('\n')
+  const size = /^MaxArraySize\s*=\s*(\d+)\s*$/m.exec(text(result))?.[1]
+  const qos = new Map<string, number>()
+  for (const line of lines) {
+    const [, name, most] = /^qos\|([^|]*)\|(-?\d*)\s*$/.exec(line) ?? []
+    if (name !== undefined) qos.set(name, limit(most!))
+  }
+  const associations = lines.flatMap((line) => {
+    const [, most, names] = /^association\|(-?\d*)\|([^|]*)$/.exec(line) ?? []
+    if (names === undefined) return []
+    const own = names.split(',').map((name) => qos.get(name.trim()) ?? Number.POSITIVE_INFINITY)
+    return [Math.min(limit(most!), Math.max(...own))]
+  })
+  const submitted = associations.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...associations)
+  const most = Math.min(size === undefined ? Number.POSITIVE_INFINITY : Number(size), submitted)
+  return Number.isFinite(most) ? Math.max(1, most) : undefined
+}
+
+/** Nothing, or -1 in older ones, is no limit. */
+const limit = (text: string) => (text === '' || Number(text) < 0 ? Number.POSITIVE_INFINITY : Number(text))
