@@ -7,6 +7,7 @@ import { MapPlan } from './map-plan.ts'
 import { here, nodeAt, oldestNode } from './node-seen.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
 import { packageChoices } from './packages.ts'
+import { isProbed, tryFirst } from './probe.ts'
 import { flushRecords, recorderOf } from './recorder.ts'
 import { type Session, sessionFor } from './session.ts'
 import { type Settings, settingsFor } from './settings.ts'
@@ -35,6 +36,8 @@ async function prepare(submission: Submission, asked: Request): Promise<{ sessio
   if (asked.inputs.entries.length === 0) return { session, send: async () => {} }
   submission.kept = kept
   const request = { ...asked, options }
+  if (asked.map && isProbed(request, asked.inputs.entries.length, settings))
+    await tryFirst(request, settings, dispatch)
   // Not in its turn, in which those that it waits for may have to be made ready.
   const fromParents = await takeParents(submission, request)
   return session.inTurn(() => prepareAt(settings, session, submission, request, fromParents))
@@ -74,6 +77,7 @@ export async function planOnly(snapshot: Snapshot, asked: ClusterOptions, items:
   const itemTime = itemTimeOf(store, functionKey(functionOf(snapshot)), settings.name)
   const { planned, slots } = planFor(items, at, options, executor.traits, itemTime)
   const { timeSeconds } = at.resources
+  const probed = isProbed({ snapshot, options }, items, settings)
   return new MapPlan({
     items,
     planned,
@@ -82,6 +86,7 @@ export async function planOnly(snapshot: Snapshot, asked: ClusterOptions, items:
     place: executor.name,
     kept,
     notKept,
+    probed,
     timeSeconds,
     parallel: Math.min(slots?.count ?? 1, planned.chunk),
   })

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { formatSeconds } from '../core/units.ts'
 import type { ItemTime } from './item-time.ts'
 import type { Planned, PlanReason } from './plan.ts'
+import { trial } from './probe.ts'
 
 interface PlanFacts {
   readonly items: number
@@ -12,6 +13,8 @@ interface PlanFacts {
   readonly place: string
   readonly kept: string | undefined
   readonly notKept: string | undefined
+  /** First items are tried on this machine. */
+  readonly probed: boolean
   readonly timeSeconds: number | undefined
   /** Items of a member that run at once. */
   readonly parallel: number
@@ -75,7 +78,8 @@ export class MapPlan {
   readonly notes: readonly string[]
 
   /** @internal */
-  constructor({ items, planned, itemTime, profile, place, kept, notKept, timeSeconds, parallel }: PlanFacts) {
+  constructor(facts: PlanFacts) {
+    const { items, planned, itemTime, profile, place, kept, notKept, probed, timeSeconds, parallel } = facts
     const { chunk, members, atOnce, memberSeconds, decidedBy } = planned
     this.items = items
     this.chunk = chunk
@@ -98,6 +102,11 @@ export class MapPlan {
     this.notes = [
       ...(kept === undefined ? [] : [kept]),
       ...(notKept === undefined ? [] : [`localThreshold does not keep it here: ${notKept}`]),
+      ...(probed
+        ? [
+            `not known yet: the first ${trial.items} items run on this machine before, for ${trial.seconds} s at most, and then it is planned`,
+          ]
+        : []),
       ...(long && chunk > parallel
         ? [
             `a member takes longer than its time of ${formatSeconds(timeSeconds)}: it is cut off, and goes on where it stopped`,

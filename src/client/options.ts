@@ -42,6 +42,11 @@ export interface ClusterOptions extends Omit<Resources, 'signal'> {
   targetTime?: Duration
   /** Maps of at most so many items run on this machine instead, where nothing that they ask for is missing here; default 0. */
   localThreshold?: number
+  /**
+   * Where nobody knows how long an item of a map takes, the first three run on this machine before, for 5 s at most, and
+   * their results are thrown away. Only for functions that may run twice, and here; default false.
+   */
+  probe?: boolean
   /** Tries again what failed for no fault of yours, or for other reasons that you name; a number is `retries`. */
   retry?: number | RetryOptions
   /** An AbortSignal cancels the job; a string is the scheduler's signal before the time limit: 'USR1@90'. */
@@ -77,6 +82,8 @@ export interface MapOptions {
   targetTime?: Duration
   /** Like that of the function. */
   localThreshold?: number
+  /** Like that of the function. */
+  probe?: boolean
   /** Array members that may run at once. */
   concurrency?: number
   /** Like that of the function. */
@@ -100,6 +107,7 @@ const ownNames = [
   'chunk',
   'targetTime',
   'localThreshold',
+  'probe',
   'coresPerItem',
   'gpusPerItem',
   'retry',
@@ -120,6 +128,7 @@ export interface SplitOptions {
   /** Seconds. */
   readonly targetTime: number | undefined
   readonly localThreshold: number | undefined
+  readonly probe: boolean
   readonly coresPerItem: number | undefined
   readonly gpusPerItem: number | undefined
   readonly retry: RetryPolicy | undefined
@@ -139,7 +148,7 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     if (!(ownNames as readonly string[]).includes(key)) resources[key] = value
   }
   const { signal, concurrency, chunk = 'auto', profile, environment = {} } = options
-  const { cache = false, force = false, tags = [] } = options
+  const { cache = false, force = false, probe = false, tags = [] } = options
   if (typeof signal === 'string') resources['signal'] = signal
   if (concurrency !== undefined) requireCount(concurrency, 'concurrency')
   if (chunk !== 'auto') requireCount(chunk, 'chunk')
@@ -156,6 +165,7 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     chunk,
     targetTime: targetTime === undefined ? undefined : parseDuration(targetTime, 'targetTime'),
     localThreshold,
+    probe,
     coresPerItem,
     gpusPerItem,
     retry: options.retry === undefined ? undefined : resolveRetry(options.retry),
@@ -193,7 +203,7 @@ export function checkOptions(options: unknown, where: string): asserts options i
   const { resources, profile, signal, environment, tags, stage, ...flags } = splitOptions(
     options as ClusterOptions,
   )
-  for (const name of ['cache', 'force'] as const)
+  for (const name of ['cache', 'force', 'probe'] as const)
     if (typeof flags[name] !== 'boolean') throw invalid(name, flags[name], 'true or false')
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string' && tag !== ''))
     throw invalid('tags', tags, "a list of words: tags: ['…']")

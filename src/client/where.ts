@@ -46,7 +46,7 @@ export async function whereToRun(options: ClusterOptions, items: number, map: bo
   return { settings: local, options: optionsHere(settings.profile, local.profile, options), kept }
 }
 
-const isHere = ({ scheduler, host }: Profile) => scheduler === 'direct' && host === undefined
+export const isHere = ({ scheduler, host }: Profile) => scheduler === 'direct' && host === undefined
 
 /** What a job needs that this machine cannot be counted on to have. */
 export function missingHere(resources: ResolvedResources, environment: Environment): string | undefined {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -93,6 +93,41 @@ describe('map.plan', () => {
     await expect(fn.map.plan([1], { targetTime: 'soon' as never })).rejects.toMatchObject({
       code: 'UNIT_INVALID',
     })
+  })
+})
+
+describe('probe', () => {
+  it('tries the first items here where nobody knows how long one takes, and plans by that', async () => {
+    const runs = join(folder, 'probe')
+    const tried = cluster({ profile: 'lab', probe: true, localThreshold: 0 }, async (_: number) => {
+      const { appendFileSync } = await import('node:fs')
+      appendFileSync(runs, 'run\n')
+      await new Promise((resolve) => setTimeout(resolve, 300))
+    })
+    const before = await tried.map.plan(range(100))
+    expect(before).toMatchObject({ members: 100, decidedBy: ['unknown'] })
+    expect(before.notes).toEqual([
+      expect.stringMatching(/^not known yet: the first 3 items run on this machine/),
+    ])
+    // There is no Slurm here to send it to.
+    await expect(tried.map(range(100))).rejects.toMatchObject({ name: 'SubmitError' })
+    expect(readFileSync(runs, 'utf8')).toBe('run\n'.repeat(3))
+    const after = await tried.map.plan(range(100))
+    expect(after).toMatchObject({
+      decidedBy: ['target-time'],
+      notes: [],
+      itemTime: { profile: 'local', measured: 3 },
+    })
+    expect(after.members).toBeLessThan(3)
+    // It is known now.
+    await expect(tried.map(range(100))).rejects.toMatchObject({ name: 'SubmitError' })
+    expect(readFileSync(runs, 'utf8')).toBe('run\n'.repeat(3))
+  })
+
+  it('is not done without being asked for, nor where what the function needs may be missing', async () => {
+    const fn = cluster({ profile: 'lab' }, (n: number) => n)
+    for (const options of [{}, { probe: true, gpus: 1 }, { probe: true, environment: { modules: ['gcc'] } }])
+      expect((await fn.with({ localThreshold: 0, ...options }).map.plan(range(100))).notes).toEqual([])
   })
 })
 
