@@ -1,4 +1,4 @@
-import { decode, encodeChunks, encodeError } from '../src/codec/codec.ts'
+import { decode, encode, encodeChunks, encodeError } from '../src/codec/codec.ts'
 import type { DecodeOptions, Reference } from '../src/codec/types.ts'
 import type { BundleModule } from '../src/core/bundle-module.ts'
 import { sharedElsewhere } from '../src/core/shared.ts'
@@ -48,6 +48,15 @@ export function encodeCheckpoint(bundle: BundleModule, state: unknown): Uint8Arr
   return encodeChunks(state, {
     root: 'state',
     reference: (object) => referTo(bundle, object),
+    elsewhere: sharedElsewhere,
+  })
+}
+
+/** Between pieces of a function, which all have the bundle. @throws CaptureError naming the path from `root` to what cannot travel */
+export function encodePiece(bundle: BundleModule, value: unknown, root: string): Uint8Array {
+  return encode(value, {
+    root,
+    reference: (object) => referTo(bundle, object, true),
     elsewhere: sharedElsewhere,
   })
 }

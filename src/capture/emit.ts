@@ -2,15 +2,24 @@ import { dirname, relative, resolve } from 'node:path'
 import type { ImportBinding } from './analysis.ts'
 import type { Graph } from './graph.ts'
 import { lateDeclarations } from './late.ts'
+import type { Place } from './locate.ts'
+import type { Edit } from './loops/edits.ts'
 import type { Emitted } from './slice.ts'
 import { assetName, quote, sliceClosure, sliceModule } from './slice.ts'
 import type { UserFile } from './sources.ts'
 import { reachedByThreads } from './threads.ts'
 
 /** `import` lines for these names of a file, for a module that holds a piece of it. */
-function header(graph: Graph, file: UserFile, names: readonly string[], own: boolean): string {
+function header(
+  graph: Graph,
+  file: UserFile,
+  names: readonly string[],
+  own: boolean,
+  edited: boolean,
+): string {
   const support = ['$farcallBlank', '$farcallPrivates']
   if (file.analysis.threads.length > 0) support.push('$farcallThread')
+  if (edited) support.push('$farcallLoops')
   const lines: string[] = [`import{${support.join(',')}}from"farcall-support:support";`]
   for (const name of [...new Set(names)].sort()) {
     if (
@@ -46,15 +55,24 @@ function importLine(graph: Graph, file: UserFile, binding: ImportBinding): strin
   return `import{${name} as ${local}}from${quote(binding.from)}${attributes};`
 }
 
-export function emit(graph: Graph): Emitted[] {
+/** Changes of the text of one function. */
+export interface Edited {
+  readonly place: Place
+  readonly edits: readonly Edit[]
+}
+
+export function emit(graph: Graph, edited?: Edited): Emitted[] {
   const parts = [...graph.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
   const hooks = parts.some((p) => p.file.analysis.functions.some((f) => f.privates))
   const late = lateDeclarations(graph)
   const { early } = orderEffects(graph)
   const modules: Emitted[] = []
   const reached = reachedByThreads(graph)
+  const main = edited && `${edited.place.file.id}#${edited.place.fn}`
+  const isClosure = main !== undefined && graph.closures.has(main)
   for (const part of parts) {
     const { file } = part
+    const edits = edited && !isClosure && file === edited.place.file ? edited.edits : []
     const needed = [...part.decisions].flatMap(([d, decision]) => (decision === 'source' ? d.uses : []))
     const effects = file.analysis.effects
       .filter((e) => !e.startsWith('farcall'))
@@ -67,17 +85,27 @@ export function emit(graph: Graph): Emitted[] {
     modules.push({
       id: `farcall-slice:${file.id}`,
       file: file.path,
-      text: sliceModule(part, effects + header(graph, file, needed, true), hooks, late, reached.get(file)),
+      ...sliceModule(
+        part,
+        effects + header(graph, file, needed, true, edits.length > 0),
+        hooks,
+        late,
+        reached.get(file),
+        edits,
+      ),
     })
     if (part.namespace)
       modules.push({ id: `farcall-exports:${file.id}`, file: file.path, text: exportsText(graph, file) })
   }
-  for (const [id, { file, fn }] of [...graph.closures].sort(([a], [b]) => (a < b ? -1 : 1)))
+  for (const [id, { file, fn }] of [...graph.closures].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const edits = id === main ? edited!.edits : []
+    const above = header(graph, file, file.analysis.functions[fn]!.uses, false, edits.length > 0)
     modules.push({
       id: `farcall-closure:${id}`,
       file: file.path,
-      text: sliceClosure(file, fn, header(graph, file, file.analysis.functions[fn]!.uses, false), hooks),
+      ...sliceClosure(file, fn, above, hooks, edits),
     })
+  }
   return modules
 }
 

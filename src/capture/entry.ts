@@ -1,3 +1,4 @@
+import type { SplitPlan } from '../core/loops/plan.ts'
 import { effectId, orderEffects } from './emit.ts'
 import type { Graph } from './graph.ts'
 import { lateDeclarations } from './late.ts'
@@ -6,10 +7,10 @@ import { initName, quote } from './slice.ts'
 import { reachedByThreads } from './threads.ts'
 
 /** The module that esbuild starts from: it exports what BundleModule says. `main` declares $main, and $env. */
-export function entryText(graph: Graph, main: string): string {
+export function entryText(graph: Graph, main: string, split?: SplitPlan): string {
   const parts = [...graph.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
   const lines = [
-    'import{$farcallThread,blank,bound,fill,hidden,own,ownPrivates,global}from"farcall-support:support";import{cluster as $cluster}from"farcall";',
+    `import{$farcallThread,${split ? '$farcallLoops,' : ''}blank,bound,fill,hidden,own,ownPrivates,global}from"farcall-support:support";import{cluster as $cluster}from"farcall";`,
     main,
   ]
   const refs: string[] = []
@@ -38,7 +39,7 @@ const refs={${refs.join(',')}};
 const makes={${makes.join(',')}};
 let names;
 const unknown=(id)=>{throw new Error("this bundle has no "+id)};
-export const setValues=(v)=>{${sets.join('')}${effects.join('')}${runs.join('')}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);for(const id of Object.keys(v.staticPrivates))ownPrivates(refs[id](),v.staticPrivates[id]);${main.includes('$env') ? '$env(v.env);' : ''}};
+export const setValues=(v)=>{${sets.join('')}${effects.join('')}${runs.join('')}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);for(const id of Object.keys(v.staticPrivates))ownPrivates(refs[id](),v.staticPrivates[id]);${main.includes('$env') ? '$env(v.env);' : ''}${split ? '$farcallLoops.values(v);' : ''}};
 export const resolve=(id)=>{
   if(Object.prototype.hasOwnProperty.call(refs,id))return refs[id]();
   if(id.startsWith("g:"))return global(id.slice(2));
@@ -58,9 +59,13 @@ export const instantiate=(id)=>{
   const object=blank(type);
   return{object,fill(fields,privates){fill(type,object,fields,privates)}}
 };
-${states(graph, parts)}export{$main as main};`)
+${states(graph, parts)}${split ? splitMain(split) : 'export{$main as main};'}`)
   return lines.join('')
 }
+
+/** Runs the piece of the function that is asked for. */
+const splitMain = (plan: SplitPlan): string =>
+  `const $pieces=function(...a){return $farcallLoops.run($main,${JSON.stringify(plan)},this,a)};export const splits=true;export{$pieces as main};`
 
 /** What functions in other threads see of the module's changing values; nothing where there are no such functions. */
 function states(graph: Graph, parts: readonly Part[]): string {

@@ -1,4 +1,5 @@
 import type { Declaration, Range } from './analysis.ts'
+import { applyEdits, type Edit, type Insertion, insertionsOf } from './loops/edits.ts'
 import type { UserFile } from './sources.ts'
 import { markThreads } from './threads.ts'
 
@@ -10,6 +11,8 @@ export interface Emitted {
   id: string
   text: string
   file?: string
+  /** Text of ours among the user's. */
+  insertions?: readonly Insertion[]
 }
 
 export const quote = (text: string): string => JSON.stringify(text)
@@ -110,7 +113,8 @@ export function sliceModule(
   hooks: boolean,
   late: ReadonlyMap<Declaration, unknown>,
   threaded: ReadonlySet<string> = new Set(),
-): string {
+  edits: readonly Edit[] = [],
+): Pick<Emitted, 'text' | 'insertions'> {
   const { file, decisions } = part
   const inits: Declaration[] = []
   const keep: Range[] = []
@@ -161,6 +165,7 @@ export function sliceModule(
   }
   for (const declaration of inits) wrapLate(units, declaration)
   if (hooks) for (const range of keep) classHooks(units, file, range)
+  applyEdits(units, edits)
   const names = [...new Set([...exported, ...values])].sort()
   values.sort()
   const lets = [...values, ...inits.flatMap((d) => d.names)]
@@ -170,11 +175,18 @@ export function sliceModule(
     ([d, decision]) => d.isDefault && decision === 'source' && d.fn !== undefined && !late.has(d),
   )
   const rename = named ? 'Object.defineProperty($default,"name",{value:"default",configurable:true});' : ''
-  return [
+  const text = [
     `${header}${lets.length > 0 ? `let ${lets.join(',')};` : ''}`,
     units.join(''),
     `;${rename}export{${names.join(',')}};${later};export const $farcallSet=(v)=>{${values.map((n) => `${n}=v.${n};`).join('')}};${changing(decisions, threaded)}`,
   ].join('\n')
+  return withInsertions(text, units, edits, file)
+}
+
+function withInsertions(text: string, units: readonly string[], edits: readonly Edit[], file: UserFile) {
+  return edits.length === 0
+    ? { text }
+    : { text, insertions: insertionsOf(units, edits, file.text, headerLines) }
 }
 
 /** Values that the job itself may change: how another thread of it comes by them as they are now. */
@@ -187,7 +199,13 @@ function changing(decisions: ReadonlyMap<Declaration, Decision>, threaded: Reado
 }
 
 /** One function or class that stands in another function: a factory, so that each copy has its own variables. */
-export function sliceClosure(file: UserFile, index: number, header: string, hooks: boolean): string {
+export function sliceClosure(
+  file: UserFile,
+  index: number,
+  header: string,
+  hooks: boolean,
+  edits: readonly Edit[] = [],
+): Pick<Emitted, 'text' | 'insertions'> {
   const node = file.analysis.functions[index]!
   const blank = file.analysis.functions
     .filter((f) => f.start >= node.start && f.end <= node.end)
@@ -196,12 +214,13 @@ export function sliceClosure(file: UserFile, index: number, header: string, hook
   placeNames(units, file)
   markThreads(units, file)
   if (hooks) classHooks(units, file, [node.start, node.end])
+  applyEdits(units, edits)
   const names = node.captures.map((c) => c.name)
   const variables = node.captures.map((c) => (c.literal === undefined ? c.name : `${c.name}=${c.literal}`))
   const method = node.kind === 'method'
   const set = names.map((n) => `if(${JSON.stringify(n)} in v)${n}=v.${n};`).join('')
   const property = /^[\w$]+$/.test(node.name) ? `.${node.name}` : `[${JSON.stringify(node.name)}]`
-  return [
+  const text = [
     `${header}export const $farcallMake=()=>{${names.length > 0 ? `let ${variables.join(',')};` : ''}const $farcallFn=(${method ? '{' : ''}`,
     units.join(''),
     // a class keeps the name that its own `static name` may give it
@@ -211,4 +230,5 @@ export function sliceClosure(file: UserFile, index: number, header: string, hook
         : `Object.defineProperty($farcallFn,"name",{value:${JSON.stringify(node.name)},configurable:true});`
     }return[$farcallFn,(v)=>{${set}},()=>({${names.join(',')}})]}`,
   ].join('\n')
+  return withInsertions(text, units, edits, file)
 }

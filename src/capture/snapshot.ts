@@ -10,6 +10,7 @@ import { entryText } from './entry.ts'
 import { Graph } from './graph.ts'
 import { lateDeclarations, refuseLate } from './late.ts'
 import { nodeOf, type Place } from './locate.ts'
+import { findLoops, type SplitFunction } from './loops/loops.ts'
 import { addMain } from './main-function.ts'
 import { currentValue } from './part.ts'
 import { placeOf, places } from './places.ts'
@@ -17,7 +18,8 @@ import { positionOf } from './positions.ts'
 import { References } from './references.ts'
 import { objectionsTo, refuse, threadObjections } from './refusals.ts'
 import type { Emitted } from './slice.ts'
-import type { Bundle, CallSite, CaptureOptions, PackageChoices, Snapshot } from './types.ts'
+import { placeName } from './sources.ts'
+import type { Bundle, CallSite, CaptureOptions, PackageChoices, Snapshot, SnapshotLoops } from './types.ts'
 import { travelsPlainly } from './values.ts'
 
 export interface SnapshotOptions extends CaptureOptions {
@@ -66,6 +68,8 @@ class Taking implements Snapshot {
   /** Ids of classes and functions in the captured values. */
   private readonly inValues = new Set<string>()
   private readonly shared = new Map<string, BlobRef>()
+  readonly loops?: SnapshotLoops
+  private readonly splitting: SplitFunction | undefined
 
   constructor(fn: Function, main: Place, options: SnapshotOptions) {
     const node = nodeOf(main)
@@ -83,9 +87,28 @@ class Taking implements Snapshot {
     const { text, isClosure } = addMain(this.graph, main)
     this.main = { place: main, text }
     this.env = isClosure ? readCaptures(main, scopes) : {}
+    const loops = options.parallel && findLoops(main.file, node, this.graph.modules, options.parallel)
+    this.splitting = loops?.split
+    if (loops) this.loops = this.loopsOf(loops)
     this.references.joinBrought()
     this.values()
     refuseLate(this.graph, this.inValues)
+  }
+
+  private loopsOf({ verdicts, split }: ReturnType<typeof findLoops>): SnapshotLoops {
+    const kept = verdicts
+      .filter((one) => one.reason !== undefined && !one.inner)
+      .map((one) => ({
+        place: placeName(this.main.place.file, one.because ?? one.at).replace(/:\d+$/, ''),
+        reason: one.reason!,
+      }))
+    if (!split) return { kept }
+    const withShared = (bytes: Uint8Array): Snapshot =>
+      Object.create(this, { values: { value: () => this.encodeValues({ loop: bytes }) } })
+    return {
+      kept,
+      split: { plan: split.plan, ...(split.light === undefined ? {} : { light: split.light }), withShared },
+    }
   }
 
   values(): Uint8Array {
@@ -95,23 +118,7 @@ class Taking implements Snapshot {
     for (let before = -1; before !== this.valueCount(); ) {
       this.graph.settle()
       before = this.valueCount()
-      const modules: Record<string, unknown> = {}
-      for (const part of this.graph.parts.values())
-        if (Object.keys(part.values).length > 0) modules[part.file.id] = part.values
-      this.encoded = this.encodeWith(
-        {
-          env: this.env,
-          modules,
-          statics: this.statics('statics'),
-          staticPrivates: this.statics('staticPrivates'),
-        },
-        captured,
-        (object) => {
-          const blob = sharedBlob(object)
-          if (blob) this.shared.set(blobName(blob), blob)
-          return blob && { blob }
-        },
-      )
+      this.encoded = this.encodeValues({})
     }
     this.encodedParts = this.valueCount()
     return this.encoded!
@@ -119,6 +126,23 @@ class Taking implements Snapshot {
 
   blobs(): readonly BlobRef[] {
     return [...this.shared.values()]
+  }
+
+  private encodeValues(more: Record<string, unknown>): Uint8Array {
+    const modules: Record<string, unknown> = {}
+    for (const part of this.graph.parts.values())
+      if (Object.keys(part.values).length > 0) modules[part.file.id] = part.values
+    const own = {
+      env: this.env,
+      modules,
+      statics: this.statics('statics'),
+      staticPrivates: this.statics('staticPrivates'),
+    }
+    return this.encodeWith({ ...own, ...more }, captured, (object) => {
+      const blob = sharedBlob(object)
+      if (blob) this.shared.set(blobName(blob), blob)
+      return blob && { blob }
+    })
   }
 
   private statics(kind: 'statics' | 'staticPrivates'): Record<string, unknown> {
@@ -198,8 +222,12 @@ class Taking implements Snapshot {
       this.values()
       this.frozen = this.shape()
       refuseLate(this.graph, this.inValues)
-      const entry = { id: 'farcall-entry:entry', text: entryText(this.graph, this.main.text) }
-      this.emitted = [entry, ...emit(this.graph)]
+      const entry = {
+        id: 'farcall-entry:entry',
+        text: entryText(this.graph, this.main.text, this.splitting?.plan),
+      }
+      const edited = this.splitting && { place: this.main.place, edits: this.splitting.edits }
+      this.emitted = [entry, ...emit(this.graph, edited)]
     }
     return makeBundle({
       modules: this.emitted,

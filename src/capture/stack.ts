@@ -44,4 +44,6 @@ export function mapStack(stack: string, map: string, options: MapStackOptions = 
   return lines.join('\n')
 }
 
-const tidy = (line: string) => line.replace(/\$farcallFn|Object\.\$farcallFn/, '<anonymous>')
+/** Names that V8 makes up of what capture wrote around a function. */
+const tidy = (line: string) =>
+  line.replace(/\$farcallFn|Object\.\$farcallFn|[\w$.]*\$farcallLoop[\w$.]*/, '<anonymous>')

@@ -140,6 +140,14 @@ $farcallThread.of = (fn, id, captures) => {
   return fn
 }
 export const $farcallPrivates = new Map()
+const loops = () => globalThis[Symbol.for("farcall.loops")]
+let values
+export const $farcallLoops = {
+  enter: () => loops().enter(),
+  count: (first, op, bound, step) => loops().count(first, op, bound, step),
+  values: (given) => { values = given },
+  run: (main, plan, self, args) => loops().run(main, plan, { self, args }, values),
+}
 export function $farcallBlank() {}
 // stands for every argument of a constructor that is entered only to install #private fields
 const anything = new Proxy(function () {}, {

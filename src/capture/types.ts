@@ -1,4 +1,5 @@
 import type { Elsewhere } from '../core/elsewhere.ts'
+import type { SplitPlan } from '../core/loops/plan.ts'
 import type { BlobRef } from '../core/protocol.ts'
 
 export type { BundleModule } from '../core/bundle-module.ts'
@@ -13,6 +14,8 @@ export interface CaptureOptions {
   cacheDir?: string
   /** Folder that relative imports and packages are looked up from when the function has no file. Default process.cwd(). */
   cwd?: string
+  /** Looks for loops whose turns may run apart. */
+  parallel?: 'auto' | 'strict'
 }
 
 /** The code of one function with all it needs. Depends on code only, never on captured values. */
@@ -72,4 +75,20 @@ export interface Snapshot {
   bundle(node?: number, packages?: PackageChoices): Promise<Bundle>
   /** The classes of this program that a result may hold instances of, by their id in the bundle. */
   classes(): ReadonlyMap<string, Function>
+  /** What was found of its loops, when that was asked for. */
+  readonly loops?: SnapshotLoops
+}
+
+/** The loops of a function that may be split. */
+export interface SnapshotLoops {
+  /** Loops that run where they stand: 'sweep.ts:14', and why. */
+  readonly kept: readonly { readonly place: string; readonly reason: string }[]
+  /** Absent: no loop is split, and the bundle is that of the function as it is. */
+  readonly split?: {
+    readonly plan: SplitPlan
+    /** JavaScript that gives the function with nothing but its light segments in it; absent: there are none. */
+    readonly light?: string
+    /** The same snapshot, with bytes that all its turns need. */
+    withShared(bytes: Uint8Array): Snapshot
+  }
 }

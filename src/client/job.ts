@@ -162,7 +162,10 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
    */
   result(options: ResultOptions): Promise<string> {
     this.catch(ignoreRejection)
-    const [item, { handle, item: behind }] = [this.#item, this.#real]
+    const item = this.#item
+    // What the jobs of its pieces give is not the result.
+    const own = this.#handle.submission.pieces
+    const { handle, item: behind } = own ? { handle: this.#handle, item } : this.#real
     if (!item.file) {
       const late = async (value: unknown) => writeLate(handle, behind, options.path, value)
       item.file = resultFile(options.path, item.settled.promise, late)
@@ -224,6 +227,7 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
   let open = findOpen()
   if (open.length === 0 && !submission.filling) return
   for (const item of open) item.canceling ??= reason
+  if (submission.pieces) return cancelPieces(open, reason)
   if (open.length === submission.open) submission.canceling ??= reason
   submission.retries?.cancel(open, reason)
   open = findOpen()
@@ -256,6 +260,11 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
       settleCanceled(submission, item, reason)
     }
   }
+}
+
+/** The job of the piece that runs; where none does, the next one does not begin. */
+async function cancelPieces(items: readonly Item[], reason: unknown): Promise<void> {
+  for (const { behind } of items) if (behind) await cancelItems(behind.handle, [behind.item], reason)
 }
 
 /** Calls of our own jobs end; those of others are let go. */

@@ -62,6 +62,11 @@ export interface ClusterOptions extends Omit<Resources, 'signal'> {
   tags?: readonly string[]
   /** Of a generator function: how much it may yield that is not read yet, until it waits; default 1,000 values or 64 MB. */
   window?: { items?: number; memory?: Memory }
+  /**
+   * Looks for loops in the function whose turns do not depend on one another, and runs these as tasks of an array job;
+   * 'strict' takes nothing to be pure that is not proven to be. Default false. See docs/loops.md.
+   */
+  parallel?: 'auto' | 'strict' | false
   /** Files that go along, and files that come back. The function then has a working directory of its own. */
   stage?: StageOptions
 }
@@ -117,6 +122,7 @@ const ownNames = [
   'tags',
   'stage',
   'window',
+  'parallel',
 ] as const
 
 export interface SplitOptions {
@@ -138,6 +144,7 @@ export interface SplitOptions {
   readonly tags: readonly string[]
   readonly stage: StageOptions | undefined
   readonly window: Partial<StreamWindow> | undefined
+  readonly parallel: 'auto' | 'strict' | false
 }
 
 /** Options apart: what the scheduler is asked, and what is farcall's own. Unknown keys stay with the resources, which refuse them. */
@@ -174,6 +181,7 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     force,
     tags,
     stage: options.stage,
+    parallel: options.parallel ?? false,
     window: options.window === undefined ? undefined : readWindow(options.window),
   }
 }
@@ -200,13 +208,15 @@ export function checkOptions(options: unknown, where: string): asserts options i
       hint: `options are a record, like { cores: 8, memory: '16GB' }`,
     })
   for (const key of Object.keys(options)) requireKnown(key, optionNames, key, 'option')
-  const { resources, profile, signal, environment, tags, stage, ...flags } = splitOptions(
+  const { resources, profile, signal, environment, tags, stage, parallel, ...flags } = splitOptions(
     options as ClusterOptions,
   )
   for (const name of ['cache', 'force', 'probe'] as const)
     if (typeof flags[name] !== 'boolean') throw invalid(name, flags[name], 'true or false')
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string' && tag !== ''))
     throw invalid('tags', tags, "a list of words: tags: ['…']")
+  if (!['auto', 'strict', false].includes(parallel))
+    throw invalid('parallel', parallel, "'auto', 'strict' or false")
   if (profile !== undefined && typeof profile !== 'string')
     throw invalid('profile', profile, "a profile's name")
   if (signal !== undefined && !isAbortSignal(signal))

@@ -14,6 +14,7 @@ import type { Item } from './item.ts'
 import { ignoreRejection, Job } from './job.ts'
 import { JobArray, partsOf } from './job-array.ts'
 import { JobStream } from './job-stream.ts'
+import { callSplit, sayKept } from './loops.ts'
 import type { MapPlan } from './map-plan.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
 import { type Input, PackedInputs } from './packed-inputs.ts'
@@ -137,8 +138,14 @@ export class Caller {
     const { fn, options } = this.#target
     const callSite = siteOf(hide)
     try {
-      const { signal } = splitOptions(options)
+      const { signal, parallel } = splitOptions(options)
       windowOf(fn, options)
+      const split = parallel && this.#split(self, args, parallel, callSite)
+      if (split) {
+        const job = new Job<R>(split.handle, split.item)
+        if (signal) followSignal(signal, job, split.handle)
+        return job
+      }
       const snapshot = this.#snapshot()
       const group = this.#join(snapshot, this.#input(self, args))
       const { submission } = group.handle
@@ -213,11 +220,24 @@ export class Caller {
     return { snapshot, options, inputs, map: true, stream: undefined, cwd }
   }
 
-  #snapshot(): Snapshot {
+  /** The call in pieces, when it has loops whose turns may run apart. */
+  #split(self: unknown, args: readonly unknown[], parallel: 'auto' | 'strict', callSite: { stack?: string }) {
+    const { options } = this.#target
+    const snapshot = this.#snapshot(parallel)
+    const { kept, split } = snapshot.loops!
+    for (const { place, reason } of kept) sayKept(place, reason)
+    if (!split) return undefined
+    const call = callSplit({ snapshot, split, options, input: this.#input(self, args), callSite })
+    if (!call) for (const { place } of split.plan.loops) sayKept(place, 'the call stages files')
+    return call
+  }
+
+  #snapshot(parallel?: 'auto' | 'strict'): Snapshot {
     const { fn, site, method } = this.#target
     return takeSnapshot(fn, site, {
       cacheDir: cacheFolder(process.env, homedir()),
       ...(method ? { method } : {}),
+      ...(parallel ? { parallel } : {}),
     })
   }
 

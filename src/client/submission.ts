@@ -49,6 +49,8 @@ export class Submission {
   front = false
   /** Why it runs on this machine and not where the call said. */
   kept: string | undefined
+  /** A front whose one item several jobs answer, one after the other. */
+  pieces = false
   /** Another process follows the job too, and cleans up after it. */
   guest = false
   /** Resolves when every item is settled, or the job is let go. */

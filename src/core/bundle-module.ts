@@ -11,6 +11,8 @@ export interface BundleModule {
    * at home. `within`: the reader has this bundle, too.
    */
   readonly identify: (value: Function, within?: boolean) => string | undefined
+  /** `main` runs pieces of a function: it needs what runtime/loops.ts gives. */
+  readonly splits?: boolean
   /** Values at module level that code changes and functions given to localMap use, by module; absent: none. */
   readonly getState?: () => Record<string, unknown>
   readonly setState?: (state: Record<string, unknown>) => void
