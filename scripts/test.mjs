@@ -31,12 +31,25 @@ const sgeCommands = {
   sge_execd: 'gridengine-exec',
   qsub: 'gridengine-client',
 }
+const kubernetesCommands = {
+  etcd: 'etcd-server',
+  containerd: 'containerd',
+  runc: 'runc',
+  ip: 'iproute2',
+  iptables: 'iptables',
+  conntrack: 'conntrack',
+  socat: 'socat',
+  busybox: 'busybox-static',
+  openssl: 'openssl',
+  '/usr/lib/cni/bridge': 'containernetworking-plugins',
+}
 const kinds = {
   unit: {},
   local: { commands: rsyncCommands },
   ssh: { commands: { ...sshCommands, ...rootfsCommands, ...rsyncCommands } },
   slurm: { commands: { ...sshCommands, ...slurmCommands }, root: true, npm: true },
   sge: { commands: { ...sshCommands, ...sgeCommands }, root: true },
+  kubernetes: { commands: kubernetesCommands, root: true },
   package: {},
   toolchains: { npm: true },
   examples: { commands: sshCommands },
@@ -61,7 +74,8 @@ export function obstacle(
 
 function isInstalled(command) {
   const folders = [...(process.env.PATH ?? '').split(':'), ...systemFolders]
-  return folders.some((folder) => {
+  // A program that is on nobody's PATH is named in full.
+  return (command.startsWith('/') ? [''] : folders).some((folder) => {
     try {
       accessSync(join(folder, command), constants.X_OK)
       return true
