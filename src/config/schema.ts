@@ -145,6 +145,51 @@ export const environmentSchema = z
   })
   .describe('a record of settings, like { modules: [gcc] }')
 
+const textByName = z.record(text, z.string()).readonly().describe('a record of texts')
+
+const kubernetesSchema = z
+  .strictObject({
+    image: text.describe("an image's name").exactOptional(),
+    kubeconfig: path.exactOptional(),
+    context: text.exactOptional(),
+    namespace: text
+      .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/)
+      .describe('the name of a namespace')
+      .exactOptional(),
+    serviceAccount: text.exactOptional(),
+    nodeSelector: textByName.exactOptional(),
+    tolerations: z
+      .array(
+        z
+          .strictObject({
+            key: text.exactOptional(),
+            operator: oneOf(['Exists', 'Equal']).exactOptional(),
+            value: text.exactOptional(),
+            effect: oneOf(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).exactOptional(),
+            tolerationSeconds: z.int().describe('a whole number').exactOptional(),
+          })
+          .describe("a record like { key: 'gpu', operator: 'Exists' }"),
+      )
+      .readonly()
+      .describe('a list of tolerations')
+      .exactOptional(),
+    imagePullPolicy: oneOf(['Always', 'IfNotPresent', 'Never']).exactOptional(),
+    imagePullSecrets: list.exactOptional(),
+    gpuResource: text
+      .regex(/^[a-z0-9.-]+\/[A-Za-z0-9_.-]+$/)
+      .describe("a resource's name like 'amd.com/gpu'")
+      .exactOptional(),
+    labels: textByName.exactOptional(),
+    annotations: textByName.exactOptional(),
+    claim: text.exactOptional(),
+    claimPath: text.regex(/^\//).describe('an absolute path').exactOptional(),
+    startTimeout: duration.exactOptional(),
+    linger: duration.exactOptional(),
+    gracePeriod: duration.exactOptional(),
+    pod: z.record(text, z.unknown()).readonly().describe("a part of a pod's spec").exactOptional(),
+  })
+  .describe("a record of settings, like { image: 'node:22', namespace: 'research' }")
+
 const factor = z
   .number()
   .refine((value) => value > 1)
@@ -175,6 +220,7 @@ export const retrySchema = z
 const gridEngineName = text.regex(/^[\w.-]+$/).describe("a name of Grid Engine's, like 'smp'")
 
 const profileShape = {
+  kubernetes: kubernetesSchema.exactOptional(),
   scheduler: text.describe("a scheduler's name, like 'slurm'"),
   host: text
     .regex(/^[^-\s][^\s]*$/)

@@ -53,6 +53,7 @@ export const errorCodes = [
   // submitting and running
   'SCHEDULER_MISSING',
   'SUBMIT_REFUSED',
+  'REQUEST_FORBIDDEN',
   'DISK_LOW',
   'JOB_FAILED',
   'JOB_CANCELED',

@@ -1,3 +1,4 @@
+import type { KubernetesSettings } from './kubernetes-settings.ts'
 import type { Duration, Memory, Resources } from './resources.ts'
 import type { RetryOptions } from './retry-policy.ts'
 
@@ -99,4 +100,6 @@ export interface Profile {
   targetTime?: Duration
   /** Maps of at most so many items run on this machine instead, where nothing that they ask for is missing here. */
   localThreshold?: number
+  /** Of `scheduler: 'kubernetes'`: the cluster, and its pods. */
+  kubernetes?: KubernetesSettings
 }

@@ -6,6 +6,8 @@ import type { Transport } from '../transport/transport.ts'
 import { BatchExecutor } from './batch/batch-executor.ts'
 import type { Executor } from './executor.ts'
 import { thisMachine } from './interpreter/provide.ts'
+import { KubernetesExecutor } from './kubernetes/kubernetes-executor.ts'
+import { isKubernetes } from './kubernetes/name.ts'
 
 let wrap = (transport: Transport): Transport => transport
 
@@ -25,6 +27,7 @@ export function openExecutor(
   cacheDir?: string,
   random = Math.random,
 ): Executor {
+  if (isKubernetes(profile.scheduler)) return new KubernetesExecutor({ profile, clock, random })
   const scheduler = findScheduler(profile.scheduler)
   const transport = wrap(openTransport(profile))
   const provider = cacheDir === undefined ? {} : { provider: thisMachine(cacheDir) }

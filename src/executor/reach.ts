@@ -8,6 +8,7 @@ import type { RunningJob, Scheduler } from '../scheduler/scheduler.ts'
 import { openTransport } from '../transport/open.ts'
 import type { Transport } from '../transport/transport.ts'
 import { askQueue } from './batch/queue.ts'
+import { requireLogin } from './login.ts'
 
 /** A machine with a scheduler. */
 export interface Site {
@@ -18,6 +19,7 @@ export interface Site {
 
 /** Nothing is connected yet. @throws ConfigError */
 export function openSite(profile: Profile): Site {
+  requireLogin(profile)
   return { profile, scheduler: findScheduler(profile.scheduler), transport: openTransport(profile) }
 }
 

@@ -14,6 +14,8 @@ import { payload } from './payload.ts'
 export interface ExecutorSuiteOptions {
   /** A second executor on the same place, as another process would have it; absent where jobs die with the client. */
   reopen?: () => Promise<Executor>
+  /** A folder that all jobs of the place see; default: the one for temporary files. */
+  folder?: string
   /** For slow places, milliseconds for one test. */
   timeoutMs?: number
 }
@@ -130,7 +132,11 @@ export function executorSuite(
         throw new Error('at first')
       }`
       const args = [[0], [1], [2], [3]]
-      const job = payload(fails, { args, chunk: 2, values: join(tmpdir(), `farcall-again-${newJobId()}`) })
+      const job = payload(fails, {
+        args,
+        chunk: 2,
+        values: join(options.folder ?? tmpdir(), `farcall-again-${newJobId()}`),
+      })
       await run(job)
       const { id } = job.spec
       expect(log.ends(id)).toHaveLength(2)

@@ -10,6 +10,7 @@ import { openTransport } from '../../transport/open.ts'
 import { type LoginProfile, resolveTarget } from '../../transport/ssh-config.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type Place, probePlace } from '../batch/place.ts'
+import { requireLogin } from '../login.ts'
 import { judgeClocks } from './clocks.ts'
 import { judgeJob, judgeRefusal } from './compute-node.ts'
 import { type JobAnswer, tinyResources, tryJob } from './job.ts'
@@ -35,6 +36,7 @@ export interface DiagnoseOptions {
  * @throws ConfigError for a profile that cannot be used as written
  */
 export async function* diagnose(profile: Profile, options: DiagnoseOptions): AsyncGenerator<Step> {
+  requireLogin(profile)
   const scheduler = findScheduler(profile.scheduler)
   const resources = resolveResources(profile.resources ?? {}, 'resources.')
   const { onStatus } = options

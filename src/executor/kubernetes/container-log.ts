@@ -1,0 +1,52 @@
+/** What a container printed: logs of members, and lines by which the pod speaks to us. */
+import { type Notice, parseNotices } from '../batch/notices.ts'
+
+export interface KeeperLog {
+  /** Of members that said how they ended. */
+  readonly notices: ReadonlyMap<number, Notice>
+  /** Nothing more comes: 'done', or 'waiting' for somebody to fetch what is large. */
+  readonly state: 'open' | 'done' | 'waiting'
+}
+
+/** Reads what the keeper said. Lines may be cut off at both ends, by rotation and by being read too early. */
+export function readKeeperLog(text: string, mark: string): KeeperLog {
+  const notices = new Map<number, Notice>()
+  let state: KeeperLog['state'] = 'open'
+  for (const line of text.split('\n')) {
+    if (!line.startsWith(`${mark} `)) continue
+    const [, word, member, base64] = line.split(' ')
+    if (word === 'done' || word === 'waiting') state = word
+    if (word !== 'notice' || base64 === undefined) continue
+    const notice = readNotice(base64)
+    if (notice) notices.set(Number(member), notice)
+  }
+  return { notices, state }
+}
+
+/** Undefined: it is not whole. */
+export function readNotice(base64: string): Notice | undefined {
+  return parseNotices(Buffer.from(base64, 'base64')).ends[0]
+}
+
+/** The log of one member, out of that of its container. */
+export function memberLog(bytes: Buffer, mark: string, member: number): Buffer {
+  const starts = Buffer.from(`${mark} `)
+  const parts: Buffer[] = []
+  // A log that was rotated begins in the middle of somebody's; of the only one, where nobody else's follows.
+  let own: boolean | undefined
+  for (let at = 0; at < bytes.length; ) {
+    const newline = bytes.indexOf(10, at)
+    const end = newline < 0 ? bytes.length : newline + 1
+    const line = bytes.subarray(at, end)
+    at = end
+    if (!line.subarray(0, starts.length).equals(starts)) {
+      if (own ?? true) parts.push(line)
+      continue
+    }
+    const [, word, number] = line.toString('latin1').trim().split(' ')
+    if (word !== 'log') continue
+    if (own === undefined && Number(number) !== member) parts.length = 0
+    own = Number(number) === member
+  }
+  return Buffer.concat(parts)
+}

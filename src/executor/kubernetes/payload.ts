@@ -1,0 +1,100 @@
+/** What a submission's pods need, and which way it goes to them. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import { encodeTable, isPackFile } from '../../core/pack.ts'
+import { attemptStep, type BlobRef, blobName, type JobSpec, paths } from '../../core/protocol.ts'
+import { shellQuote } from '../../core/shell.ts'
+import type { JobPayload, Secrets } from '../executor.ts'
+import { podPaths } from './names.ts'
+
+/** Of a Secret, decoded: a MiB, less what its other parts and etcd's own words take. */
+const secretLimit = 1_000_000
+
+export interface Payload {
+  /** Entries of the Secret by name. */
+  readonly secret: Readonly<Record<string, Uint8Array>>
+  /** Sent into the pod, since the Secret has no room for it. */
+  readonly streamed: readonly StreamedFile[]
+}
+
+export interface StreamedFile {
+  /** Where it lies in the pod. */
+  readonly path: string
+  readonly size: number
+  readonly sha256: string
+  read(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+}
+
+interface Parts extends Partial<Pick<JobPayload, 'args' | 'bundle' | 'secrets' | 'archive' | 'shared'>> {
+  readonly spec: JobSpec
+  readonly runtime: Uint8Array
+  /** Records of earlier attempts, by member: what they have done is not done again. */
+  readonly earlier?: ReadonlyMap<number, Uint8Array>
+}
+
+interface File {
+  /** In the Secret. */
+  readonly name: string
+  readonly path: string
+  readonly content: Uint8Array | { readonly localPath: string }
+}
+
+/** The small ones as they come, as long as there is room; what is left goes as a stream. */
+export async function payloadOf(parts: Parts): Promise<Payload> {
+  const secret: Record<string, Uint8Array> = {}
+  const streamed: StreamedFile[] = []
+  let room = secretLimit
+  if (parts.secrets && Object.keys(parts.secrets).length > 0) {
+    secret['secrets'] = Buffer.from(secretsFile(parts.secrets))
+    room -= secret['secrets'].byteLength
+  }
+  for (const { name, path, content } of filesOf(parts)) {
+    const size = content instanceof Uint8Array ? content.byteLength : (await stat(content.localPath)).size
+    if (size <= room) {
+      secret[name] = content instanceof Uint8Array ? content : await readFile(content.localPath)
+      room -= size
+      continue
+    }
+    const read = () => (content instanceof Uint8Array ? [content] : createReadStream(content.localPath))
+    streamed.push({ path, size, sha256: await sha256Of(read()), read })
+  }
+  return { secret, streamed }
+}
+
+function filesOf({ spec, args, bundle, archive, shared = {}, runtime, earlier = new Map() }: Parts): File[] {
+  const { workdir } = podPaths
+  const blob = (ref: BlobRef, content: File['content'] | undefined): File[] =>
+    content === undefined ? [] : [{ name: blobName(ref), path: `${workdir}/blobs/${blobName(ref)}`, content }]
+  const local = (localPath: string | undefined) => (localPath === undefined ? undefined : { localPath })
+  const table = args && (isPackFile(args) ? { localPath: args.localPath } : encodeTable(args))
+  return [
+    ...blob(spec.runtime, runtime),
+    ...blob(spec.bundle, bundle),
+    ...[...earlier].map(([member, content]) => ({
+      name: `earlier.${member}`,
+      path: `${workdir}/${paths.run(spec.id, spec.attempt - attemptStep, member)}/out.pack`,
+      content,
+    })),
+    ...(table
+      ? [{ name: 'args.pack', path: `${workdir}/${paths.job(spec.id)}/args.pack`, content: table }]
+      : []),
+    ...(spec.shared ?? []).flatMap((ref) => blob(ref, local(shared[blobName(ref)]))),
+    ...(spec.packages ? blob(spec.packages.archive, local(archive)) : []),
+  ]
+}
+
+async function sha256Of(pieces: ReturnType<StreamedFile['read']>): Promise<string> {
+  const hash = createHash('sha256')
+  // One update takes less than 2 GB.
+  for await (const bytes of pieces)
+    for (let at = 0; at < bytes.byteLength; at += 2 ** 30) hash.update(bytes.subarray(at, at + 2 ** 30))
+  return hash.digest('hex')
+}
+
+/** What job.sh reads. */
+function secretsFile(secrets: Secrets): string {
+  return Object.entries(secrets)
+    .map(([name, value]) => `export ${name}=${shellQuote(value)}\n`)
+    .join('')
+}
