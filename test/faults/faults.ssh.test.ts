@@ -147,6 +147,29 @@ it('a connection that drops again and again while jobs run and results come: all
   )
 })
 
+it('a connection that drops again and again while a stream flows: each value comes once, in order', async () => {
+  const window = { items: 50, memory: '1MB' } as const
+  const counting = cluster({ profile: profile(sshd), window }, async function* (to: number) {
+    for (let n = 0; n < to; n++) {
+      if (n % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+      // a few too large for a notice
+      yield { n, bytes: new Uint8Array(n % 100 === 99 ? 200_000 : 10).fill(n % 251) }
+    }
+    return 'all of them'
+  })
+  const stream = counting(1_000)
+  const read: number[] = []
+  let cuts = 0
+  for await (const { n, bytes } of stream) {
+    expect([n, bytes.length, bytes[0]]).toEqual([read.length, n % 100 === 99 ? 200_000 : 10, n % 251])
+    read.push(n)
+    if (n % 300 === 199) cuts += Math.min(1, cut(sshd))
+  }
+  expect(read).toHaveLength(1_000)
+  expect(await stream.result).toBe('all of them')
+  expect(cuts).toBe(3)
+})
+
 it('a connection that drops in the middle of a download: the result comes on the next one', async () => {
   const g = await gate(sshd)
   const make = cluster({ profile: g.profile() }, (n: number) => new Uint8Array(n).fill(9))
