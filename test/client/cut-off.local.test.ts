@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -77,6 +77,21 @@ describe('a chunk that its time limit cuts off', () => {
     expect(settled.map(({ status }) => status)).toEqual(['rejected', ...Array(5).fill('fulfilled')])
     // Once, and once more as its retry says.
     expect(runsOf(file).filter((one) => one === 30_000)).toHaveLength(2)
+  })
+
+  it('goes on once somebody follows the job again', async () => {
+    const file = join(folder, 'followed')
+    const jobs = nap.starmap(
+      [1000, 1001, 1002, 1003].map((ms) => [ms, file]),
+      { chunk: 4 },
+    )
+    await expect.poll(() => existsSync(file), { timeout: 20_000 }).toBe(true)
+    await jobs.detach()
+    const end = `${workdir}/jobs/${jobs.id}/run.1.0/end`
+    await expect.poll(() => existsSync(end), { timeout: 20_000 }).toBe(true)
+    expect(await attach(jobs.id)).toEqual([1000, 1001, 1002, 1003])
+    expect(runsOf(file).filter((ms) => ms === 1000)).toHaveLength(1)
+    expect(attemptsOf(jobs.id).length).toBeGreaterThan(1)
   })
 
   it('gives up after two attempts that got nothing done', async () => {
