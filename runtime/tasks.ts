@@ -22,8 +22,11 @@ export class Tasks {
   }
 
   begin(item: number): void {
+    const { part, items } = this.#spec
     const { member: index, id } = this.#place
-    const facts = { id, index, item, items: this.#spec.items, attempt: this.#attempt, ...this.#granted }
+    const [map, first] = [part?.of ?? id, part?.first ?? 0]
+    const which = { id: map, index, item: first + item, items: part?.total ?? first + items }
+    const facts = { ...which, attempt: this.#attempt, ...this.#granted }
     Reflect.set(
       globalThis,
       taskKey,

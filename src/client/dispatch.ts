@@ -17,20 +17,31 @@ import type { Submission } from './submission.ts'
 import { abandoning, type Request, recordJob, type Send } from './submit.ts'
 import { whereToRun } from './where.ts'
 
-/** Submits. Rejects, and so do all items, when that is not possible. */
-export async function dispatch(submission: Submission, request: Promise<Request>): Promise<Session> {
+/**
+ * Submits. Rejects, and so do all items, when that is not possible. `turn`: has what is recorded wait until others are
+ * sent.
+ */
+export async function dispatch(
+  submission: Submission,
+  request: Promise<Request>,
+  turn: (send: Send) => Promise<void> = (send) => send(),
+): Promise<Session> {
   const sending = request.then((asked) => prepare(submission, asked))
   return abandoning(
     submission,
     sending.then(async ({ session, send }) => {
-      await send()
+      await turn(send)
       return session
     }),
   )
 }
 
 async function prepare(submission: Submission, asked: Request): Promise<{ session: Session; send: Send }> {
-  const { settings, options, kept } = await whereToRun(asked.options, asked.inputs.entries.length, asked.map)
+  const { settings, options, kept } = await whereToRun(
+    asked.options,
+    asked.total ?? asked.inputs.entries.length,
+    asked.map,
+  )
   const session = await sessionFor(settings.profile)
   // A map over nothing: its result is known.
   if (asked.inputs.entries.length === 0) return { session, send: async () => {} }
@@ -90,6 +101,19 @@ export async function planOnly(snapshot: Snapshot, asked: ClusterOptions, items:
     timeSeconds,
     parallel: Math.min(slots?.count ?? 1, planned.chunk),
   })
+}
+
+/**
+ * Items that one submission takes. With `chunk: 'auto'` members are given as many as it needs.
+ * @throws ConfigError, TransportError
+ */
+export async function mostItems(asked: ClusterOptions, total: number): Promise<number> {
+  const { settings, options } = await whereToRun(asked, total, true)
+  const { chunk } = splitOptions(options)
+  if (chunk === 'auto') return Number.POSITIVE_INFINITY
+  const { executor } = await sessionFor(settings.profile)
+  await executor.open()
+  return chunk * (executor.traits.maxMembers ?? Number.POSITIVE_INFINITY)
 }
 
 /** The script that would be submitted for one input. */

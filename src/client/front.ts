@@ -124,7 +124,8 @@ function claim(store: JobStore, id: JobId, calls: readonly Call[]) {
 
 /** Calls of our own: one job, whose items are those of the front. */
 async function run(front: Submission, prepared: Prepared, id: JobId, calls: readonly Call[]): Promise<void> {
-  const inner = new Submission(id)
+  const isWhole = id === front.id && calls.length === front.items.length
+  const inner = new Submission(id, 0, isWhole ? front.part : undefined)
   const outer = new Map<Item, Item>()
   const { recorder } = prepared
   const keys = calls.map(({ key }) => key)

@@ -3,6 +3,19 @@ import { CaptureError } from '../core/errors.ts'
 /** Inputs of a map. */
 export type Inputs<T> = Iterable<T> | AsyncIterable<T>
 
+/** How many there are, where that is known before they are read. */
+export function knownSize(items: Inputs<unknown>): number | undefined {
+  if (!isIterable(items)) return undefined
+  const { length, size } = items as { length?: unknown; size?: unknown }
+  if (typeof items === 'string') return items.length
+  return [length, size].find((one): one is number => typeof one === 'number')
+}
+
+/** Read one by one. What is left over is told by `return`. */
+export function iteratorOf<T>(items: Inputs<T>): Iterator<T> | AsyncIterator<T> {
+  return isIterable(items) ? items[Symbol.iterator]() : items[Symbol.asyncIterator]()
+}
+
 export function isIterable<T>(items: Inputs<T>): items is Iterable<T> {
   return Symbol.iterator in Object(items)
 }
@@ -19,10 +32,35 @@ export function requireIterable(items: unknown, where: string): void {
 /** Each input as a list of one argument. */
 export function asLists<T>(items: Inputs<T>): Inputs<[T]> {
   requireIterable(items, 'map')
-  if (isIterable(items)) return Array.from(items, (item): [T] => [item])
-  return (async function* () {
-    for await (const item of items) yield [item] as [T]
-  })()
+  if (knownSize(items) !== undefined) return Array.from(items as Iterable<T>, (item): [T] => [item])
+  const wrap = ({ value, done }: IteratorResult<T>): IteratorResult<[T]> =>
+    done ? { value: undefined, done } : { value: [value] }
+  if (isIterable(items)) return { [Symbol.iterator]: () => wrapped(items[Symbol.iterator](), wrap) }
+  return {
+    [Symbol.asyncIterator]: () => {
+      const inner = items[Symbol.asyncIterator]()
+      return {
+        next: async () => wrap(await inner.next()),
+        return: async () => {
+          await inner.return?.()
+          return { value: undefined, done: true }
+        },
+      }
+    },
+  }
+}
+
+function wrapped<T, U>(
+  inner: Iterator<T>,
+  wrap: (step: IteratorResult<T>) => IteratorResult<U>,
+): Iterator<U> {
+  return {
+    next: () => wrap(inner.next()),
+    return: () => {
+      inner.return?.()
+      return { value: undefined, done: true }
+    },
+  }
 }
 
 /** How many there are. */

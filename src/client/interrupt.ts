@@ -87,7 +87,8 @@ async function cancel(session: Interruptible, leaving: boolean): Promise<void> {
   }
 }
 
-const idsOf = (active: readonly Submission[]) => active.map(({ id }) => id).join(' ')
+const idsOf = (active: readonly Submission[]) =>
+  [...new Set(active.map(({ id, part }) => part?.of ?? id))].join(' ')
 
 /** One question for all places; a second Ctrl-C is an answer, too. */
 async function ask(sessions: readonly Interruptible[]): Promise<Answer> {

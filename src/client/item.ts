@@ -11,10 +11,14 @@ import type { YieldReader } from './yield-reader.ts'
 /** One input and what became of it. */
 export interface Item {
   readonly index: number
-  readonly settled: Deferred<unknown>
+  settled: Deferred<unknown>
   /** Its `stack` is where the call was made; formatted only when an error needs it. */
   readonly callSite: { readonly stack?: string }
   status: JobStatus
+  /** What it was called with, in short. */
+  input?: string
+  /** Of a stream: its place in the buffer is free. */
+  isFreed?: boolean
   /** Why it is to be canceled. */
   canceling?: unknown
   /** Tries that came to nothing, oldest first. */

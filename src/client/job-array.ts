@@ -2,11 +2,12 @@ import { basename, resolve } from 'node:path'
 import { AsyncQueue } from '../core/async-queue.ts'
 import type { Resources } from '../core/resources.ts'
 import type { JobArrayUsage } from '../core/usage.ts'
-import { cancelItems, ignoreRejection, Job, letGo } from './job.ts'
+import { ignoreRejection, Job, letGo } from './job.ts'
 import { jobArrayUsage } from './measuring.ts'
 import type { PartItem, Parts } from './parts.ts'
+import { cancelParts } from './parts-cancel.ts'
 import { localPathOf, type ResultsOptions } from './result-file.ts'
-import { allResults, resultsOf } from './results.ts'
+import { allResults, resultsOf, troubleOf } from './results.ts'
 import { retryFailed } from './retry-failed.ts'
 
 /** What stands behind a map; undefined for what is none. @internal */
@@ -52,9 +53,24 @@ export class JobArray<R>
   /** @internal */
   constructor(parts: Parts) {
     super((resolve, reject) => {
-      parts.complete.then(() => allResults<R>(parts)).then(resolve, reject)
+      allResults<R>(parts).then(resolve, reject)
     })
     this.#parts = parts
+  }
+
+  /** Whoever awaits the array has all its values; a loop over a stream of them need not keep any. */
+  // biome-ignore lint/suspicious/noThenProperty: it is a promise
+  override then<T = R[], E = never>(
+    onfulfilled?: ((value: R[]) => T | PromiseLike<T>) | null,
+    onrejected?: ((reason: unknown) => E | PromiseLike<E>) | null,
+  ): Promise<T | E> {
+    this.#parts.isAwaited = true
+    return super.then(onfulfilled, onrejected)
+  }
+
+  /** Its failure is told elsewhere. */
+  #mute(): void {
+    super.then(undefined, ignoreRejection)
   }
 
   /** Ours; what `attach` takes. */
@@ -91,10 +107,12 @@ export class JobArray<R>
 
   /** How each item ended, in the order of the inputs; never rejects for an item's sake. */
   async settled(): Promise<PromiseSettledResult<R>[]> {
-    this.catch(ignoreRejection)
-    await this.#parts.complete
+    this.#mute()
+    this.#parts.isAwaited = true
+    const trouble = await troubleOf(this.#parts)
     const ends = this.#parts.items.map(({ item }) => item.settled.promise)
-    return (await Promise.allSettled(ends)) as PromiseSettledResult<R>[]
+    const settled = (await Promise.allSettled(ends)) as PromiseSettledResult<R>[]
+    return trouble ? [...settled, { status: 'rejected', reason: trouble.reason }] : settled
   }
 
   /**
@@ -104,9 +122,10 @@ export class JobArray<R>
    * @example const paths = await simulate.map(seeds).result({ as: 'file', folder: 'fields' })
    */
   async result(options: ResultsOptions): Promise<string[]> {
-    this.catch(ignoreRejection)
+    this.#mute()
+    this.#parts.isAwaited = true
     await this.#parts.complete
-    return resultsOf(this.#parts, this.#parts.items, ({ index, item, handle }) => {
+    return resultsOf(this.#parts, ({ index, item, handle }) => {
       const name = localPathOf({ path: undefined }, `${this.id}[${index}]`)
       const job = new Job<R>(handle, item)
       return job.result({ as: 'file', path: resolve(options.folder ?? '.', basename(name)) })
@@ -115,8 +134,7 @@ export class JobArray<R>
 
   /** The item's own job: its log, its status. */
   async job(index: number): Promise<{ job: Job<R> }> {
-    await this.#parts.complete
-    const found = this.#parts.at(index)
+    const found = await this.#parts.whenAt(index)
     if (!found)
       throw new RangeError(`job ${this.id} has ${this.#parts.count} items, there is no item ${index}`)
     const job = new Job<R>(found.handle, found.item)
@@ -125,46 +143,59 @@ export class JobArray<R>
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<{ index: number; value: R }, void, void> {
-    this.catch(ignoreRejection)
-    const finished = new AsyncQueue<PartItem>()
-    let [open, failed, isComplete] = [0, 0, false]
+    this.#mute()
+    const parts = this.#parts
+    const finished = new AsyncQueue<PartItem & { readonly value: Promise<unknown> }>()
+    let [open, failed, isComplete, isLeft] = [0, 0, false, true]
     const closeIfOver = () => {
       if (isComplete && open === 0) finished.close()
     }
-    const stop = this.#parts.follow((handle) => {
+    const stop = parts.follow((handle) => {
       const { submission } = handle
       open += submission.items.length
       for (const item of submission.items) {
+        const value = item.settled.promise
         const push = () => {
-          finished.push({ index: submission.indexOf(item), item, handle })
+          finished.push({ index: submission.indexOf(item), item, handle, value })
           open--
           closeIfOver()
         }
-        item.settled.promise.then(push, push)
+        value.then(push, push)
       }
     })
-    this.#parts.complete
+    parts.complete
       .catch(() => failed++)
       .then(() => {
         isComplete = true
         closeIfOver()
       })
+    parts.loops++
     try {
-      for await (const { index, item } of finished) {
-        if (item.status.state === 'COMPLETED') yield { index, value: (await item.settled.promise) as R }
-        else failed++
+      for await (const done of finished) {
+        const { index, item } = done
+        if (item.status.state !== 'COMPLETED') {
+          failed++
+          if (parts.firstFailure) throw parts.firstFailure.reason
+          continue
+        }
+        const value = (await done.value) as R
+        yield { index, value }
+        parts.handOut(done)
       }
+      isLeft = false
     } finally {
+      parts.loops--
       stop()
+      // Nobody will take what is still to come.
+      if (isLeft && parts.isStream && !parts.isAwaited)
+        await this.cancel(new Error('the loop over its results was left'))
     }
-    if (failed > 0) await this
+    if (failed > 0) await super.then()
   }
 
   /** Ends what has not ended. What is done stays done, and is in `settled()`. */
   async cancel(reason: unknown = undefined): Promise<void> {
-    await Promise.all(
-      this.#parts.handles.map((handle) => cancelItems(handle, handle.submission.items, reason)),
-    )
+    await cancelParts(this.#parts, reason)
   }
 
   /**
@@ -179,19 +210,19 @@ export class JobArray<R>
    * const results = await jobs.catch(() => jobs.retryFailed({ memory: '4GB' }))
    */
   retryFailed(resources: Resources = {}): JobArray<R> {
-    this.catch(ignoreRejection)
+    this.#mute()
     return new JobArray<R>(retryFailed(this.#parts, resources))
   }
 
   /** Lets go: the jobs go on, and this program may end without them. The promise stays pending. */
   async detach(): Promise<void> {
-    this.catch(ignoreRejection)
+    this.#mute()
     await this.#parts.complete
     await Promise.all(this.#parts.handles.map((handle) => letGo(handle, handle.submission.items)))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.catch(ignoreRejection)
+    this.#mute()
     if (!this.#parts.isOver) await this.cancel()
   }
 }

@@ -225,13 +225,13 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
   const findOpen = () =>
     items.flatMap((item) => submission.itemsBehind(item)).filter((item) => !isFinal(item.status.state))
   let open = findOpen()
-  if (open.length === 0 && !submission.filling) return
+  if (open.length === 0) return
   for (const item of open) item.canceling ??= reason
   if (submission.pieces) return cancelPieces(open, reason)
   if (open.length === submission.open) submission.canceling ??= reason
   submission.retries?.cancel(open, reason)
   open = findOpen()
-  if (open.length === 0 && !submission.filling) return
+  if (open.length === 0) return
   if (submission.waiting) {
     for (const item of open) settleCanceled(submission, item, reason)
     if (submission.open === 0) submission.waiting.resolve()

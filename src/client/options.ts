@@ -58,6 +58,10 @@ export interface ClusterOptions extends Omit<Resources, 'signal'> {
   cache?: boolean
   /** With `cache`: runs it again, and keeps the new result. */
   force?: boolean
+  /** Like that of a map. */
+  bufferSize?: number
+  /** Like that of a map. */
+  onError?: 'collect' | 'fail-fast'
   /** Words to find its jobs by: `jobs({ tag })`. */
   tags?: readonly string[]
   /** Of a generator function: how much it may yield that is not read yet, until it waits; default 1,000 values or 64 MB. */
@@ -103,6 +107,16 @@ export interface MapOptions {
   cache?: boolean
   /** Like that of the function. */
   force?: boolean
+  /**
+   * Of inputs that come one by one (generators, async iterables): at most so many are read ahead of what is done with,
+   * where a loop over the results is done with an item once it has been handed its value. Default 10,000.
+   */
+  bufferSize?: number
+  /**
+   * What becomes of the others when an item fails: 'collect', the default, lets them run, and the array rejects with an
+   * AggregateError in the end; 'fail-fast' cancels them, and it rejects with the first failure at once.
+   */
+  onError?: 'collect' | 'fail-fast'
 }
 
 const ownNames = [
@@ -119,6 +133,8 @@ const ownNames = [
   'signal',
   'cache',
   'force',
+  'bufferSize',
+  'onError',
   'tags',
   'stage',
   'window',
@@ -141,6 +157,8 @@ export interface SplitOptions {
   readonly signal: AbortSignal | undefined
   readonly cache: boolean
   readonly force: boolean
+  readonly bufferSize: number
+  readonly onError: 'collect' | 'fail-fast'
   readonly tags: readonly string[]
   readonly stage: StageOptions | undefined
   readonly window: Partial<StreamWindow> | undefined
@@ -156,9 +174,13 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
   }
   const { signal, concurrency, chunk = 'auto', profile, environment = {} } = options
   const { cache = false, force = false, probe = false, tags = [] } = options
+  const { bufferSize = 10_000, onError = 'collect' } = options
   if (typeof signal === 'string') resources['signal'] = signal
   if (concurrency !== undefined) requireCount(concurrency, 'concurrency')
   if (chunk !== 'auto') requireCount(chunk, 'chunk')
+  requireCount(bufferSize, 'bufferSize')
+  if (onError !== 'collect' && onError !== 'fail-fast')
+    throw invalid('onError', onError, "'collect' or 'fail-fast'")
   const { coresPerItem, gpusPerItem, targetTime, localThreshold } = options
   if (localThreshold !== undefined && !(Number.isSafeInteger(localThreshold) && localThreshold >= 0))
     throw invalid('localThreshold', localThreshold, 'a number of items, a whole number from 0')
@@ -179,6 +201,8 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     signal: typeof signal === 'string' ? undefined : signal,
     cache,
     force,
+    bufferSize,
+    onError,
     tags,
     stage: options.stage,
     parallel: options.parallel ?? false,

@@ -28,8 +28,11 @@ export class Outputs {
       return told ? [{ member, bytes }] : left ? [{ member }] : []
     })
     const base = submission.outputBase ?? stage.cwd
+    const job = { ...spec, id: spec.part?.of ?? spec.id }
     const place = (index: number, failed: boolean, path: string) =>
-      failed && !stage.onFailure ? undefined : joinPath(outputFolder(stage, spec, index, base), path)
+      failed && !stage.onFailure
+        ? undefined
+        : joinPath(outputFolder(stage, job, submission.first + index, base), path)
     const saved = members.length > 0 ? await executor.saveOutputs?.(submission.id, members, place) : undefined
     for (const [index, paths] of saved ?? []) {
       const item = submission.items[index]

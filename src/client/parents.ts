@@ -15,6 +15,8 @@ export interface Parent {
   readonly ready: Promise<unknown>
   /** The submissions that have it, as far as they are known. */
   readonly handles: readonly Handle[]
+  /** No more of them come. */
+  readonly isKnown: boolean
   /** What the user knows it by. */
   readonly id: string
   readonly status: JobStatus
@@ -40,12 +42,17 @@ export function parentOf(value: object): Parent | undefined {
   if (job) return oneJob(job.handle, job.item)
   const parts = partsOf(value)
   if (!parts) return undefined
+  // No loop is to let go of its values.
+  parts.isAwaited = true
   return {
     key: parts.id,
     ready: parts.complete,
     id: parts.id,
     get handles() {
       return parts.handles
+    },
+    get isKnown() {
+      return parts.isComplete
     },
     get status() {
       return parts.submissions.find(({ failed }) => failed > 0)?.status ?? { state: 'NEW' }
@@ -64,6 +71,7 @@ function oneJob(handle: Handle, item: Item): Parent {
     key: isOne ? `${submission.id}[${item.index}]` : submission.id,
     ready: handle.session,
     handles: [handle],
+    isKnown: true,
     get id() {
       return isOne ? submission.itemId(item) : submission.id
     },
@@ -101,8 +109,9 @@ export class ParentsAmong {
 /** How many submissions have to go before one with these; Infinity: that is not known yet. */
 export function levelOf(parents: readonly Parent[]): number {
   let level = 0
-  for (const { handles } of parents)
-    for (const { submission } of handles)
-      level = Math.max(level, submission.filling ? Number.POSITIVE_INFINITY : submission.level + 1)
+  for (const { handles, isKnown } of parents) {
+    if (!isKnown) return Number.POSITIVE_INFINITY
+    for (const { submission } of handles) level = Math.max(level, submission.level + 1)
+  }
   return level
 }

@@ -1,5 +1,6 @@
 import type { JobId } from '../core/ids.ts'
 import { isFinal } from '../core/status.ts'
+import { type Deferred, deferred } from './deferred.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { ignoreRejection } from './job.ts'
@@ -12,15 +13,46 @@ export interface PartItem {
   readonly handle: Handle
 }
 
+/** What stands for the value of an item that a loop has been handed. */
+const handedOut: Deferred<unknown> = deferred()
+handedOut.resolve(undefined)
+
 /** One map as this process sees it: the submissions that run its items, in the order of the items. @internal */
 export class Parts {
   readonly id: JobId
   /** Resolves once all of its submissions are known; rejects when its inputs could not be read, or sent. */
   readonly complete: Promise<void>
+  /** Inputs so far, and submissions. */
+  read = 0
+  sent = 0
+  /** The array itself is awaited: its values are kept. */
+  isAwaited = false
+  /** Loops over its results that go on. */
+  loops = 0
+  /** Items whose values were handed out and are no longer here. */
+  gone = 0
+  /** Why all of it is to be canceled. */
+  canceling: unknown
+  /** The first failure ends it all. */
+  failFast: Deferred<never> | undefined
+  firstFailure: { readonly reason: unknown } | undefined
+  /** Its inputs come one by one, and may never end. */
+  isStream = false
+  /** All of its submissions are known. */
+  isComplete = false
+  /** No further input is read. */
+  isStopped = false
+  readonly #stop = deferred<void>()
   readonly #handles: Handle[] = []
   /** Those whose items are all there. */
   readonly #filled: Handle[] = []
   readonly #followers = new Set<(handle: Handle) => void>()
+  /** Of streams: how many values of a part are not handed out yet. */
+  readonly #values = new Map<Submission, { left: number; readonly release: () => void }>()
+  /** Inputs that nobody waits for any more. */
+  #freed = 0
+  #fewer: Deferred<void> | undefined
+  #over: Promise<void> | undefined
 
   constructor(id: JobId, complete: Promise<void>) {
     this.id = id
@@ -34,6 +66,7 @@ export class Parts {
       ready.then(() => undefined),
     )
     parts.add(handle, ready)
+    parts.isComplete = true
     return parts
   }
 
@@ -48,23 +81,108 @@ export class Parts {
   /** The next of its submissions; `filling` resolves once it has its items, if it has not. */
   add(handle: Handle, filling?: Promise<unknown>): void {
     this.#handles.push(handle)
+    const { submission } = handle
+    submission.stop = (reason) => this.stop(reason)
+    if (submission.part) this.#keep(submission)
+    if (this.isStream) this.#count(submission)
     const tell = () => {
       this.#filled.push(handle)
+      this.read = Math.max(this.read, submission.first + submission.items.length)
       for (const follower of this.#followers) follower(handle)
     }
+    // Of those that are made as they are known, whoever makes them says when there are all.
     if (filling) filling.then(tell, ignoreRejection)
     else tell()
   }
 
+  /** Its files stay until all of the map is done with: whoever attaches to it after a crash finds it whole. */
+  #keep(submission: Submission): void {
+    const kept = deferred<void>()
+    submission.heldUntil = kept.promise
+    this.#values.set(submission, { left: submission.items.length, release: kept.resolve })
+    void this.over.then(kept.resolve)
+  }
+
+  #count({ items }: Submission): void {
+    for (const item of items) {
+      const settled = () => {
+        if (this.loops === 0) this.#free(item)
+      }
+      item.settled.promise.then(settled, () => this.#free(item))
+    }
+  }
+
+  #free(item: Item): void {
+    if (item.isFreed) return
+    item.isFreed = true
+    this.#freed++
+    this.#fewer?.resolve()
+    this.#fewer = undefined
+  }
+
+  /** A loop was given the item's value: unless the array is awaited too, it need not be here any longer. */
+  handOut({ item, handle }: PartItem): void {
+    if (!this.isStream) return
+    this.#free(item)
+    if (this.isAwaited || item.settled === handedOut) return
+    item.settled = handedOut
+    this.gone++
+    const values = this.#values.get(handle.submission)
+    if (!values || --values.left > 0) return
+    values.release()
+    this.#values.delete(handle.submission)
+    for (const list of [this.#handles, this.#filled]) {
+      const at = list.indexOf(handle)
+      if (at >= 0) list.splice(at, 1)
+    }
+  }
+
+  /** Inputs that were read, and whose results somebody still waits for. */
+  get outstanding(): number {
+    return this.read - this.#freed
+  }
+
+  /** Resolves when fewer are outstanding, or reading has stopped. */
+  fewer(): Promise<void> {
+    this.#fewer ??= deferred()
+    return this.#fewer.promise
+  }
+
+  get stopped(): Promise<void> {
+    return this.#stop.promise
+  }
+
+  /** Reads no further: what was not sent is not. `reason`: what was sent is to be canceled. */
+  stop(reason?: unknown): void {
+    this.canceling ??= reason
+    if (this.isStopped) return
+    this.isStopped = true
+    this.isComplete = true
+    this.#stop.resolve()
+    this.#fewer?.resolve()
+  }
+
   /** Calls `follower` with each submission that has its items, and with those that come. */
   follow(follower: (handle: Handle) => void): () => void {
-    for (const handle of this.#filled) follower(handle)
+    for (const handle of [...this.#filled]) follower(handle)
     this.#followers.add(follower)
     return () => this.#followers.delete(follower)
   }
 
+  /** Resolves when all items have ended. */
+  get over(): Promise<void> {
+    this.#over ??= this.complete
+      .catch(ignoreRejection)
+      .then(() => Promise.all(this.submissions.map(({ over }) => over.promise)))
+      .then(() => {})
+    return this.#over
+  }
+
   get count(): number {
-    return this.#handles.reduce((sum, { submission }) => sum + submission.items.length, 0)
+    return this.#handles.reduce(
+      (most, { submission: { first, items } }) => Math.max(most, first + items.length),
+      0,
+    )
   }
 
   get items(): PartItem[] {
@@ -80,6 +198,18 @@ export class Parts {
       if (item) return { index, item, handle }
     }
     return undefined
+  }
+
+  /** The same, once it is there; undefined when there is none. */
+  async whenAt(index: number): Promise<PartItem | undefined> {
+    let stop = () => {}
+    const added = new Promise<void>((resolve) => {
+      stop = this.follow(() => {
+        if (this.at(index)) resolve()
+      })
+    })
+    await Promise.race([added, this.complete]).finally(stop)
+    return this.at(index)
   }
 
   get isOver(): boolean {

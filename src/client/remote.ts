@@ -6,20 +6,19 @@ import { newJobId } from '../core/ids.ts'
 import type { Chained, ChainedList } from './chained.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import { dispatch, planOnly, renderOnly } from './dispatch.ts'
-import { canceledBefore } from './failures.ts'
 import { isGenerator, refuseMap, windowOf } from './generators.ts'
 import { alreadySealed, type Handle } from './handle.ts'
-import { asArguments, asLists, countOf, type Inputs, isIterable, requireIterable } from './inputs.ts'
+import { asLists, countOf, type Inputs, requireIterable } from './inputs.ts'
 import type { Item } from './item.ts'
 import { ignoreRejection, Job } from './job.ts'
 import { JobArray, partsOf } from './job-array.ts'
 import { JobStream } from './job-stream.ts'
 import { callSplit, sayKept } from './loops.ts'
+import { type MapSource, startMap } from './map.ts'
 import type { MapPlan } from './map-plan.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
 import { type Input, PackedInputs } from './packed-inputs.ts'
 import { levelOf } from './parents.ts'
-import { Parts } from './parts.ts'
 import { Submission } from './submission.ts'
 import type { Request } from './submit.ts'
 import { asLocalGenerator, asLocalTask } from './task.ts'
@@ -43,8 +42,8 @@ export interface Remote<A extends unknown[], R> {
   (...args: ChainedList<A>): Job<R>
   (...args: A): Job<R>
   /**
-   * Runs it for each item, as one array job. Async inputs are read to their end first. The results of another map are
-   * its items, too: none of them is waited for here.
+   * Runs it for each item, as one array job. Inputs that come one by one, also without an end, go out in waves. The
+   * results of another map are its items, too: none of them is waited for here.
    */
   map: MapFunction<A[0], R, Inputs<Chained<A[0]>> | JobArray<A[0]>>
   /** Like map, with a list of arguments for each call. */
@@ -143,7 +142,7 @@ export class Caller {
       const split = parallel && this.#split(self, args, parallel, callSite)
       if (split) {
         const job = new Job<R>(split.handle, split.item)
-        if (signal) followSignal(signal, job, split.handle)
+        if (signal) followSignal(signal, job, ended(split.handle))
         return job
       }
       const snapshot = this.#snapshot()
@@ -153,7 +152,7 @@ export class Caller {
       // What it waits for may be waiting for this one, should more join it.
       if (submission.level === Number.POSITIVE_INFINITY) group.handle.seal()
       const job = made<R>(fn, group.handle, item)
-      if (signal) followSignal(signal, job, group.handle)
+      if (signal) followSignal(signal, job, ended(group.handle))
       return job
     } catch (error) {
       return refused(fn, callSite, error)
@@ -164,17 +163,17 @@ export class Caller {
     refuseMap(this.#target.fn, 'map')
     checkOptions(options, 'map')
     const callSite = siteOf(hide)
-    const submission = new Submission(newJobId())
-    submission.filling = true
     const merged = { ...this.#target.options, ...options }
-    const ready = this.#fill(submission, lists, merged, callSite)
-    const session = dispatch(submission, ready)
-    session.catch(ignoreRejection)
-    const handle: Handle = { submission, session, seal: alreadySealed }
-    ready.catch(ignoreRejection)
-    const array = new JobArray<R>(Parts.of(handle, ready))
+    const source = (): MapSource => ({
+      snapshot: this.#snapshot(),
+      input: (args) => this.#input(this.#self, args),
+      options: merged,
+      callSite,
+    })
+    const parts = startMap(source, lists, merged)
+    const array = new JobArray<R>(parts)
     const { signal } = splitOptions(merged)
-    if (signal) followSignal(signal, array, handle)
+    if (signal) followSignal(signal, array, parts.over)
     return array
   }
 
@@ -190,34 +189,6 @@ export class Caller {
     const snapshot = this.#snapshot()
     new PackedInputs().add(snapshot, this.#input(this.#self, args), 'call')
     return renderOnly(newJobId(), snapshot, this.#target.options)
-  }
-
-  async #fill(
-    submission: Submission,
-    lists: Inputs<readonly unknown[]>,
-    options: ClusterOptions,
-    callSite: { stack?: string },
-  ): Promise<Request> {
-    const snapshot = this.#snapshot()
-    const inputs = new PackedInputs()
-    const cwd = process.cwd()
-    const take = (list: readonly unknown[]) => {
-      const index = inputs.entries.length
-      const parents = inputs.add(snapshot, this.#input(this.#self, asArguments(list, index)), `item ${index}`)
-      submission.needs(levelOf(parents))
-      submission.add(callSite)
-    }
-    // Plain iterables are read at once: what they hold cannot change in between.
-    if (isIterable(lists)) for (const args of lists) take(args)
-    else
-      for await (const args of lists) {
-        if (submission.canceling !== undefined) break
-        take(args)
-      }
-    submission.filling = false
-    if (submission.canceling !== undefined) throw canceledBefore(submission)
-    if (inputs.entries.length === 0) submission.over.resolve()
-    return { snapshot, options, inputs, map: true, stream: undefined, cwd }
   }
 
   /** The call in pieces, when it has loops whose turns may run apart. */
@@ -362,7 +333,8 @@ function jobLists(array: object): Inputs<[Job<unknown>]> | undefined {
       job.catch(ignoreRejection)
       return [job]
     })
-  if (parts.submissions.length === 1 && !parts.submissions[0]!.filling) return lists()
+  parts.isAwaited = true
+  if (parts.isComplete) return lists()
   return (async function* () {
     await parts.complete
     yield* lists()
@@ -389,7 +361,11 @@ function made<R>(fn: Function, handle: Handle, item: Item): Job<R> {
   return isGenerator(fn) ? (new JobStream(handle, item) as unknown as Job<R>) : new Job<R>(handle, item)
 }
 
-function followSignal(signal: AbortSignal, job: Job<unknown> | JobArray<unknown>, handle: Handle): void {
+function followSignal(
+  signal: AbortSignal,
+  job: Job<unknown> | JobArray<unknown>,
+  ended: Promise<void>,
+): void {
   const cancel = () => {
     job
       .cancel(signal.reason)
@@ -400,8 +376,14 @@ function followSignal(signal: AbortSignal, job: Job<unknown> | JobArray<unknown>
     return
   }
   signal.addEventListener('abort', cancel, { once: true })
-  const stop = () => signal.removeEventListener('abort', cancel)
   // Not by the job's own promise: a failure that nobody awaits would then count as handled.
-  handle.submission.over.promise.then(stop)
-  handle.session.catch(stop)
+  void ended.then(() => signal.removeEventListener('abort', cancel))
+}
+
+/** Resolves when it is over, or was not even sent. */
+function ended({ submission, session }: Handle): Promise<void> {
+  return new Promise((resolve) => {
+    void submission.over.promise.then(resolve)
+    session.catch(() => resolve())
+  })
 }

@@ -1,3 +1,4 @@
+import { ConfigError } from '../core/errors.ts'
 import { attemptStep, type JobSpec } from '../core/protocol.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
 import type { Resources } from '../core/resources.ts'
@@ -6,6 +7,7 @@ import type { Item } from './item.ts'
 import { Parts } from './parts.ts'
 import type { Session } from './session.ts'
 import { Submission } from './submission.ts'
+import { abandoning } from './submit.ts'
 
 /** The next attempt of what failed in a map, of each of its submissions by itself. */
 export function retryFailed(before: Parts, resources: Resources): Parts {
@@ -13,13 +15,13 @@ export function retryFailed(before: Parts, resources: Resources): Parts {
     await Promise.allSettled(before.items.map(({ item }) => item.settled.promise))
     const ready = before.handles.map((handle) => {
       const { submission: old } = handle
-      const submission = new Submission(old.id)
-      submission.first = old.first
+      const submission = new Submission(old.id, 0, old.part)
       const failed = copyItems(old, submission)
-      const session = retrySubmission(old, submission, failed, handle, resources)
+      const session = abandoning(submission, retrySubmission(old, submission, failed, handle, resources))
       next.add({ submission, session, seal: alreadySealed })
       return session
     })
+    next.isComplete = true
     await Promise.all(ready)
   })
   const next = new Parts(before.id, retrying)
@@ -30,7 +32,7 @@ export function retryFailed(before: Parts, resources: Resources): Parts {
 function copyItems(before: Submission, next: Submission): Item[] {
   const failed = before.items.filter(({ status }) => status.state !== 'COMPLETED')
   for (const item of before.items) {
-    const copy = next.add(item.callSite)
+    const copy = next.add(item.callSite, item.input)
     if (item.status.state === 'COMPLETED' || !before.submitted) continue
     copy.earlier.push(...item.earlier, before.attemptOf(item, item.status, undefined))
   }
@@ -46,6 +48,14 @@ async function retrySubmission(
   resources: Resources,
 ): Promise<Session> {
   const session = await handle.session
+  if (failed.length > 0 && before.front)
+    throw new ConfigError(
+      'OPTION_INVALID',
+      `job ${before.id}: retryFailed() is not for calls with \`cache\``,
+      {
+        hint: 'map the same items again: those that are done are answered from the cache',
+      },
+    )
   if (!before.submitted) return session
   const { spec: first } = before.submitted
   const members = [...new Set(failed.map(({ index }) => Math.floor(index / first.chunk)))]

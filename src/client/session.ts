@@ -52,6 +52,8 @@ export class Session {
   /** Jobs whose members have not all ended: a result may be here before its end is. */
   readonly #running = new Map<JobId, { spec: JobSpec; members: number }>()
   readonly #done: Done[] = []
+  /** Over here, and still needed: other parts of their map are not. */
+  readonly #held = new Set<Done>()
   readonly #stop = new AbortController()
   readonly #submitting = new Set<Promise<void>>()
   readonly #working = new Set<Promise<void>>()
@@ -146,6 +148,7 @@ export class Session {
     for (const submission of this.active) {
       submission.muted ||= leaving
       submission.canceling ??= reason
+      submission.stop?.(reason)
       submission.retries?.cancel(submission.items, reason)
     }
     await this.executor.cancel(sent.map(({ id }) => ({ id })))
@@ -205,7 +208,18 @@ export class Session {
     if (submission.runsOn)
       this.#background(this.executor.cancel([{ id: submission.id }]), 'a canceled call may run on')
     const { id, records, readers } = submission
-    this.#done.push({ id, outcome: outcomeOf(submission.items), records, readers })
+    const done = { id, outcome: outcomeOf(submission.items), records, readers }
+    if (!submission.heldUntil) this.#doneWith(done)
+    else {
+      this.#held.add(done)
+      void submission.heldUntil.then(() => {
+        if (this.#held.delete(done)) this.#doneWith(done)
+      })
+    }
+  }
+
+  #doneWith(one: Done): void {
+    this.#done.push(one)
     if (this.#done.length <= keptWhileRunning) return
     const oldest = this.#done.splice(0, keptWhileRunning / 2)
     this.#done.unshift(...oldest.filter(isUnread))
@@ -323,8 +337,10 @@ export class Session {
     await Promise.all(this.#working)
     if (!this.#ending) this.#background(this.#restore(), 'jobs could not be put on record again')
     await Promise.all(this.#working)
-    const done = this.#done.splice(0)
-    await this.#release(done.map((one) => (isUnread(one) ? { ...one, outcome: 'detached' } : one)))
+    const done = this.#done.splice(0).map((one) => (isUnread(one) ? detached(one) : one))
+    const held = [...this.#held].map(detached)
+    this.#held.clear()
+    await this.#release([...done, ...held])
     if (!this.#ending) await this.#cleanDaily()
     this.#stop.abort()
     await this.executor[Symbol.asyncDispose]()
@@ -335,6 +351,8 @@ export class Session {
 function isUnread({ readers }: Done): boolean {
   return readers.some((reader) => reader.isUnread)
 }
+
+const detached = (done: Done): Done => ({ ...done, outcome: 'detached' })
 
 function outcomeOf(items: readonly Item[]): Done['outcome'] {
   if (items.some((item) => item.unread && isFailed(item))) return 'detached'

@@ -33,6 +33,7 @@ export interface SpecFacts
     | 'client'
     | 'items'
     | 'map'
+    | 'part'
     | 'packages'
     | 'interpreter'
     | 'stage'

@@ -2,7 +2,7 @@ import { TransportError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
 import { LazyMap, LazySet } from '../core/lazy.ts'
 import type { RecordKind } from '../core/pack.ts'
-import { type JobSpec, type MemberEnd, memberItems } from '../core/protocol.ts'
+import { type JobSpec, type MapPart, type MemberEnd, memberItems } from '../core/protocol.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
 import { isFinal, type JobStatus, mayFollow } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
@@ -35,8 +35,12 @@ export class Submission {
   readonly id: JobId
   /** How many submissions have to go before this one, since arguments of it are jobs of theirs. */
   level: number
-  /** The number of its first item in the map that it is a part of. */
-  first = 0
+  /** Of a map that has several jobs, or may get more. */
+  readonly part: MapPart | undefined
+  /** Resolves when its files may go, where its own end does not say that: the other parts of its map need them. */
+  heldUntil: Promise<void> | undefined
+  /** No more of its map is to be submitted. */
+  stop: ((reason: unknown) => void) | undefined
   readonly items: Item[] = []
   status: JobStatus = { state: 'NEW' }
   nativeId: string | undefined
@@ -60,8 +64,6 @@ export class Submission {
   failed = 0
   /** Why all of it is to be canceled. */
   canceling: unknown
-  /** Inputs are still being read. */
-  filling = false
   /** Why it never ran, or cannot be followed any more. */
   abandoned: { readonly error: unknown; readonly status: JobStatus } | undefined
   /** An item counts as canceled here and runs on there. */
@@ -86,9 +88,10 @@ export class Submission {
   readonly measures = noMeasures()
   readonly #measured = new LazyMap<number, Deferred<void>>()
 
-  constructor(id: JobId, level = 0) {
+  constructor(id: JobId, level = 0, part?: MapPart) {
     this.id = id
     this.level = level
+    this.part = part
   }
 
   /** It goes after so many others, and waits for them. */
@@ -97,8 +100,14 @@ export class Submission {
     if (level > 0) this.waiting ??= deferred()
   }
 
-  add(callSite: { readonly stack?: string }): Item {
+  /** The number of its first item in the map. */
+  get first(): number {
+    return this.part?.first ?? 0
+  }
+
+  add(callSite: { readonly stack?: string }, input?: string): Item {
     const item = makeItem(this.items.length, callSite)
+    if (input !== undefined) item.input = input
     this.items.push(item)
     this.open++
     return item
@@ -358,7 +367,8 @@ export class Submission {
   /** What the user knows this item's job by. */
   itemId(item: Item): string {
     if (item.ranAs !== undefined) return item.ranAs
-    return this.items.length === 1 ? this.id : `${this.id}[${item.index}]`
+    if (this.items.length === 1 && !this.part) return this.id
+    return `${this.part?.of ?? this.id}[${this.indexOf(item)}]`
   }
 
   #tell(status: JobStatus, items: readonly Item[]): void {

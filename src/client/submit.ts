@@ -34,6 +34,8 @@ export interface Request {
   readonly map: boolean
   /** The function is a generator. */
   readonly stream: StreamWindow | undefined
+  /** Items of the whole map, where this is a part of it; without an end, where nobody knows. */
+  readonly total?: number
   /** The working directory at the time of the call. */
   readonly cwd: string
 }
@@ -53,8 +55,11 @@ export interface Prepared extends Request {
 /** Each is a file, and a word of the command that submits. */
 const mostShared = 500
 
-/** Submits what was recorded. It holds what is sent, and nothing else of the call. */
-export type Send = () => Promise<void>
+/**
+ * Submits what was recorded. It holds what is sent, and nothing else of the call. `concurrency`: what is left of it, when
+ * other parts of the map have some.
+ */
+export type Send = (concurrency?: number) => Promise<void>
 
 /** All items of a submission that cannot be made get the error. */
 export async function abandoning<T>(submission: Submission, making: Promise<T>): Promise<T> {
@@ -96,6 +101,7 @@ export async function recordJob(
     map,
     // Calls that were made together keep a process and a log each.
     itemTime: map ? itemTimeOf(recorder.store, functionKey(functionOf(snapshot)), settings.name) : undefined,
+    ...(submission.part ? { part: submission.part } : {}),
     ...(packages ? { packages } : {}),
     ...(interpreter && { interpreter }),
     ...(stage ? { stage } : {}),
@@ -126,9 +132,10 @@ function sending(
   tools: RetryTools,
   record: { readonly recorder: Recorder; readonly name: string },
 ): Send {
-  return async () => {
+  return async (concurrency) => {
+    const sent = concurrency === undefined ? payload : { ...payload, spec: { ...payload.spec, concurrency } }
     const submitting = submitPatiently(submission, payload.spec.retry, tools, () =>
-      session.submit(submission, payload),
+      session.submit(submission, sent),
     )
     await submitting.catch((error) => {
       // Perhaps for that which was made there.

@@ -18,10 +18,12 @@ export const errorCodes = [
   'CAPTURE_EXTERNAL',
   'PACKAGES_UNAVAILABLE',
   'BUNDLE_FAILED',
+  'INPUT_FAILED',
   // values on the wire
   'VALUE_REFUSED',
   'RESULT_CORRUPT',
   'RESULT_MISSING',
+  'RESULT_HANDED_OUT',
   'PROTOCOL_NEWER',
   // getting there
   'HOST_UNREACHABLE',
@@ -54,6 +56,7 @@ export const errorCodes = [
   'SCHEDULER_MISSING',
   'SUBMIT_REFUSED',
   'REQUEST_FORBIDDEN',
+  'SUBMIT_LIMIT',
   'DISK_LOW',
   'JOB_FAILED',
   'JOB_CANCELED',

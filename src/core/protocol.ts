@@ -59,6 +59,8 @@ export interface JobSpec {
   readonly compiledFor?: number
   /** A map, whose value is the array of its items' values; else calls that were made together. */
   readonly map: boolean
+  /** Of a map that has several jobs, or may get more. */
+  readonly part?: MapPart
   /** Inputs of the map; a plain call has one. */
   readonly items: number
   /** Items for each member: member k runs items [k * chunk, (k + 1) * chunk). */
@@ -143,6 +145,18 @@ export interface FailedParent {
   readonly parent: string
   readonly name: string
   readonly status: JobStatus
+}
+
+/** Where a job stands in its map. */
+export interface MapPart {
+  /** The map's id, which is that of its first job; `partId` tells those of the others. */
+  readonly of: JobId
+  /** From 0. */
+  readonly number: number
+  /** The number that its first item has in the map. */
+  readonly first: number
+  /** Items of the whole map; absent where nobody knew yet. */
+  readonly total?: number
 }
 
 /** Files that go along, and those that are fetched. */

@@ -122,10 +122,11 @@ export interface Scheduler {
     beside?(job: RunningJob, argv: readonly string[], terminal: boolean): readonly string[]
   }
   /** What is wrong, and what to do, in words, from a failed submission; undefined when it says nothing known. */
-  explainSubmit?(
-    result: CommandResult,
-  ): { code?: 'SCHEDULER_MISSING' | 'SUBMIT_REFUSED'; hint?: string } | undefined
+  explainSubmit?(result: CommandResult): { code?: SubmitCode; hint?: string } | undefined
 }
+
+/** SUBMIT_LIMIT: so many jobs are under way already; it may be taken once some have ended. */
+export type SubmitCode = 'SCHEDULER_MISSING' | 'SUBMIT_REFUSED' | 'SUBMIT_LIMIT'
 
 export interface RunningJob {
   /** Of the member itself, where the scheduler has one. */

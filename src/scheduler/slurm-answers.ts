@@ -1,8 +1,8 @@
 import { FarcallError, SubmitError } from '../core/errors.ts'
 import type { CommandResult } from '../core/shell.ts'
 import type { JobStatus } from '../core/status.ts'
-import type { QueueSnapshot } from './scheduler.ts'
-import { adviceOnLimit } from './slurm-limits.ts'
+import type { QueueSnapshot, SubmitCode } from './scheduler.ts'
+import { adviceOnLimit, isSubmitLimit } from './slurm-limits.ts'
 import { refusals } from './slurm-refusals.ts'
 import { slurmStatus } from './slurm-status.ts'
 import { readIndexes, SnapshotBuilder } from './snapshot.ts'
@@ -28,9 +28,7 @@ export function parseSubmit(result: CommandResult): string {
 const onPath =
   'is it a login node of a Slurm cluster? What a module brings is loaded in .profile, or before you start a program on it'
 
-export function explainSubmit(
-  result: CommandResult,
-): { code?: 'SCHEDULER_MISSING' | 'SUBMIT_REFUSED'; hint?: string } | undefined {
+export function explainSubmit(result: CommandResult): { code?: SubmitCode; hint?: string } | undefined {
   if (result.exitCode === 127)
     return {
       code: 'SCHEDULER_MISSING',
@@ -38,7 +36,8 @@ export function explainSubmit(
     }
   const said = spoken(result)
   const hint = adviceOnLimit(said) ?? refusals.find(({ says }) => says.test(said))?.hint
-  return hint === undefined ? undefined : { code: 'SUBMIT_REFUSED', hint }
+  if (hint === undefined) return undefined
+  return { code: isSubmitLimit(said) ? 'SUBMIT_LIMIT' : 'SUBMIT_REFUSED', hint }
 }
 
 /** A command's own words, without `sbatch: error: ` on each line. */

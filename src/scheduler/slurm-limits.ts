@@ -64,6 +64,11 @@ export function explainLimit(word: string): string | undefined {
   return `${by} allows no more ${what}${limit.submitted ? '' : ' at once'}; it waits for other jobs to end${alone}`
 }
 
+/** Whether what sbatch refuses is one job more, whatever it asks for. */
+export function isSubmitLimit(said: string): boolean {
+  return said.split(/\W+/).some((word) => readLimit(word)?.submitted)
+}
+
 /** What to do about the limit that sbatch names when it refuses a job. */
 export function adviceOnLimit(said: string): string | undefined {
   const limit = said

@@ -151,9 +151,16 @@ export class MemoryExecutor implements Executor {
 
   /** Of this process as a whole: jobs that run side by side see the one that began last. */
   #setTask(spec: JobSpec, member: number, item: number): void {
-    const { id, items, resources, retried = 0 } = spec
+    const { id, items, resources, part, retried = 0 } = spec
+    const first = part?.first ?? 0
     const granted = { rank: 0, cores: resources.cores ?? 1, memory: resources.memoryBytes, gpus: [] }
-    const facts = { id, index: member, item, items, attempt: retried + 1, ...granted }
+    const which = {
+      id: part?.of ?? id,
+      index: member,
+      item: first + item,
+      items: part?.total ?? first + items,
+    }
+    const facts = { ...which, attempt: retried + 1, ...granted }
     const report = (progress: TaskProgress) =>
       this.#events.push({ type: 'progress', id, member, item, progress })
     Reflect.set(globalThis, taskKey, makeTask(facts, report))

@@ -292,7 +292,11 @@ describe('a map', () => {
       yield 1
       throw new RangeError('no more')
     }
-    await expect(slow.map(broken())).rejects.toThrow(new RangeError('no more'))
+    await expect(slow.map(broken())).rejects.toMatchObject({
+      name: 'RangeError',
+      message: 'no more',
+      index: 1,
+    })
     await close()
     expect(left(workdir)).toEqual(before)
   })

@@ -50,13 +50,14 @@ describe('a live slurmctld refuses, and the error says what to change:', () => {
     [{ gpus: 9 }, /Requested node configuration is not available/, /GPUs.*ask for less/],
   ])('%j', async (asked, message, hint) => {
     const job = cluster({ ...options, ...asked }, () => 1)()
-    const error = await failure(job, { name: 'SubmitError', code: 'SUBMIT_REFUSED', message, hint })
+    const code = /Submit/.test(message.source) ? 'SUBMIT_LIMIT' : 'SUBMIT_REFUSED'
+    const error = await failure(job, { name: 'SubmitError', code, message, hint })
     if (/Assoc|QOS/.test(message.source)) expect(error.message).toMatch(policy)
   })
 
   it('one more job than may be submitted, and an array that has more', async () => {
     const message = /QOSMaxSubmitJobPerUserLimit/
-    const refused = { name: 'SubmitError', code: 'SUBMIT_REFUSED', message, hint: /have ended.*larger chunk/ }
+    const refused = { name: 'SubmitError', code: 'SUBMIT_LIMIT', message, hint: /have ended.*larger chunk/ }
     const submit = { ...options, qos: 'one-submit' }
     const first = cluster({ ...submit, native: held }, () => 1)()
     first.catch(() => {})
