@@ -156,7 +156,10 @@ describe('a map on Grid Engine', () => {
       }
       process.exit(3)
     })
-    const map = remote.starmap([0, 1, 2, 3, 4, 5].map((n) => [n, `${sge.home}/retried`] as const))
+    const map = remote.starmap(
+      [0, 1, 2, 3, 4, 5].map((n) => [n, `${sge.home}/retried`] as const),
+      { chunk: 1 },
+    )
     const settled = await map.settled()
     expect(settled.map(({ status }) => status)).toEqual([
       'fulfilled',
@@ -292,17 +295,22 @@ describe('on Grid Engine, a job that', () => {
     expect(onLogin(sshd, 'qstat').trim()).toBe('')
   })
 
-  it.each<[ClusterOptions, RegExp, RegExp]>([
-    [{ partition: 'nonesuch.q' }, /unknown queue/, /resources\.partition/],
-    [{ cores: 90 }, /no suitable queues\n.*only offers 0 slots/, /ask for less/],
-    [{ gpus: 9 }, /no suitable queues/, /ask for less/],
-    [{ partition: 'short.q', time: '1h' }, /no suitable queues/, /ask for less/],
-    [{ account: 'nonesuch' }, /project "nonesuch"/, /resources\.account/],
-    [{ constraint: 'nonesuch=1' }, /unknown resource/, /resources\.constraint/],
-    [{ priority: 5 }, /positive submission priority/, /resources\.priority/],
-  ])('can never start is refused at once: %j', async (asked, message, hint) => {
+  it('can never start is refused at once, and leaves nothing behind', async () => {
     const before = onLogin(sshd, 'ls .farcall/jobs | sort')
-    await failure(cluster(asked, () => 1)(), { name: 'SubmitError', code: 'SUBMIT_REFUSED', message, hint })
+    const refused: [ClusterOptions, RegExp, RegExp][] = [
+      [{ partition: 'nonesuch.q' }, /unknown queue/, /resources\.partition/],
+      [{ cores: 90 }, /no suitable queues\n.*only offers 0 slots/, /ask for less/],
+      [{ gpus: 9 }, /no suitable queues/, /ask for less/],
+      [{ partition: 'short.q', time: '1h' }, /no suitable queues/, /ask for less/],
+      [{ account: 'nonesuch' }, /project "nonesuch"/, /resources\.account/],
+      [{ constraint: 'nonesuch=1' }, /unknown resource/, /resources\.constraint/],
+      [{ priority: 5 }, /positive submission priority/, /resources\.priority/],
+    ]
+    await Promise.all(
+      refused.map(([asked, message, hint]) =>
+        failure(cluster(asked, () => 1)(), { name: 'SubmitError', code: 'SUBMIT_REFUSED', message, hint }),
+      ),
+    )
     expect(onLogin(sshd, 'ls .farcall/jobs | sort')).toBe(before)
   })
 
