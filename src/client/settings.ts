@@ -2,6 +2,7 @@ import { loadConfig } from '../config/load.ts'
 import { resolveProfile } from '../config/profile.ts'
 import { getConfig } from '../config/runtime.ts'
 import type { LoadedConfig, ResolvedProfile } from '../config/types.ts'
+import { withScheduler } from './found-schedulers.ts'
 
 /** What the configuration says of a call. */
 export interface Settings {
@@ -25,6 +26,13 @@ export async function profileFor(name: string | undefined): Promise<ResolvedProf
 
 /** The same, with the profile's name and where jobs are recorded. @throws ConfigError */
 export async function settingsFor(name: string | undefined): Promise<Settings> {
+  const settings = await writtenSettings(name)
+  const { storeDir } = settings
+  return { ...settings, profile: await withScheduler(settings.profile, storeDir) }
+}
+
+/** The same as it is written: nobody has been asked which scheduler there is, where it names none. @throws ConfigError */
+export async function writtenSettings(name: string | undefined): Promise<Settings> {
   const loaded = await configFor(name)
   return { ...resolveProfile(loaded), storeDir: loaded.storeDir }
 }

@@ -1,12 +1,13 @@
 import { ConfigError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
+import { unnamedScheduler } from '../core/profile.ts'
 import type { LoadedConfig, ResolvedProfile, Source } from './types.ts'
 
 const builtIn: Source = { kind: 'default', name: 'default' }
 
 /**
  * A profile with every default filled in, and where each value came from ('resources.partition' → source).
- * @throws ConfigError PROFILE_UNKNOWN, or CONFIG_INVALID when it names no scheduler
+ * @throws ConfigError PROFILE_UNKNOWN, CONFIG_INVALID
  * @example const { profile } = resolveProfile(await loadConfig())
  */
 export function resolveProfile(
@@ -17,16 +18,7 @@ export function resolveProfile(
   const own = Object.hasOwn(profiles, name) ? profiles[name] : undefined
   if (!own && name !== 'local') throw unknownProfile(name, Object.keys(profiles), loaded)
   const written = { ...(name === 'local' ? { scheduler: 'direct' } : {}), ...own }
-  const { scheduler } = written
-  if (scheduler === undefined) {
-    throw new ConfigError(
-      'CONFIG_INVALID',
-      `profiles.${name}.scheduler: expected a scheduler's name, got nothing`,
-      {
-        hint: `set it, for example \`scheduler: slurm\`; \`direct\` runs jobs without a scheduler`,
-      },
-    )
-  }
+  const { scheduler = unnamedScheduler } = written
   if ((written.transport ?? 'local') !== 'local' && written.host === undefined) {
     throw new ConfigError(
       'CONFIG_INVALID',

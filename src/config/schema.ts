@@ -221,7 +221,7 @@ const gridEngineName = text.regex(/^[\w.-]+$/).describe("a name of Grid Engine's
 
 const profileShape = {
   kubernetes: kubernetesSchema.exactOptional(),
-  scheduler: text.describe("a scheduler's name, like 'slurm'"),
+  scheduler: text.describe("a scheduler's name, like 'slurm', or 'auto'"),
   host: text
     .regex(/^[^-\s][^\s]*$/)
     .describe('a host name')

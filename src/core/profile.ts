@@ -47,9 +47,12 @@ export interface GridEngineSettings {
   gpuResource?: string
 }
 
+/** Of a profile that names none: it is found out on the place. */
+export const unnamedScheduler = 'auto'
+
 /** A named place: scheduler, transport, and defaults for what runs there. */
 export interface Profile {
-  /** 'slurm', 'direct', … */
+  /** 'slurm', 'sge', 'direct' …; 'auto', or none: the one that the place is found to have. */
   scheduler: string
   /** Without it, commands run on this machine. */
   host?: string

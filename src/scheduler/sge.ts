@@ -286,7 +286,9 @@ function dialect(site: SgeSite): Scheduler {
       defaultSize: site.maxArrayTasks,
     },
     restartCount: '$(farcall_count_restarts)',
-    detect: () => ({ argv: ['sh', '-c', 'command -v qsub && command -v qconf && [ -n "$SGE_ROOT" ]'] }),
+    detect: () => ({
+      argv: ['sh', '-c', 'command -v qsub && command -v qconf && { [ -n "$SGE_ROOT" ] || qconf -sss; }'],
+    }),
     version: () => ({ argv: ['sh', '-c', 'qstat -help 2>&1 | head -n 1'] }),
     parseVersion,
     capacity: () => script(capacityScript, 'qstat', []),

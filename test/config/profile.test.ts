@@ -87,7 +87,7 @@ test('variables of tests, of jobs, and those that a profile names for its secret
   expect(JSON.stringify(profile)).not.toContain('hunter2')
 })
 
-test('a profile without a scheduler, or with ssh and no host, is refused when it is used', async () => {
+test('a profile without a scheduler has it found out; with ssh and no host it is refused when it is used', async () => {
   const { load } = folders({
     [projectFile]: {
       profiles: { a: { host: 'x' }, b: { scheduler: 'slurm', transport: 'ssh' } },
@@ -95,9 +95,7 @@ test('a profile without a scheduler, or with ssh and no host, is refused when it
     },
   })
   const loaded = await load()
-  expect(() => resolveProfile(loaded)).toThrow(
-    "profiles.a.scheduler: expected a scheduler's name, got nothing",
-  )
+  expect(resolveProfile(loaded).profile.scheduler).toBe('auto')
   expect(() => resolveProfile(loaded, 'b')).toThrow(
     "profiles.b.host: expected a host name for transport 'ssh', got nothing",
   )

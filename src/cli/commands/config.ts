@@ -1,7 +1,9 @@
 import { Command } from 'commander'
+import { knownScheduler } from '../../client/found-schedulers.ts'
 import { loadConfig } from '../../config/load.ts'
 import { resolveProfile } from '../../config/profile.ts'
 import type { Source } from '../../config/types.ts'
+import { unnamedScheduler } from '../../core/profile.ts'
 
 interface Row {
   key: string
@@ -22,6 +24,7 @@ export function configCommand(): Command {
 async function showConfig(options: { profile?: string; json?: true }): Promise<void> {
   const loaded = await loadConfig(options.profile ? { profile: options.profile } : {})
   const { name, profile, sources } = resolveProfile(loaded)
+  const found = profile.scheduler === unnamedScheduler ? knownScheduler(loaded.storeDir, profile) : undefined
   const byDefault: Source = { kind: 'default', name: 'default' }
   const rows: Row[] = [
     { key: 'profile', value: name, source: loaded.selectedBy },
@@ -33,7 +36,11 @@ async function showConfig(options: { profile?: string; json?: true }): Promise<v
         : byDefault,
     },
     { key: 'store', value: loaded.storeDir, source: loaded.sources.get('store') ?? byDefault },
-    ...[...sources].map(([key, source]) => ({ key, value: shown(key, valueAt(profile, key)), source })),
+    ...[...sources].map(([key, source]) =>
+      key === 'scheduler' && found
+        ? { key, value: found.scheduler, source: { kind: 'default', name: foundOn(found.time) } as const }
+        : { key, value: shown(key, valueAt(profile, key)), source },
+    ),
   ]
   if (options.json) {
     const values = Object.fromEntries(rows.map(({ key, value, source }) => [key, { value, source }]))
@@ -49,6 +56,8 @@ async function showConfig(options: { profile?: string; json?: true }): Promise<v
     table.push([key, typeof value === 'string' ? value : JSON.stringify(value), source.name])
   process.stdout.write(`${table.toString()}\n`)
 }
+
+const foundOn = (time: number) => `found there on ${new Date(time).toISOString().slice(0, 10)}`
 
 function valueAt(profile: object, key: string): unknown {
   return key.split('.').reduce<unknown>((inner, part) => (inner as Record<string, unknown>)[part], profile)

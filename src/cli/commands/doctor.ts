@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { unnamedScheduler } from '../../core/profile.ts'
 import type { Step } from '../../executor/doctor/step.ts'
 import { showStatus } from '../status-line.ts'
 
@@ -35,14 +36,16 @@ Exit code: 0 when calls will run (some steps may be slow, or have advice); 1 whe
 }
 
 export async function doctor(named: string | undefined, options: Options): Promise<void> {
-  const [{ diagnose }, { settingsFor }, { parseDuration }, { systemClock }] = await Promise.all([
-    import('../../executor/doctor/doctor.ts'),
-    import('../../client/settings.ts'),
-    import('../../core/units.ts'),
-    import('../../core/clock.ts'),
-  ])
+  const [{ diagnose }, { writtenSettings }, { rememberScheduler }, { parseDuration }, { systemClock }] =
+    await Promise.all([
+      import('../../executor/doctor/doctor.ts'),
+      import('../../client/settings.ts'),
+      import('../../client/found-schedulers.ts'),
+      import('../../core/units.ts'),
+      import('../../core/clock.ts'),
+    ])
   const waitSeconds = parseDuration(options.wait, '--wait')
-  const { name, profile } = await settingsFor(named ?? options.profile)
+  const { name, profile, storeDir } = await writtenSettings(named ?? options.profile)
   const json = options.json ?? false
   const interrupted = new AbortController()
   const onInterrupt = () => interrupted.abort()
@@ -52,7 +55,14 @@ export async function doctor(named: string | undefined, options: Options): Promi
   if (!json) process.stdout.write(`profile ${name}: ${placeOf(profile)}\n\n`)
   try {
     const { signal } = interrupted
-    const asked = { job: options.job, waitSeconds, clock: systemClock, signal, onStatus: status.show }
+    const asked = {
+      job: options.job,
+      waitSeconds,
+      clock: systemClock,
+      signal,
+      onStatus: status.show,
+      onScheduler: (found: string) => rememberScheduler(storeDir, profile, found),
+    }
     for await (const step of diagnose(profile, asked)) {
       steps.push(step)
       status.clear()
@@ -74,7 +84,8 @@ export async function doctor(named: string | undefined, options: Options): Promi
 }
 
 function placeOf(profile: { scheduler: string; host?: string; user?: string; port?: number }): string {
-  const { scheduler, host, user, port } = profile
+  const { host, user, port } = profile
+  const scheduler = profile.scheduler === unnamedScheduler ? 'a scheduler to be found out' : profile.scheduler
   if (host === undefined) return `${scheduler} on this machine`
   return `${scheduler} on ${user === undefined ? '' : `${user}@`}${host}${port === undefined ? '' : `:${port}`}`
 }

@@ -8,6 +8,7 @@ import { userFolder } from '../../config/load.ts'
 import { projectPlace, userPlace } from '../../config/where-to-write.ts'
 import { ConfigError, TransportError } from '../../core/errors.ts'
 import type { Profile } from '../../core/profile.ts'
+import { detectSchedulers } from '../../executor/detect.ts'
 import { findScheduler, schedulers } from '../../scheduler/all.ts'
 import { authorizeKey } from '../../transport/authorize.ts'
 import { resolveTarget, type SshTarget } from '../../transport/ssh-config.ts'
@@ -181,10 +182,12 @@ const hasKey = ({ keys }: SshTarget, file: string | undefined) => file === undef
 
 /** Which scheduler's commands are there; direct where there is none. */
 async function detectScheduler(transport: Transport, asker: Asker): Promise<string> {
-  for (const scheduler of schedulers) {
-    if (scheduler.immediate || (await transport.exec(scheduler.detect())).exitCode !== 0) continue
-    asker.say(`${scheduler.name} is there`)
-    return scheduler.name
+  const [first, ...others] = await detectSchedulers(transport)
+  if (first !== undefined) {
+    asker.say(
+      `${first} is there${others.length > 0 ? `, and ${others.join(', ')}: --scheduler takes another` : ''}`,
+    )
+    return first
   }
   const names = schedulers.flatMap(({ name, immediate }) => (immediate ? [] : [name]))
   asker.say(

@@ -1,8 +1,8 @@
 /** Walks the ladder from the host's name to a job on a compute node. */
 import type { Clock } from '../../core/clock.ts'
-import { FarcallError } from '../../core/errors.ts'
+import { ConfigError, FarcallError } from '../../core/errors.ts'
 import { parseNodeSetting } from '../../core/node-setting.ts'
-import type { Profile } from '../../core/profile.ts'
+import { type Profile, unnamedScheduler } from '../../core/profile.ts'
 import { resolveResources } from '../../core/resolve-resources.ts'
 import { findScheduler } from '../../scheduler/all.ts'
 import { knock, lookUp } from '../../transport/knock.ts'
@@ -10,6 +10,7 @@ import { openTransport } from '../../transport/open.ts'
 import { type LoginProfile, resolveTarget } from '../../transport/ssh-config.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type Place, probePlace } from '../batch/place.ts'
+import { detectSchedulers, theOnly } from '../detect.ts'
 import { requireLogin } from '../login.ts'
 import { judgeClocks } from './clocks.ts'
 import { judgeJob, judgeRefusal } from './compute-node.ts'
@@ -29,6 +30,8 @@ export interface DiagnoseOptions {
   readonly signal?: AbortSignal | undefined
   /** What is being done, for whoever watches. */
   readonly onStatus?: ((text: string) => void) | undefined
+  /** Is told the scheduler that was found, of a profile that names none. */
+  readonly onScheduler?: (name: string) => void
 }
 
 /**
@@ -37,7 +40,8 @@ export interface DiagnoseOptions {
  */
 export async function* diagnose(profile: Profile, options: DiagnoseOptions): AsyncGenerator<Step> {
   requireLogin(profile)
-  const scheduler = findScheduler(profile.scheduler)
+  // A profile that names none has it found out once there is a way to the place.
+  const named = profile.scheduler === unnamedScheduler ? undefined : findScheduler(profile.scheduler)
   const resources = resolveResources(profile.resources ?? {}, 'resources.')
   const { onStatus } = options
   let lost = false
@@ -60,6 +64,20 @@ export async function* diagnose(profile: Profile, options: DiagnoseOptions): Asy
   const link = await measure(transport, options.clock)
   if (profile.host !== undefined) yield judgeLink(link.roundTrip)
 
+  let scheduler = named
+  if (scheduler === undefined) {
+    onStatus?.('looking for a scheduler')
+    try {
+      const found = theOnly(await detectSchedulers(transport), transport.name)
+      options.onScheduler?.(found)
+      scheduler = findScheduler(found)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      yield failure('scheduler', error, '')
+      return
+    }
+  }
+
   const place = await findPlace(transport, profile.workdir ?? '$HOME/.farcall')
   let found: Awaited<ReturnType<typeof survey>> | undefined
   if ('step' in place) yield place.step
@@ -74,7 +92,7 @@ export async function* diagnose(profile: Profile, options: DiagnoseOptions): Asy
   }
 
   onStatus?.('asking the scheduler')
-  const known = await findOut(transport, profile, scheduler, resources)
+  const known = await findOut(transport, profile, scheduler, resources, named === undefined)
   yield* known.steps
   const obstacle = obstacleTo(options.job, 'step' in place, known.there)
   if (found) yield judgeNode(found, obstacle === undefined)

@@ -2,10 +2,10 @@ import { nearest } from '../../core/nearest.ts'
 import type { Profile } from '../../core/profile.ts'
 import type { ResolvedResources } from '../../core/resources.ts'
 import type { CommandResult } from '../../core/shell.ts'
-import { schedulers } from '../../scheduler/all.ts'
 import type { PartitionCapacity, Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { adaptScheduler } from '../batch/site.ts'
+import { detectSchedulers } from '../detect.ts'
 import { failure, ok, type Step, span, trouble } from './step.ts'
 
 export interface SchedulerFound {
@@ -21,6 +21,7 @@ export async function findOut(
   profile: Profile,
   usual: Scheduler,
   resources: ResolvedResources,
+  unnamed = false,
 ): Promise<SchedulerFound> {
   const detected = await transport.exec(usual.detect())
   if (detected.exitCode !== 0)
@@ -31,7 +32,7 @@ export async function findOut(
     scheduler.capacity && transport.exec(scheduler.capacity()),
     scheduler.array?.sizeLimit && transport.exec(scheduler.array.sizeLimit()),
   ])
-  const steps = [judgeVersion(scheduler, version, detected)]
+  const steps = [judgeVersion(scheduler, version, detected, unnamed)]
   if (!capacity || !scheduler.parseCapacity) return { steps, there: true, scheduler }
   try {
     const partitions = scheduler.parseCapacity(capacity)
@@ -56,6 +57,7 @@ function judgeVersion(
   scheduler: Scheduler,
   result: CommandResult | undefined,
   detected: CommandResult,
+  unnamed: boolean,
 ): Step {
   const version = result && scheduler.parseVersion?.(result)
   const path = Buffer.from(detected.stdout).toString('utf8').split('\n')[0]!.trim()
@@ -64,7 +66,8 @@ function judgeVersion(
     ? `${scheduler.name}: jobs start at once, as processes of this machine`
     : `${named}${path.startsWith('/') ? ` (${path})` : ''}`
   const site = scheduler.site?.words ?? []
-  return ok('scheduler', [found, ...site].join('; '), {
+  const how = unnamed ? ['found there, as the profile names none'] : []
+  return ok('scheduler', [found, ...how, ...site].join('; '), {
     scheduler: scheduler.name,
     version,
     path,
@@ -74,11 +77,11 @@ function judgeVersion(
 
 /** Its commands are not there: perhaps those of another are. */
 async function missing(transport: Transport, scheduler: Scheduler): Promise<Step> {
-  const others = schedulers.filter((other) => other.name !== scheduler.name && !other.immediate)
-  const there: string[] = []
-  for (const other of others)
-    if ((await transport.exec(other.detect())).exitCode === 0) there.push(other.name)
-  return judgeMissing(scheduler, there)
+  const there = await detectSchedulers(transport)
+  return judgeMissing(
+    scheduler,
+    there.filter((name) => name !== scheduler.name),
+  )
 }
 
 export function judgeMissing(
