@@ -1,4 +1,4 @@
-import { JobCanceledError } from '../core/errors.ts'
+import { ConfigError, JobCanceledError } from '../core/errors.ts'
 import type { JobEnvironment } from '../core/job-environment.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
@@ -204,6 +204,14 @@ export function ignoreRejection(): void {}
 export async function letGo(handle: Handle, items: readonly Item[]): Promise<void> {
   handle.seal()
   const { submission } = handle
+  if (submission.pieces)
+    throw new ConfigError(
+      'OPTION_INVALID',
+      `job ${submission.id} cannot be let go: this program puts its pieces together`,
+      {
+        hint: 'await it, or call the function with { parallel: false }',
+      },
+    )
   const session = await handle.session
   if (submission.front) {
     for (const item of items) {

@@ -39,12 +39,16 @@ export async function runHere(
 /** As the node would, but for what only the bundle can make. */
 function decodeHere(snapshot: Snapshot, bytes: Uint8Array): unknown {
   const classes = snapshot.classes()
+  const classOf = (id: string) => {
+    const type = classes.get(id)
+    if (!type) throw new Error(`this program has not captured ${id}`)
+    return type
+  }
   return decode(bytes, {
     ...decodeOptions({ classes }),
+    resolve: classOf,
     instantiate(id) {
-      const type = classes.get(id)
-      if (!type) throw new Error(`this program has not captured the class ${id}`)
-      const { object, fill } = blank(type)
+      const { object, fill } = blank(classOf(id))
       return {
         object,
         fill(fields, privates) {

@@ -96,3 +96,35 @@ test('what the profile says of packages counts, and an installed one is no failu
   const plain = await farcall(['explain', 'tar.ts', '--node', '20', '--json'])
   expect(JSON.parse(plain.stdout).functions[0].externals).toEqual([])
 })
+
+const sweep = `import { cluster } from 'farcall'
+import { mean } from 'stats'
+export class Study {
+  @cluster({ parallel: 'auto' }) static async sweep(xs: number[][]) {
+    const out: number[] = []
+    for (const x of xs) out.push(mean(x))
+    let total = 0
+    for (const x of out) {
+      total += x
+      if (total > 9) console.log(x)
+    }
+    return out
+  }
+}
+`
+
+test('explain gives the verdict on each loop, with the line that keeps it as it is', async () => {
+  write({ 'sweep.ts': sweep, 'node_modules/stats/index.js': 'export const mean = (x) => x[0]' })
+  const { stdout } = await farcall(['explain', 'sweep.ts'])
+  expect(stdout).toContain(`  Loops, with parallel: 'auto':
+    sweep.ts:6:5 for…of: split into tasks
+      'mean' of stats is taken to be pure
+      'strict' leaves it as it is: calls 'mean' of stats, which is not proven pure
+    sweep.ts:8:5 for…of: left as it is: reads 'total' while the loop writes it (sweep.ts:10:11)
+`)
+  const { functions } = JSON.parse((await farcall(['explain', 'sweep.ts', '--json'])).stdout)
+  expect(functions[0].loops).toMatchObject([
+    { at: { line: 6, column: 5 }, form: 'for…of', split: true, strict: { because: { line: 6 } } },
+    { at: { line: 8 }, split: false, because: { line: 10, column: 11 } },
+  ])
+})

@@ -241,8 +241,7 @@ export function readBody(form: Form, fn: Node, tree: Tree, effects: Effects): Bo
     if (ts.isIdentifier(node) && isReference(node) && !changes.has(node)) {
       const declaration = tree.declarationOf(node)
       const name = declaration && written.get(declaration)
-      if (name !== undefined)
-        refuse(node, `reads '${name}' while the loop writes it (loop-carried dependency)`)
+      if (name !== undefined) refuse(node, `reads '${name}' while the loop writes it`)
       if (node.text === 'arguments' && !declaration) refuse(node, `uses 'arguments'`)
     }
     if (node.kind === ts.SyntaxKind.ThisKeyword && !ownThis(node, body)) self = true

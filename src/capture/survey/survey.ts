@@ -9,6 +9,7 @@ import { objectionsTo, wordsOf } from '../refusals.ts'
 import { headerLines } from '../slice.ts'
 import { openFile, type UserFile } from '../sources.ts'
 import { filesOf, importsOf } from './inventory.ts'
+import { loopsOf } from './loops.ts'
 import { findMarks, type Mark, placeIn } from './marks.ts'
 import type { Captured, Refusal, Survey, Travel } from './types.ts'
 
@@ -60,6 +61,7 @@ function surveyOne(graph: Graph, file: UserFile, mark: Mark): Survey {
       files: [],
       packages: [],
       builtins: [],
+      loops: [],
       texts: [],
     }
   }
@@ -72,7 +74,8 @@ function surveyOne(graph: Graph, file: UserFile, mark: Mark): Survey {
   } catch (error) {
     refusals.push(refusalOf(error))
   }
-  const found = { name, form, at, refusals, captured, files: filesOf(graph), ...importsOf(graph) }
+  const loops = loopsOf(graph, place)
+  const found = { name, form, at, refusals, captured, loops, files: filesOf(graph), ...importsOf(graph) }
   if (refusals.length > 0) return { ...found, texts: [] }
   const emitted = emit(graph)
   return {

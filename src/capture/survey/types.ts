@@ -47,6 +47,22 @@ export interface Package {
   readonly imports: readonly string[]
 }
 
+/** What `parallel: 'auto'` makes of a loop. */
+export interface Loop {
+  readonly at: Position
+  /** 'for…of', 'for', 'map', 'while', … */
+  readonly form: string
+  /** Whether its turns become tasks. */
+  readonly split: boolean
+  /** Why it runs where it stands, and what in it keeps it there. */
+  readonly reason?: string
+  readonly because?: Position
+  /** What was taken for granted. */
+  readonly warnings: readonly string[]
+  /** Why `parallel: 'strict'` leaves it as it is, where 'auto' does not. */
+  readonly strict?: { readonly reason?: string; readonly because?: Position }
+}
+
 /** What one marked function takes along, as far as the text says it. */
 export interface Survey {
   readonly name: string
@@ -58,6 +74,7 @@ export interface Survey {
   readonly packages: readonly Package[]
   /** Modules of Node itself. */
   readonly builtins: readonly string[]
+  readonly loops: readonly Loop[]
   /** The texts that go along: the user's own, with lines of ours before it and blanks for what stays. */
   readonly texts: readonly { readonly file: string; readonly text: string; readonly headerLines: number }[]
   /**

@@ -120,6 +120,26 @@ type Render = (head: string[], rows: string[][]) => string
 
 const place = ({ file, line, column }: Position) => `${relative('', file)}:${line}:${column}`
 
+/** A loop, and what becomes of it. */
+function loopLines({
+  at,
+  form,
+  split,
+  reason,
+  because,
+  warnings,
+  strict,
+}: Explanation['loops'][number]): string[] {
+  const where =
+    because && (because.line !== at.line || because.file !== at.file) ? ` (${place(because)})` : ''
+  const lines = [
+    `    ${place(at)} ${form}: ${split ? 'split into tasks' : `left as it is: ${reason}${where}`}`,
+  ]
+  for (const warning of split ? warnings : []) lines.push(`      ${warning}`)
+  if (strict) lines.push(`      'strict' leaves it as it is: ${strict.reason}`)
+  return lines
+}
+
 /** One function in words and tables. */
 function shown(one: Explanation, render: Render): string {
   const size = one.bundle ? `, ${one.bundle.bytes} bytes` : ''
@@ -148,6 +168,7 @@ function shown(one: Explanation, render: Render): string {
         one.externals.map(({ name, version, why }) => [`${name} ${version}`, why]),
       ),
     )
+  if (one.loops.length > 0) lines.push("  Loops, with parallel: 'auto':", ...one.loops.flatMap(loopLines))
   for (const { at, message } of one.warnings) lines.push(`  warning: ${place(at)} ${message}`)
   if (one.bundle)
     lines.push(

@@ -146,7 +146,7 @@ test('what is split gives what it gave in order', async () => {
       },
     ),
     {
-      numRuns: Number(process.env['FARCALL_FUZZ_RUNS'] ?? 100),
+      numRuns: Number(process.env['FARCALL_FUZZ_RUNS'] ?? 40),
       ...(process.env['FARCALL_FUZZ_SEED'] && { seed: Number(process.env['FARCALL_FUZZ_SEED']) }),
     },
   )

@@ -445,15 +445,15 @@ const split: Case[] = [
 const kept: [text: string, line: string, more?: { parallel?: Parallel; files?: Record<string, string> }][] = [
   [
     'async function work(xs) { let t = 0; const out = []; for (const x of xs) { t += x\nout.push(t) } return out }',
-    "2 reads 't' while the loop writes it (loop-carried dependency)",
+    "2 reads 't' while the loop writes it",
   ],
   [
     'async function work(xs) { const out = []; for (const x of xs) { if (!out.includes(x)) out.push(x) } return out }',
-    "1 reads 'out' while the loop writes it (loop-carried dependency)",
+    "1 reads 'out' while the loop writes it",
   ],
   [
     'async function work(xs) { const out = [1]; for (let i = 1; i < 9; i++) out[i] = out[i - 1] * 2; return out }',
-    "1 reads 'out' while the loop writes it (loop-carried dependency)",
+    "1 reads 'out' while the loop writes it",
   ],
   [
     'async function work(xs) { const out = [0]; for (const x of xs) out[0] += x; return out }',
@@ -465,7 +465,7 @@ const kept: [text: string, line: string, more?: { parallel?: Parallel; files?: R
   ],
   [
     'async function work(xs) { let best = 0; for (const x of xs) { if (x > best) best = x } return best }',
-    "1 reads 'best' while the loop writes it (loop-carried dependency)",
+    "1 reads 'best' while the loop writes it",
   ],
   [
     'async function work(xs) { const out = []; for (const x of xs) { if (x > 5) break; out.push(x) } return out }',
