@@ -172,7 +172,7 @@ export class JobStream<Y, R = void> implements AsyncGenerator<Y, R, void> {
   }
 
   get [Symbol.toStringTag](): string {
-    return 'JobStream'
+    return 'farcall.JobStream'
   }
 
   /** Values may still be asked for: the job's files have to stay. @internal */

@@ -1,3 +1,4 @@
+import type { ChainedList } from './chained.ts'
 import type { JobStream } from './job-stream.ts'
 import type { ClusterOptions } from './options.ts'
 
@@ -13,14 +14,15 @@ import type { ClusterOptions } from './options.ts'
  * for await (const n of count(3)) console.log(n)
  */
 export interface RemoteStream<A extends unknown[], Y, R> {
-  /** Runs it there, at once; what it yields is read by `for await`. */
+  /** Runs it there, at once; what it yields is read by `for await`. A job that is given as an argument is its value there. */
+  (...args: ChainedList<A>): JobStream<Y, R>
   (...args: A): JobStream<Y, R>
   /** Runs it here, as if farcall were not there: the generator itself. */
   local(...args: A): AsyncGenerator<Y, R, void> | Generator<Y, R, void>
   /** The same function with other options on top of its own. */
   with(options: ClusterOptions): RemoteStream<A, Y, R>
   /** The script that would be submitted. Nothing is sent. */
-  script(...args: A): Promise<string>
+  script(...args: ChainedList<A>): Promise<string>
 }
 
 /** What a function with this return type gives away bit by bit: its values, and what it returns; undefined: nothing. */

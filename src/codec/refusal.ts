@@ -46,9 +46,18 @@ const byKind: Record<string, readonly [name: string, hint: string]> = {
   Request: ['a Request', 'send its url and options'],
   Headers: ['a Headers object', 'send its entries: [...headers]'],
   FormData: ['a FormData', 'send its entries: [...form]'],
+  'farcall.JobStream': ['a JobStream', 'collect its values first and send the array'],
   'farcall.Shared': ['what share() gave', 'send what is needed of its value'],
   KeyObject: ['a KeyObject', 'send what key.export() gives'],
 }
+
+const ownKinds: ReadonlySet<string> = new Set([
+  'WeakRef',
+  'FinalizationRegistry',
+  'Blob',
+  'File',
+  'farcall.JobStream',
+])
 
 /** Objects that hold what is not in their properties, so that no class instance can stand for them. */
 export function cannotEverTravel(value: object): string | undefined {
@@ -61,9 +70,7 @@ export function cannotEverTravel(value: object): string | undefined {
   if (types.isGeneratorObject(value)) return kindOf(value)
   if (types.isExternal(value)) return 'External'
   const kind = kindOf(value)
-  return kind === 'WeakRef' || kind === 'FinalizationRegistry' || kind === 'Blob' || kind === 'File'
-    ? kind
-    : undefined
+  return ownKinds.has(kind) ? kind : undefined
 }
 
 /** 'Map' of '[object Map]'; of an object whose toStringTag throws, 'Object'. */

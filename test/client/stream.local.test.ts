@@ -224,6 +224,11 @@ describe('a generator function that runs elsewhere', () => {
     expect(values).toEqual(row(10_000))
   })
 
+  it('takes a job as an argument, whose value it is there', async () => {
+    const half = cluster((n: number) => n / 2)
+    expect(await all(counting(half(6), 0))).toEqual(row(3))
+  })
+
   it('runs here by local(), as the generator that it is', async () => {
     const local = cluster(function* (n: number) {
       yield currentTask().id
@@ -292,6 +297,8 @@ describe('what is no way to use a stream is refused by name', () => {
       code: 'OPTION_INVALID',
     })
     expect(await all(stream)).toEqual([0])
+    const total = cluster((given: unknown) => String(given))
+    await expect(total(stream)).rejects.toThrow('call.args[0]: a JobStream cannot travel')
     const returned = cluster(() => (function* () {})())
     await expect(Promise.resolve(returned())).rejects.toMatchObject({ code: 'VALUE_REFUSED' })
   })
