@@ -14,6 +14,7 @@ import { planner } from './planner.ts'
 import { slurm } from './slurm.ts'
 import { ssh } from './ssh.ts'
 import { store } from './store.ts'
+import { stream } from './stream.ts'
 
 const suites: Record<string, () => Promise<Row[]>> = {
   local,
@@ -27,6 +28,7 @@ const suites: Record<string, () => Promise<Row[]>> = {
   capture,
   store,
   files,
+  stream,
 }
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !(name in suites))
