@@ -58,6 +58,12 @@ export async function findCutOff(at: At, spec: JobSpec): Promise<Submitted | und
     if (busy || queue.silent || folder !== seen) quietSince = now
     seen = folder
     if (now - quietSince >= (scheduler.immediate ? settleMs.immediate : settleMs.queued)) break
+    if (now - begun >= mostMs && queue.silent)
+      throw new SubmitError(
+        'SUBMIT_REFUSED',
+        `job ${spec.id} on ${transport.name}: the scheduler does not say whether it has the job`,
+        { transient: true, hint: `attach('${spec.id}') asks it again; the job is not made twice` },
+      )
     if (now - begun >= mostMs)
       throw new SubmitError(
         'SUBMIT_REFUSED',

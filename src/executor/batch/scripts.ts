@@ -4,7 +4,7 @@
  */
 
 /** Exit codes of our scripts, apart from what the commands in them use. */
-export const exits = { unusable: 71, missingBlob: 75, uncertain: 76, diskLow: 77 } as const
+export const exits = { unusable: 71, missingBlob: 75, uncertain: 76, diskLow: 77, unanswered: 78 } as const
 
 /** Whether node/$1 holds a Node of the size that it had when it was put there; sets glibc to what it needs. */
 const isRuntime = `is_runtime() {
@@ -44,6 +44,9 @@ command -v node >/dev/null 2>&1 || command -v nodejs >/dev/null 2>&1 || {
   command -v module >/dev/null 2>&1 || ls -d ${moduleFiles} >/dev/null 2>&1 || echo 'modules none'
 }
 exit 0`
+
+/** Words of a scheduler that may have taken a job, and has not come to say so: a controller that is busy, mostly. */
+const lostAnswer = 'timed out|end of file|zero bytes|communication failure|connection reset|broken pipe'
 
 /**
  * Puts a job in its place and submits it. $1 workdir, $2 id, $3 attempt, $4 client, $5 KiB and $6 hundredths of a
@@ -121,6 +124,11 @@ if mkdir "$s" 2>/dev/null || { [ ! -d "$s" ] && mkdir "$s"; }; then
   # The job's files are made as the account has it: Slurm hands this mask on.
   (umask "$mask"; farcall_native=$PWD/$s/native exec "$@") >"$s/out" 2>"$s/err"
   rc=$?
+  # The scheduler may have taken it and not come to say so: that is as if we had been cut off.
+  if [ "$rc" -ne 0 ] && grep -Eqi '${lostAnswer}' "$s/err"; then
+    cat "$s/err" >&2
+    exit ${exits.unanswered}
+  fi
   printf '%s\\n' "$rc" >"$s/rc"
 else
   rm -rf "$t" $args

@@ -95,10 +95,12 @@ export async function submitJob(
     return sendUnknown()
   }
   let result = await sendAll()
-  // Again when another client, which came to the same end, was quicker.
-  for (let times = 0; result.exitCode === exits.uncertain && times < 10; times++) {
+  // Again when another client, which came to the same end, was quicker. A scheduler whose answer was lost may have the job.
+  let unanswered = 0
+  for (let times = 0; isUncertain(result) && times < 10; times++) {
     const found = await findCutOff({ transport, scheduler, workdir, clock }, submission.spec)
     if (found) return found
+    if (result.exitCode === exits.unanswered && ++unanswered === mostUnanswered) break
     argsThere = false
     result = await sendAll()
   }
@@ -106,6 +108,12 @@ export async function submitJob(
   for (const blob of submission.blobs) known.add(blobName(blob.ref))
   return submitted
 }
+
+/** Of a scheduler that answers none of so many submissions, and has none of them in its queue, no more is asked. */
+const mostUnanswered = 3
+
+const isUncertain = ({ exitCode }: CommandResult) =>
+  exitCode === exits.uncertain || exitCode === exits.unanswered
 
 /** Ahead of the submission, and of nobody's turn: a small job is not to wait for what takes long to send. */
 async function sendLarge(
