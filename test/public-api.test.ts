@@ -56,6 +56,7 @@ test('farcall/testing exports these values', () => {
       "executorSuite",
       "injectFaults",
       "lateFiles",
+      "simulateScheduler",
       "transportSuite",
     ]
   `)

@@ -1,10 +1,12 @@
 import { ConfigError } from '../core/errors.ts'
 import { direct } from './direct.ts'
+import { pbs } from './pbs.ts'
 import type { Scheduler } from './scheduler.ts'
 import { sge } from './sge.ts'
 import { slurm } from './slurm.ts'
+import { torque } from './torque.ts'
 
-export const schedulers: readonly Scheduler[] = [slurm, sge, direct]
+export const schedulers: readonly Scheduler[] = [slurm, sge, pbs, torque, direct]
 
 /**
  * The scheduler of this name or alias, whatever its case.

@@ -27,6 +27,8 @@ export interface ScriptContext {
   readonly workdir: string
   /** Absolute path of the runtime's blob on the cluster. */
   readonly runtime: string
+  /** Absolute path of the script itself on the cluster, for templates that start it anew. */
+  readonly script?: string | undefined
   /** The inbox for notices. */
   readonly client: string
   /** The environment variable that holds the member's number; '' without an array. */
@@ -111,6 +113,7 @@ function toScope(context: ScriptContext): object {
       })
   return {
     ...context,
+    script: context.script ?? '',
     cores: context.cores ?? null,
     memoryBytes: context.memoryBytes ?? null,
     timeSeconds: context.timeSeconds ?? null,

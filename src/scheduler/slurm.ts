@@ -24,6 +24,7 @@ import {
   whereScript,
 } from './slurm-scripts.ts'
 import { parseSizeLimit } from './slurm-size.ts'
+import { writeIndexes } from './snapshot.ts'
 
 type Options = {
   readonly [K in keyof Required<Directives>]: (
@@ -65,7 +66,7 @@ const options: Options = {
   signal: (signal) => [`--signal=${/^[BR]+:/.test(signal) ? '' : 'B:'}${signal}`],
   requeue: (asked) => [asked ? '--requeue' : '--no-requeue'],
   array: ({ size, concurrency, only }) => [
-    `--array=${only ? ranges(only) : `0-${size - 1}`}${concurrency ? `%${concurrency}` : ''}`,
+    `--array=${only ? writeIndexes(only) : `0-${size - 1}`}${concurrency ? `%${concurrency}` : ''}`,
   ],
   // All members and restarts share the file.
   log: (path) => [`--output=${plainPath(path)}`, '--open-mode=append'],
@@ -82,17 +83,6 @@ const directives = Object.fromEntries(
 /** A file name is a pattern: % starts a symbol, doubled it does not; one backslash makes all else literal but itself. */
 function plainPath(path: string): string {
   return path.includes('\\') ? path.replaceAll('\\', '\\\\') : path.replaceAll('%', '%%')
-}
-
-/** 3,7-9 */
-function ranges(members: readonly number[]): string {
-  const parts: [number, number][] = []
-  for (const member of [...members].sort((a, b) => a - b)) {
-    const last = parts.at(-1)
-    if (last && member <= last[1] + 1) last[1] = member
-    else parts.push([member, member])
-  }
-  return parts.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(',')
 }
 
 /** D-HH:MM:SS in whole minutes: Slurm's own resolution, rounded up. */

@@ -56,6 +56,17 @@ function summarize(statuses: readonly JobStatus[]): JobStatus {
   )
 }
 
+/** 3,7-9 */
+export function writeIndexes(members: readonly number[]): string {
+  const parts: [number, number][] = []
+  for (const member of [...members].sort((a, b) => a - b)) {
+    const last = parts.at(-1)
+    if (last && member <= last[1] + 1) last[1] = member
+    else parts.push([member, member])
+  }
+  return parts.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(',')
+}
+
 /** The numbers of `0-2,7,10-20:5`; undefined when it is something else or names more than `most`. */
 export function readIndexes(expression: string, most = 1_000_000): number[] | undefined {
   const numbers: number[] = []

@@ -109,7 +109,7 @@ describe('findScheduler', () => {
   test('names those that there are', () => {
     expect(() => findScheduler('slrum')).toThrowErrorMatchingInlineSnapshot(`
       [ConfigError: there is no scheduler "slrum"
-        hint: schedulers are slurm, sge, direct]
+        hint: schedulers are slurm, sge, pbs, torque, direct]
     `)
   })
 })

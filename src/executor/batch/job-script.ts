@@ -1,5 +1,5 @@
 import type { Profile } from '../../core/profile.ts'
-import { type JobSpec, paths } from '../../core/protocol.ts'
+import { type JobSpec, paths, scriptFile } from '../../core/protocol.ts'
 import { parseWarning } from '../../core/warning-signal.ts'
 import { renderDirectives } from '../../scheduler/directives.ts'
 import { renderScript } from '../../scheduler/render.ts'
@@ -28,6 +28,7 @@ export function renderJobScript(
   return renderScript(profile.template === undefined ? scheduler.template : { path: profile.template }, {
     ...place,
     directives: renderDirectives(scheduler, directivesOf(spec, place.workdir)),
+    script: `${place.workdir}/${paths.job(spec.id)}/${scriptFile(spec.attempt)}`,
     id: spec.id,
     attempt: spec.attempt,
     members: spec.members,

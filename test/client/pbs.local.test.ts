@@ -1,0 +1,176 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import {
+  attach,
+  close,
+  cluster,
+  configure,
+  currentTask,
+  type Job,
+  JobCanceledError,
+  JobFailedError,
+  SubmitError,
+} from '../../src/index.ts'
+import { type SimulatedScheduler, simulateScheduler } from '../../src/testing/simulated/simulated.ts'
+
+const forever = () => new Promise(() => setInterval(() => {}, 1000))
+
+async function failed(job: PromiseLike<unknown>): Promise<JobFailedError> {
+  const error = await job.then(
+    () => expect.fail('it succeeded'),
+    (reason: unknown) => reason,
+  )
+  expect(error).toBeInstanceOf(JobFailedError)
+  return error as JobFailedError
+}
+
+async function running(job: Job<unknown>): Promise<void> {
+  for await (const { state } of job.updates()) if (state === 'ACTIVE') return
+}
+
+describe.each(['pbs', 'torque'] as const)('a call on a simulated %s', (kind) => {
+  let simulated: SimulatedScheduler
+  let workdir = ''
+  beforeAll(async () => {
+    simulated = await simulateScheduler(kind, { killDelay: 1 })
+    workdir = mkdtempSync(join(tmpdir(), 'farcall-simulated-'))
+    configure({ profiles: { [kind]: { scheduler: kind, workdir, queryInterval: '1s', grace: '5s' } } })
+  })
+  afterAll(async () => {
+    await close()
+    await simulated.close()
+    rmSync(workdir, { recursive: true, force: true })
+  })
+  afterEach(() => simulated.set({ startDelay: 0, outage: false, loseAnswers: false, history: 3600, lag: 0 }))
+  const qdel = (...ids: string[]) => execFileSync('qdel', ids)
+
+  it('comes back with its value, under a name that PBS takes', async () => {
+    const job = cluster({ profile: kind, time: '5m', name: 'where is "it"? $(id) `ü`' }, () => ({
+      job: process.env['PBS_JOBID'],
+      name: process.env['PBS_JOBNAME'],
+    }))()
+    const { job: id, name } = await job
+    expect(id).toBe(job.nativeId)
+    expect(name).toBe('where_is__it___')
+  })
+
+  it('gets what it asks for', async () => {
+    const task = await cluster({ profile: kind, cores: 2, memory: '1GB', time: '5m' }, () => {
+      const { cores, memory } = currentTask()
+      return { cores, memory, granted: process.env['NCPUS'] ?? process.env['PBS_NUM_PPN'] }
+    })()
+    expect(task).toEqual({ cores: 2, memory: 1024 ** 3, granted: '2' })
+  })
+
+  it('is a map, and of a map only what failed runs again', async () => {
+    const square = cluster({ profile: kind }, (n: number) => {
+      if (n === 5 && currentTask().attempt === 1) throw new Error('five')
+      return n * n
+    })
+    const jobs = square.map([0, 1, 2, 3, 4, 5, 6], { chunk: 1, concurrency: 3 })
+    await expect(jobs).rejects.toThrow(/five/)
+    expect(await jobs.retryFailed()).toEqual([0, 1, 4, 9, 16, 25, 36])
+  })
+
+  it('that is over its time limit says so', async () => {
+    const error = await failed(cluster({ profile: kind, time: '1s' }, forever)())
+    expect(error.status).toMatchObject({ state: 'FAILED', reason: 'timeout' })
+  })
+
+  it('that is over its memory limit says so', async () => {
+    const error = await failed(
+      cluster({ profile: kind, memory: '150MB', time: '1m' }, async () => {
+        const held = []
+        for (;;) {
+          held.push(Buffer.alloc(20e6, 1))
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+      })(),
+    )
+    expect(error.status).toMatchObject({ state: 'FAILED', reason: 'out-of-memory' })
+  })
+
+  it('is canceled, alone or as one of several', async () => {
+    const job = cluster({ profile: kind }, forever)()
+    await running(job)
+    await job.cancel()
+    await expect(job).rejects.toBeInstanceOf(JobCanceledError)
+
+    const wait = cluster({ profile: kind, cores: 1 }, async (n: number) => {
+      if (n === 1) await new Promise(() => setInterval(() => {}, 1000))
+      return n
+    })
+    const [zero, one, two] = [wait(0), wait(1), wait(2)]
+    await running(one!)
+    await one!.cancel()
+    await expect(one).rejects.toBeInstanceOf(JobCanceledError)
+    expect(await Promise.all([zero, two])).toEqual([0, 2])
+  })
+
+  it('that somebody else deletes is told to be canceled, before it began and while it runs', async () => {
+    const running1 = cluster({ profile: kind }, forever)()
+    await running(running1)
+    qdel(running1.nativeId!)
+    await expect(running1).rejects.toBeInstanceOf(JobCanceledError)
+    await simulated.set({ startDelay: 3600 })
+    const waiting = cluster({ profile: kind }, () => 1)()
+    for await (const { state } of waiting.updates()) if (state === 'QUEUED') break
+    qdel(waiting.nativeId!)
+    await expect(waiting).rejects.toBeInstanceOf(JobCanceledError)
+  })
+
+  it('whose node goes down says so', async () => {
+    const job = cluster({ profile: kind }, forever)()
+    await running(job)
+    await simulated.failNode()
+    const { status } = await failed(job)
+    expect(status).toMatchObject({
+      state: 'FAILED',
+      reason: kind === 'pbs' ? 'node-failure' : 'launch-failed',
+    })
+  })
+
+  it('that the scheduler refuses is refused in its words, with a way out', async () => {
+    const job = cluster({ profile: kind, queue: 'nowhere' }, () => 1)()
+    const error = await job.catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(SubmitError)
+    expect(error).toMatchObject({
+      message: expect.stringContaining('Unknown queue'),
+      hint: expect.stringContaining('qstat -Q'),
+    })
+    await expect(cluster({ profile: kind, signal: 'USR1@60' }, () => 1)()).rejects.toMatchObject({
+      code: 'RESOURCE_UNSUPPORTED',
+    })
+  })
+
+  it('goes on while the server does not answer, and is found by another program', async () => {
+    const job = cluster({ profile: kind }, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 3000))
+      return 'there'
+    })()
+    await running(job)
+    await simulated.set({ outage: true })
+    expect(await job).toBe('there')
+    await simulated.set({ outage: false })
+    const left = cluster({ profile: kind }, () => 'left')()
+    for await (const { state } of left.updates()) if (state !== 'NEW') break
+    await left.detach()
+    expect(await attach<string>(left.id)).toBe('left')
+  })
+
+  it('is submitted once, when the answer to its submission was lost', async () => {
+    await simulated.set({ loseAnswers: true })
+    const job = cluster({ profile: kind }, () => process.env['PBS_JOBID'])()
+    const ran = await job.catch((error: unknown) => error)
+    expect(ran).toBe(job.nativeId)
+  })
+
+  it('is not lost where the scheduler forgets at once, and answers late', async () => {
+    await simulated.set({ history: 0, lag: 2 })
+    const twice = cluster({ profile: kind }, (n: number) => 2 * n)
+    expect(await twice.map([1, 2, 3], { chunk: 1 })).toEqual([2, 4, 6])
+  })
+})
