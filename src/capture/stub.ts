@@ -59,11 +59,28 @@ export const remoteFile = (path) => {
 export const range = (a, b, step) => {
   const [from, to] = b === undefined ? [0, a] : [a, b]
   const by = step === undefined ? 1 : step
+  if (by === 0) throw new RangeError("range: the step is 0")
   const out = []
   for (let i = 0; by > 0 ? from + i * by < to : by < 0 && from + i * by > to; i++) out.push(from + i * by)
   return out
 }
-export const gather = (jobs) => Promise.all(jobs)
+export const gather = async (jobs) => {
+  const ends = await Promise.allSettled(jobs)
+  const errors = ends.flatMap((end, index) => {
+    if (end.status !== "rejected") return []
+    const error = end.reason
+    if (typeof error === "object" && error !== null && Object.isExtensible(error) && !("index" in error))
+      Object.defineProperty(error, "index", { value: index, enumerable: true, configurable: true, writable: true })
+    return [error]
+  })
+  if (errors.length === 0) return ends.map((end) => end.value)
+  const first = errors[0] instanceof Error ? errors[0].message.split("\\n")[0] : String(errors[0])
+  throw new AggregateError(errors, errors.length + " of " + ends.length + " failed; the first: " + first)
+}
+export const progress = (...args) => {
+  const task = globalThis[Symbol.for("farcall.task")]
+  if (task) task.progress(...args)
+}
 export const share = (value) => Object.freeze({ value })
 export const localMap = async (items, fn, ...rest) => {
   const closures = globalThis[Symbol.for("farcall.closures")]
@@ -92,7 +109,7 @@ export class SubmitError extends FarcallError {}
 export class ResultError extends FarcallError {}
 export class JobFailedError extends FarcallError {}
 export class JobCanceledError extends FarcallError {}
-export default { fs, localFile, remoteFile, checkpoint, lastCheckpoint, onWarning, warned, cluster, remote, configure, getConfig, defineConfig, currentTask, range, gather, share, localMap, connect, attach }
+export default { fs, localFile, remoteFile, checkpoint, lastCheckpoint, onWarning, warned, cluster, remote, configure, getConfig, defineConfig, currentTask, progress, range, gather, share, localMap, connect, attach }
 `
 
 /** Files that travel in the bundle: written when they are first asked for, gone with the process. */

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
-import { ConfigError } from '../core/errors.ts'
+import { ConfigError, FarcallError } from '../core/errors.ts'
 import { isJobId } from '../core/ids.ts'
 import { deferred } from './deferred.ts'
+import { furtherParts } from './further-parts.ts'
 import { alreadySealed, type Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { ignoreRejection, Job } from './job.ts'
@@ -60,7 +61,7 @@ export function attach(id: string, options: AttachOptions = {}): Job<unknown> | 
     earlier: [],
   }
   submission.addView(item, match?.[2] === undefined ? undefined : item.index)
-  const session = follow(submission, site, options)
+  const session = follow(submission, match?.[2] === undefined ? undefined : item, site, options)
   const handle: Handle = { submission, session, seal: alreadySealed }
   session
     .then(() => resultOf(handle, match?.[2] === undefined ? undefined : item.index))
@@ -75,6 +76,7 @@ export function attach(id: string, options: AttachOptions = {}): Job<unknown> | 
 
 async function follow(
   submission: Submission,
+  wanted: Item | undefined,
   site: { stack?: string },
   options: AttachOptions,
 ): Promise<Session> {
@@ -89,7 +91,7 @@ async function follow(
   const recorder = recorderOf(await storeDirFor())
   // What this process has just heard is not in the store yet.
   recorder.flush()
-  const record = recorder.store.get(submission.id)
+  let record = recorder.store.get(submission.id)
   // As it was then: the configuration may have changed, or be another one here.
   const { name, profile } =
     options.profile === undefined && record
@@ -98,14 +100,54 @@ async function follow(
   const session = await sessionFor(profile)
   submission.outputBase =
     options.to === undefined ? (record ? undefined : process.cwd()) : resolve(options.to)
-  return takeUp(submission, { session, recorder, record, profileName: name, site })
+  if (wanted) {
+    await session.executor.open()
+    const first = record ?? (await session.executor.find([submission.id])).get(submission.id)
+    if (first?.spec.part && wanted.index >= first.spec.items) {
+      const parts = await furtherParts(submission.id, session, recorder)
+      const own = parts.findLast(({ part }) => part.first <= wanted.index)
+      if (own) submission.moveTo(own, wanted, wanted.index - own.part.first)
+      record = recorder.store.get(submission.id)
+    }
+  }
+  const taking = { session, recorder, profileName: name, site }
+  await takeUp(submission, { ...taking, record })
+  if (!wanted && submission.part?.number === 0)
+    for (const { id } of await furtherParts(submission.id, session, recorder)) {
+      const part = new Submission(id)
+      part.outputBase = submission.outputBase
+      await takeUp(part, { ...taking, record: recorder.store.get(id) })
+      submission.follows({ submission: part, session: Promise.resolve(session), seal: alreadySealed })
+    }
+  submission.knowsRest()
+  return session
 }
 
 async function resultOf(handle: Handle, index: number | undefined): Promise<unknown> {
-  const { submission, session } = handle
+  const { submission } = handle
   const { spec } = submission.submitted!
-  if (index === undefined && (spec.map || spec.items > 1)) return allResults(Parts.of(handle, session))
+  if (index === undefined) requireAll(submission)
+  if (index === undefined && (spec.map || spec.items > 1)) return allResults(wholeOf(handle))
   const item = submission.items[index ?? 0]
   if (!item) throw new RangeError(`job ${submission.id} has ${spec.items} items, there is no item ${index}`)
   return item.settled.promise
+}
+
+/** @throws FarcallError JOB_UNKNOWN when the program ended before it had submitted all of the map */
+function requireAll({ id, part, items, rest }: Submission): void {
+  if (part?.number !== 0) return
+  const last = rest.at(-1)?.submission
+  const total = last?.part?.total ?? part.total
+  const count = last ? last.first + last.items.length : items.length
+  if (total === undefined || count >= total) return
+  throw new FarcallError('JOB_UNKNOWN', `job ${id}: ${count} of its ${total} items were submitted`, {
+    hint: `its program ended before; attach('${id}[0]') and so on have those that were`,
+  })
+}
+
+/** All that is known of the map. */
+function wholeOf(handle: Handle): Parts {
+  const parts = new Parts(handle.submission.id, Promise.resolve())
+  for (const one of [handle, ...handle.submission.rest]) parts.add(one)
+  return parts
 }

@@ -220,6 +220,8 @@ export async function letGo(handle: Handle, items: readonly Item[]): Promise<voi
     }
     return
   }
+  if (items.some((item) => submission.isWhole(item)))
+    for (const part of submission.rest) await letGo(part, part.submission.items)
   for (const item of items.flatMap((one) => submission.itemsBehind(one))) submission.letGo.add(item)
   if (submission.isLetGo) await session.detach(submission)
 }
@@ -230,6 +232,8 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
   const { submission } = handle
   const reason = given ?? new Error('canceled')
   if (submission.attached) await handle.session
+  if (submission.rest.length > 0 && items.some((item) => submission.isWhole(item)))
+    await Promise.all(submission.rest.map((part) => cancelItems(part, part.submission.items, reason)))
   const findOpen = () =>
     items.flatMap((item) => submission.itemsBehind(item)).filter((item) => !isFinal(item.status.state))
   let open = findOpen()

@@ -60,6 +60,7 @@ export async function jobs({ since, until, ...filter }: JobFilter = {}): Promise
   recorder.flush()
   const asked: ListFilter = {
     ...filter,
+    maps: true,
     ...(since ? { since: since.getTime() } : {}),
     ...(until ? { until: until.getTime() } : {}),
   }

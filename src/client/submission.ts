@@ -4,12 +4,13 @@ import { LazyMap, LazySet } from '../core/lazy.ts'
 import type { RecordKind } from '../core/pack.ts'
 import { type JobSpec, type MapPart, type MemberEnd, memberItems } from '../core/protocol.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
-import { isFinal, type JobStatus, mayFollow } from '../core/status.ts'
+import { isFinal, type JobStatus, mayFollow, wholeStatus } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
 import type { JobEvent } from '../executor/executor.ts'
 import type { Attempt } from './attempt.ts'
 import { makeAttempt } from './attempts.ts'
 import { type Deferred, deferred } from './deferred.ts'
+import type { Handle } from './handle.ts'
 import { Intake, type MemberEndEvent } from './intake.ts'
 import { type Item, isFailed, makeItem, type Submitted } from './item.ts'
 import { functionKey } from './item-time.ts'
@@ -32,11 +33,15 @@ interface View {
 
 /** One submission as this process sees it: its items, and how far they are. */
 export class Submission {
-  readonly id: JobId
+  /** What `attach` was given for one item of a map may be one of another of its jobs. */
+  id: JobId
   /** How many submissions have to go before this one, since arguments of it are jobs of theirs. */
   level: number
   /** Of a map that has several jobs, or may get more. */
-  readonly part: MapPart | undefined
+  part: MapPart | undefined
+  /** The further parts of the map, where `attach` gave all of it by its first. */
+  readonly rest: Handle[] = []
+  #knowsRest = false
   /** Resolves when its files may go, where its own end does not say that: the other parts of its map need them. */
   heldUntil: Promise<void> | undefined
   /** No more of its map is to be submitted. */
@@ -120,6 +125,37 @@ export class Submission {
 
   addView(item: Item, index: number | undefined): void {
     this.#views.push({ item, index })
+  }
+
+  /** The map has that item in this job, under this number. */
+  moveTo({ id, part }: { id: JobId; part: MapPart }, view: Item, index: number): void {
+    this.id = id
+    this.part = part
+    Object.assign(view, { index })
+    this.#views.splice(0, this.#views.length, { item: view, index })
+  }
+
+  /** Of the whole map, as the views of its first part show it. */
+  follows(rest: Handle): void {
+    this.rest.push(rest)
+    rest.submission.listen((status) => this.#tell(status, []))
+  }
+
+  /** All parts of the map that there are are followed. */
+  knowsRest(): void {
+    this.#knowsRest = true
+    this.#tell(this.status, [])
+  }
+
+  get #wholeStatus(): JobStatus {
+    if (this.part?.number === 0 && !this.#knowsRest && isFinal(this.status.state)) return { state: 'ACTIVE' }
+    if (this.rest.length === 0) return this.status
+    return wholeStatus([this.status, ...this.rest.map(({ submission }) => submission.status)])
+  }
+
+  /** Whether an item stands for all of them. */
+  isWhole(item: Item): boolean {
+    return this.#views.some((view) => view.item === item && view.index === undefined)
   }
 
   /** Our own items that an item stands for. */
@@ -374,7 +410,7 @@ export class Submission {
   #tell(status: JobStatus, items: readonly Item[]): void {
     for (const listener of this.#listeners) listener(status, items)
     for (const { item, index } of this.#views) {
-      const next = index === undefined ? this.status : items.find((one) => one.index === index)?.status
+      const next = index === undefined ? this.#wholeStatus : items.find((one) => one.index === index)?.status
       if (!next || !mayFollow(next, item.status)) continue
       item.status = next
       for (const listener of this.#listeners) listener(next, [item])

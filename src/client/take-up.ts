@@ -104,6 +104,7 @@ function begin(
   attempts: FoundJob['attempts'],
   { session, recorder, decoder, site }: TakingUp,
 ): void {
+  submission.part = spec.part
   for (let index = 0; index < spec.items; index++) submission.add(site)
   for (const one of attempts) {
     submission.tried(one.spec)

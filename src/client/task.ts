@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { FarcallError } from '../core/errors.ts'
 import { grantedCores, grantedGpus, grantedMemory } from '../core/granted.ts'
 import { thisMachine } from '../core/machine.ts'
-import { makeTask, type Task, type TaskFacts } from '../core/task.ts'
+import { makeTask, readProgress, type Task, type TaskFacts } from '../core/task.ts'
 
 const local = new AsyncLocalStorage<{ task: Task; facts: TaskFacts; calls: number }>()
 
@@ -33,6 +33,30 @@ export function currentTask(): Task {
   throw new FarcallError('NOT_IN_JOB', 'currentTask() was called outside of a job', {
     hint: 'call it in a function that runs as a job, or try that function by .local()',
   })
+}
+
+/**
+ * Tells the client how far the function is, as `currentTask().progress` does: a fraction from 0 to 1, or how many of how
+ * many. It arrives as `job.progress` and in `job.updates()`. Outside of a job it does nothing.
+ *
+ * @throws TypeError for what is no number
+ * @example
+ * import { cluster, progress } from 'farcall'
+ *
+ * const sum = cluster((steps: number) => {
+ *   let total = 0
+ *   for (let step = 0; step < steps; step++) {
+ *     total += Math.sqrt(step)
+ *     if (step % 1000 === 0) progress(step, steps, 'adding')
+ *   }
+ *   return total
+ * })
+ * console.log(await sum(10_000))
+ */
+export function progress(fraction: number, message?: string): void
+export function progress(done: number, total: number, message?: string): void
+export function progress(...args: unknown[]): void {
+  readProgress(args, Date.now())
 }
 
 /** Runs work as the task of a `.local()` call. @internal */

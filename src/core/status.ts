@@ -75,3 +75,16 @@ export function mayFollow(next: JobStatus, current: JobStatus): boolean {
     )
   return rank[next.state] > rank[current.state]
 }
+
+/** Where a map of several jobs stands: as far as the last of them, and as well as the worst. */
+export function wholeStatus(statuses: readonly JobStatus[]): JobStatus {
+  const order: readonly JobState[] = ['ACTIVE', 'QUEUED', 'NEW', 'FAILED', 'CANCELED', 'COMPLETED']
+  for (const state of order) {
+    const found = statuses.find((status) => status.state === state)
+    // What waits beside what is done is under way.
+    if (found && !isFinal(state) && statuses.some((status) => isFinal(status.state)))
+      return { ...found, state: 'ACTIVE' }
+    if (found) return found
+  }
+  return { state: 'NEW' }
+}

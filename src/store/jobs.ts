@@ -127,8 +127,9 @@ function insertJob(
   created: number,
 ): number | undefined {
   const inserted = db.get(
-    `INSERT INTO jobs (id, attempt, name, function, profile, tags, items, members, bundle, state, status, created)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING seq`,
+    `INSERT INTO jobs (id, attempt, name, function, profile, tags, items, members, bundle, state, status, created,
+       part_of)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING seq`,
     spec.id,
     spec.attempt,
     spec.name,
@@ -141,6 +142,7 @@ function insertJob(
     status.state,
     JSON.stringify(status),
     created,
+    spec.part && spec.part.number > 0 ? spec.part.of : null,
   )
   if (!inserted) return undefined
   const seq = inserted['seq'] as number

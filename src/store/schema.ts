@@ -147,6 +147,11 @@ export const migrations: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX times_used ON times (used);
   `,
+  `
+  -- The map whose first job is that one; NULL: it has no further ones, or this is the first.
+  ALTER TABLE jobs ADD COLUMN part_of TEXT;
+  CREATE INDEX jobs_part_of ON jobs (part_of) WHERE part_of IS NOT NULL;
+  `,
 ]
 
 const versionOf = (database: Database): number => Number(database.get('PRAGMA user_version')!['user_version'])

@@ -155,6 +155,8 @@ export interface ListFilter {
   readonly unsubmitted?: true
   /** Not collected yet. */
   readonly uncollected?: true
+  /** A map of several jobs is one, under its id. */
+  readonly maps?: true
 }
 
 /** The bytes of one item's record, as they came. */

@@ -1,5 +1,29 @@
-import { describe, expect, it } from 'vitest'
-import { cluster, type FarcallError } from '../../src/index.ts'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  attach,
+  close,
+  cluster,
+  configure,
+  currentTask,
+  type FarcallError,
+  gather,
+  jobs,
+  range,
+} from '../../src/index.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'farcall-waves-'))
+
+beforeAll(() => {
+  const here = { scheduler: 'direct', workdir: `${folder}/work`, queryInterval: '1s', keep: 'all' } as const
+  configure({ profiles: { here }, defaultProfile: 'here' })
+})
+afterAll(async () => {
+  await close()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 const square = cluster((n: number) => n * n)
 
@@ -78,7 +102,67 @@ describe('a map over inputs that come one by one', () => {
   })
 })
 
-describe('a map whose array is larger than one submission', () => {
+describe('a map of several submissions', () => {
+  it('is one map: on record, by its id, and for the function', async () => {
+    const f = cluster((n: number) => {
+      if (n === 10) throw new Error('ten')
+      const { id, item } = currentTask()
+      return { n, id, item }
+    })
+    const array = f.map(
+      (function* () {
+        for (let n = 0; n < 12; n++) yield n
+      })(),
+      { bufferSize: 4 },
+    )
+    const ends = await array.settled()
+    expect(ends).toHaveLength(12)
+    expect(ends[9]).toEqual({ status: 'fulfilled', value: { n: 9, id: array.id, item: 9 } })
+    expect(ends[10]).toMatchObject({ status: 'rejected', reason: { message: 'ten', index: 10, input: '10' } })
+    const { job } = await array.job(9)
+    expect(job.id).toBe(`${array.id}[9]`)
+    const rows = await jobs()
+    expect(rows.filter(({ id }) => id === array.id)).toMatchObject([
+      { items: 12, done: 11, failed: 1, status: { state: 'FAILED' } },
+    ])
+    expect(await jobs({ state: 'FAILED' })).toHaveLength(1)
+    expect(await attach(`${array.id}[9]`)).toEqual({ n: 9, id: array.id, item: 9 })
+    const again = attach(array.id)
+    await expect(again).rejects.toMatchObject({ errors: [{ message: 'ten', index: 10 }] })
+    expect(again.status().state).toBe('FAILED')
+  })
+
+  it('runs again what failed, wherever that was', async () => {
+    const once = cluster({ chunk: 2 }, async (n: number) => {
+      const { attempt } = currentTask()
+      if (n % 5 === 0 && attempt === 1) throw new Error(`not yet ${n}`)
+      return n
+    })
+    async function* inputs() {
+      yield* range(12)
+    }
+    const array = once.map(inputs(), { bufferSize: 4 })
+    await expect(array).rejects.toMatchObject({ errors: [{ index: 0 }, { index: 5 }, { index: 10 }] })
+    const again = array.retryFailed()
+    expect(await again).toEqual(range(12))
+    expect(again.progress).toMatchObject({ total: 12, done: 12, failed: 0 })
+  })
+})
+
+describe('gather', () => {
+  it('awaits jobs, arrays and values, and tells of all that failed', async () => {
+    const bad = cluster((n: number) => {
+      throw new Error(`bad ${n}`)
+    })
+    expect(await gather([square(3), square.map([1, 2]), 'plain'])).toEqual([9, [1, 4], 'plain'])
+    await expect(gather([bad(1), square(2), bad(3)])).rejects.toMatchObject({
+      message: '2 of 3 failed; the first: bad 1',
+      errors: [{ index: 0 }, { index: 2 }],
+    })
+  })
+})
+
+describe('a map in which items fail', () => {
   it('fails fast when told so', async () => {
     const picky = cluster(async (n: number) => {
       if (n === 3) throw new Error('not three')
