@@ -266,6 +266,29 @@ export function readBody(form: Form, fn: Node, tree: Tree, effects: Effects): Bo
       refuse(node, 'declares a `var`, which outlives the turn')
     return undefined
   })
+  // What the function's own functions read, the turn that calls them reads.
+  const looked = new Set<Node>()
+  const look = (root: Node, call: Node | undefined, name: string): void =>
+    walk(root, (node) => {
+      if (!ts.isIdentifier(node) || !isReference(node)) return undefined
+      const declaration = tree.declarationOf(node)
+      const read = declaration && written.get(declaration)
+      if (call && read !== undefined)
+        refuse(call, `calls '${name}', which reads '${read}' while the loop writes it`)
+      if (!declaration || !ofFunction(declaration) || contains(body, declaration) || looked.has(declaration))
+        return undefined
+      const isOwn =
+        isFunction(declaration) || (ts.isVariableDeclaration(declaration) && declaration.initializer)
+      if (!isOwn) return undefined
+      const inner = isFunction(declaration)
+        ? declaration
+        : bare((declaration as TypeScript.VariableDeclaration).initializer!)
+      if (!isFunction(inner)) return undefined
+      looked.add(declaration)
+      look(inner, call ?? node, call ? name : node.text)
+      return undefined
+    })
+  look(body, undefined, '')
   for (const head of form.head)
     walk(head, (node) => {
       const declaration = ts.isIdentifier(node) && isReference(node) ? tree.declarationOf(node) : undefined

@@ -2,7 +2,7 @@ import type { ts as TypeScript } from 'ts-morph'
 import { typescript } from '../analyze/syntax.ts'
 import type { Callee, Callees } from './callee.ts'
 import { freshnessIn } from './fresh.ts'
-import { globalEffect, isMutator, isReader } from './known.ts'
+import { calledArgument, globalEffect, isMutator, isReader } from './known.ts'
 import {
   bare,
   contains,
@@ -143,9 +143,9 @@ export class Effects {
       case 'package':
         return assumed(node, `'${callee.name}' of ${callee.from}`, strict)
       case 'global':
-        return globalCall(node, callee.name, args, strict)
+        return [...globalCall(node, callee.name, args, strict), ...this.#given(node, callee.name, args, tree)]
       case 'method':
-        return methodCall(node, callee, tree)
+        return [...methodCall(node, callee, tree), ...this.#given(node, callee.name, args, tree)]
       default:
         return [
           {
@@ -155,6 +155,15 @@ export class Effects {
           },
         ]
     }
+  }
+
+  /** What map and its like call. A text, as replace may get one, calls nothing. */
+  #given(node: Node, name: string, args: readonly TypeScript.Expression[], tree: Tree): Effect[] {
+    const ts = typescript()
+    const at = calledArgument(name)
+    const given = at === undefined ? undefined : args[at]
+    if (!given || ts.isStringLiteralLike(bare(given)) || ts.isTemplateExpression(bare(given))) return []
+    return this.#call(node, given, [], tree)
   }
 
   #called(

@@ -15,9 +15,22 @@ const readers = words(`
   endsWith replace replaceAll match matchAll search normalize localeCompare substring substr
   toFixed toPrecision toExponential toString toLocaleString valueOf toISOString toJSON
   getTime getFullYear getMonth getDate getDay getHours getMinutes getSeconds getMilliseconds
-  then catch finally call apply bind hasOwnProperty isPrototypeOf
+  then catch finally hasOwnProperty isPrototypeOf
   union intersection difference symmetricDifference isSubsetOf isSupersetOf isDisjointFrom
 `)
+
+/** Readers, and what they are given to call, by its place among the arguments. */
+const callers: Record<string, number> = { replace: 1, replaceAll: 1 }
+for (const name of words(`
+  map filter reduce reduceRight forEach some every find findIndex findLast findLastIndex flatMap sort toSorted then catch finally
+`))
+  callers[name] = 0
+
+/** Which argument a method or function calls: of map the first one. */
+export function calledArgument(name: string): number | undefined {
+  if (/^(Array\.from|Map\.groupBy|Object\.groupBy|Array\.fromAsync)$/.test(name)) return 1
+  return Object.hasOwn(callers, name) ? callers[name] : undefined
+}
 
 export const isMutator = (name: string): boolean => mutators.has(name)
 export const isReader = (name: string): boolean => readers.has(name)

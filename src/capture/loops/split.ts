@@ -13,6 +13,7 @@ import {
   isFunction,
   isReference,
   type Node,
+  rootOf,
   type Tree,
   walk,
 } from './tree.ts'
@@ -230,6 +231,7 @@ function segmentObjection(
   tree: Tree,
   effects: Effects,
 ): Judged['why'] {
+  const ts = typescript()
   const end = last.statement!.end
   for (const statement of [...fn.parameters, ...statements]) {
     if (statement.pos >= end || statement === last.statement) break
@@ -245,7 +247,16 @@ function segmentObjection(
           return { node, text: `${before}writes '${effect.name.text}', which is not the function's own` }
       }
       if (effect.kind !== 'change') continue
+      const { root } = rootOf(effect.object)
+      const changed = ts.isIdentifier(root) ? tree.declarationOf(root) : undefined
+      if (changed && statements.some((one) => isKept(one) && contains(one, changed)))
+        return {
+          node,
+          text: `${before}${effect.how} the function '${root.getText(tree.source)}', of which each piece has its own`,
+        }
       for (const origin of originsOf(effect.object, tree, fn)) {
+        if (origin === 'this' && (!ts.isMethodDeclaration(fn) || isStatic(fn)))
+          return { node, text: `${before}${effect.how} its class, of which each piece has its own` }
         if (typeof origin === 'string') continue
         const declaration = tree.declarationOf(origin)
         if (!declaration || !contains(fn, declaration))
@@ -255,6 +266,9 @@ function segmentObjection(
   }
   return undefined
 }
+
+const isStatic = (fn: FunctionLike): boolean =>
+  fn.modifiers?.some((m) => m.kind === typescript().SyntaxKind.StaticKeyword) ?? false
 
 /** Functions stay code in every piece, as directives do. */
 export function isKept(statement: Node): boolean {

@@ -15,6 +15,9 @@ const value = fc.constantFrom(
   'helper(x)',
   '-x',
   'table[i % 3]',
+  'now()',
+  'size()',
+  '[x].map(helper)[0]',
 )
 const condition = fc.constantFrom(
   'x > 2',
@@ -108,6 +111,8 @@ async function work(xs, items) {
   let k = 2
   const helper = (x) => x + k
   const table = [1, 2, 3], first = xs[0], out = [], more = {}, seen = new Set(), map = new Map(), o = { n: 1 }
+  const now = () => total, size = () => more2()
+  const more2 = () => out.length
   let total = 0.1, hits = 0, most = 0, text = '', last
   ${loops.map(([a, b]) => `${a.replace('first2', `f${b.length}`)}\n${b}`).join('\n')}
   ${end}

@@ -679,9 +679,41 @@ const kept: [text: string, line: string, more?: { parallel?: Parallel; files?: R
   ],
   [
     'let n = 0\nfunction up(x) { n++; return x }\nasync function work(xs) { const out = []; for (const x of xs) out.push([x].map(up)); return out }',
-    "3 uses 'up', which writes module variable 'n'",
+    "3 calls 'up', which writes module variable 'n'",
   ],
 ]
+
+// What is read or changed by way of functions.
+kept.push(
+  [
+    'async function work(xs) { let t = 0; const now = () => t; const out = []; for (const x of xs) { t += x; out.push(now()) } return out }',
+    "1 calls 'now', which reads 't' while the loop writes it",
+  ],
+  [
+    'async function work(xs) { const out = []; function size() { return more() } const more = () => out.length; for (const x of xs) { if (size() < 3) out.push(x) } return out }',
+    "1 calls 'size', which reads 'out' while the loop writes it",
+  ],
+  [
+    'async function work(xs, f) { const out = []; for (const x of xs) out.push([x].map(f)); return out }',
+    "1 calls 'f', of which the text does not say what it is",
+  ],
+  [
+    'async function work(xs, f) { const out = []; for (const x of xs) out.push(f.call(null, x)); return out }',
+    "1 method 'f.call()' may change 'f'",
+  ],
+  [
+    'async function work(xs) { const log = []; for (const x of xs) { Array.prototype.push.call(log, x) } return log }',
+    "1 method 'Array.prototype.push.call()' may change the global 'Array'",
+  ],
+  [
+    'async function work(xs) { const f = (x) => f.seen; f.seen = xs.length; const out = []; for (const x of xs) out.push(f(x)); return out }',
+    "1 the code before it changes the function 'f', of which each piece has its own",
+  ],
+  [
+    'class Study { static async work(xs) { this.n = 5; const out = []; for (const x of xs) out.push(x + this.n); return out } }',
+    '1 the code before it changes its class, of which each piece has its own',
+  ],
+)
 
 describe('split, and as if they had run in order', () => {
   test.each(split)('$name', async ({ text, args, parallel = 'auto', more }) => {
