@@ -153,6 +153,20 @@ export function executorSuite(
       ])
     })
 
+    it('leaves out items that took too long, runs the others, and says why some have no record', async () => {
+      const job = payload('async (n) => n', { args: [[0], [1], [2]], chunk: 2, spec: { skip: [0] } })
+      await run(job)
+      const { id } = job.spec
+      const byMember = log.ends(id).sort((a, b) => a.member - b.member)
+      expect(byMember).toMatchObject([
+        { status: { state: 'FAILED', reason: 'timeout' } },
+        { status: { state: 'COMPLETED' } },
+      ])
+      const records = []
+      for await (const record of executor.fetch(id, [0, 1])) records.push(record)
+      expect(valuesOf(records.sort((a, b) => a.index - b.index))).toEqual([1, 2])
+    })
+
     const stream = { items: 5, bytes: 1_000_000 }
 
     /** All that an item has yielded: what came along, and what is read where something is missing. */

@@ -116,9 +116,14 @@ export class MemoryExecutor implements Executor {
     const canceled = new Promise<'canceled'>((resolve) => {
       job.cancel.signal.addEventListener('abort', () => resolve('canceled'))
     })
+    let skipped = false
     for (let index = from; index < to; index++) {
       const done = job.records.find((record) => record.index === index)
       if (done && (done.kind === 'value' || !spec.again?.includes(index))) continue
+      if (!done && spec.skip?.includes(index)) {
+        skipped = true
+        continue
+      }
       job.records = job.records.filter((record) => record !== done)
       if (job.cancel.signal.aborted) return { state: 'CANCELED', reason: 'by-user' }
       this.#setTask(spec, member, index)
@@ -130,7 +135,7 @@ export class MemoryExecutor implements Executor {
       job.records.push(record)
       this.#events.push({ type: 'item', id: job.spec.id, record })
     }
-    return { state: 'COMPLETED' }
+    return skipped ? { state: 'FAILED', reason: 'timeout' } : { state: 'COMPLETED' }
   }
 
   #stream(job: MemoryJob, { id, attempt, stream }: JobSpec, member: number, item: number): MemoryStream {
