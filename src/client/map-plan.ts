@@ -24,6 +24,7 @@ interface PlanFacts {
 const words: Record<PlanReason, string> = {
   chunk: 'as `chunk` says',
   'target-time': 'so that a member runs for targetTime',
+  spread: 'so that there are some members to run at once',
   'time-limit': "so that a member fits into the job's time",
   'array-size': 'since the scheduler takes no more members of an array',
   cores: 'some for each core, to even out items of unequal length',

@@ -3,12 +3,21 @@ import type { ExecutorTraits } from '../executor/executor.ts'
 import type { ItemTime } from './item-time.ts'
 
 /**
- * What decided on a chunk. `chunk`: you did; `target-time`: a member is to run for that long; `time-limit`: it must fit
+ * What decided on a chunk. `chunk`: you did; `target-time`: a member is to run for that long; `spread`:
+ * there are some members to run at once, where that still gives each enough to do; `time-limit`: it must fit
  * into the job's `time`; `array-size`: the scheduler takes no more members; `cores`: some chunks for each core of this
  * machine, to even out items of unequal length; `start`: a member does at least as much work as its start costs;
  * `unknown`: nobody knows yet how long an item takes, so that a member has no more than it runs at once.
  */
-export type PlanReason = 'chunk' | 'target-time' | 'time-limit' | 'array-size' | 'cores' | 'start' | 'unknown'
+export type PlanReason =
+  | 'chunk'
+  | 'target-time'
+  | 'spread'
+  | 'time-limit'
+  | 'array-size'
+  | 'cores'
+  | 'start'
+  | 'unknown'
 
 /** How items are dealt to array members. */
 export interface Plan {
@@ -44,6 +53,8 @@ export interface Facts {
 const targets = { queued: 120, immediate: 10 }
 /** Chunks for each free core where there is no queue: enough to even out items of unequal length. */
 const chunksPerSlot = 4
+/** Where jobs queue, so many members at least, of so many seconds: a map that is not large comes back sooner. */
+const spread = { members: 8, seconds: 10 }
 /** A Node and a bundle are begun for each member, seconds: below that the start costs more than the work. */
 const startSeconds = 0.5
 /** Of a time limit: the rest is for the start, and for items that take longer than others. */
@@ -72,10 +83,15 @@ export function planMembers(facts: Facts): Planned {
   } else {
     const target = facts.targetSeconds ?? (room === undefined ? targets.queued : targets.immediate)
     choose(slots * Math.max(1, Math.floor((target / seconds) * rounding)), 'target-time')
+    if (room === undefined && facts.targetSeconds === undefined) {
+      const some = rounds(items / Math.min(spread.members, atOnce ?? spread.members), slots)
+      const wanted = Math.max(some, rounds((slots * spread.seconds) / seconds, slots))
+      if (wanted < Math.min(size, items)) choose(wanted, 'spread')
+    }
     if (room !== undefined && atOnce !== undefined) {
       const even = evenly(items, atOnce, slots)
       if (even < size) choose(even, 'cores')
-      const least = slots * Math.ceil(startSeconds / seconds)
+      const least = rounds((slots * startSeconds) / seconds, slots)
       if (size < Math.min(least, items)) choose(least, 'start')
     }
     const fit = facts.timeSeconds && slots * roundsWithin(facts.timeSeconds, seconds, itemTime!.deviation)
@@ -100,8 +116,10 @@ export function planMembers(facts: Facts): Planned {
 }
 
 /** Whole rounds of what a member runs at once. */
+const rounds = (items: number, slots: number) => slots * Math.max(1, Math.ceil(items / slots))
+
 const evenly = (items: number, atOnce: number, slots: number) =>
-  slots * Math.max(1, Math.ceil(items / (atOnce * chunksPerSlot) / slots))
+  rounds(items / (atOnce * chunksPerSlot), slots)
 
 /** Items, one after the other, that a member gets done within a time limit, even if they take longer than most. */
 function roundsWithin(limit: number, seconds: number, deviation: number): number {

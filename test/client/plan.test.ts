@@ -26,7 +26,17 @@ describe('on a queue', () => {
   })
 
   it('the last member is not much shorter than the others', () => {
-    expect(plan(130, { itemTime: taking(1) })).toEqual([65, 2, 'target-time'])
+    expect(plan(130, { itemTime: taking(1), targetSeconds: 120 })).toEqual([65, 2, 'target-time'])
+  })
+
+  it('a map that is not large is spread over eight members, as long as each has ten seconds of work', () => {
+    expect(plan(400, { itemTime: taking(1) })).toEqual([50, 8, 'spread'])
+    expect(plan(40, { itemTime: taking(1) })).toEqual([10, 4, 'spread'])
+    expect(plan(12, { itemTime: taking(10) })).toEqual([2, 6, 'spread'])
+    expect(plan(400, { itemTime: taking(1), slots: 4 })).toEqual([52, 8, 'spread'])
+    expect(plan(400, { itemTime: taking(1), concurrency: 4 })).toEqual([100, 4, 'spread'])
+    // What you ask for counts.
+    expect(plan(400, { itemTime: taking(1), targetSeconds: 120 })).toEqual([100, 4, 'target-time'])
   })
 
   it('an array is no larger than the scheduler takes', () => {
