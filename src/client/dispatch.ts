@@ -86,7 +86,11 @@ export async function planOnly(snapshot: Snapshot, asked: ClusterOptions, items:
   const { store } = recorderOf(settings.storeDir)
   flushRecords()
   const itemTime = itemTimeOf(store, functionKey(functionOf(snapshot)), settings.name)
-  const { planned, slots } = planFor(items, at, options, executor.traits, itemTime)
+  // Of a chunk that is asked for there may be several submissions.
+  const most = await mostItems(asked, items)
+  const { maxMembers: _, ...unlimited } = executor.traits
+  const traits = items > most ? unlimited : executor.traits
+  const { planned, slots } = planFor(items, at, options, traits, itemTime)
   const { timeSeconds } = at.resources
   const probed = isProbed({ snapshot, options }, items, settings)
   return new MapPlan({
@@ -100,6 +104,7 @@ export async function planOnly(snapshot: Snapshot, asked: ClusterOptions, items:
     probed,
     timeSeconds,
     parallel: Math.min(slots?.count ?? 1, planned.chunk),
+    most: Math.max(1, Math.min(most, items)),
   })
 }
 

@@ -18,6 +18,8 @@ interface PlanFacts {
   readonly timeSeconds: number | undefined
   /** Items of a member that run at once. */
   readonly parallel: number
+  /** Items that one submission takes. */
+  readonly most: number
 }
 
 /** Why a chunk is as large as it is, for people. */
@@ -27,6 +29,7 @@ const words: Record<PlanReason, string> = {
   spread: 'so that there are some members to run at once',
   'time-limit': "so that a member fits into the job's time",
   'array-size': 'since the scheduler takes no more members of an array',
+  'submit-limit': 'since you may have no more jobs submitted',
   cores: 'some for each core, to even out items of unequal length',
   start: 'so that a member does more work than its start costs',
   unknown: 'since nobody knows yet how long an item takes',
@@ -48,6 +51,8 @@ export class MapPlan {
   /** Items of each array member. */
   readonly chunk: number
   readonly members: number
+  /** A `chunk` of yours is kept: what does not fit into one submission goes into several. */
+  readonly submissions: number
   /** Items of a member that run at once, by `coresPerItem` or `gpusPerItem`. */
   readonly parallel: number
   /** Members that run at once; undefined: as many as the queue lets. */
@@ -80,11 +85,13 @@ export class MapPlan {
 
   /** @internal */
   constructor(facts: PlanFacts) {
-    const { items, planned, itemTime, profile, place, kept, notKept, probed, timeSeconds, parallel } = facts
+    const { items, planned, itemTime, profile, place, kept, notKept, probed, timeSeconds, parallel, most } =
+      facts
     const { chunk, members, atOnce, memberSeconds, decidedBy } = planned
     this.items = items
     this.chunk = chunk
     this.members = items === 0 ? 0 : members
+    this.submissions = items === 0 ? 0 : Math.ceil(items / most)
     this.parallel = parallel
     this.decidedBy = decidedBy
     if (atOnce !== undefined) {
@@ -142,7 +149,11 @@ export class MapPlan {
       ...this.notes.map((note): [string, string] => ['note', note]),
     ]
     const lines = rows.map(([name, text]) => `  ${name.padEnd(9)} ${text}`)
-    return [`${many(items, 'item')} in ${many(members, 'member')}`, ...(items === 0 ? [] : lines)].join('\n')
+    const several = this.submissions > 1 ? `, ${many(this.submissions, 'submission')}` : ''
+    return [
+      `${many(items, 'item')} in ${many(members, 'member')}${several}`,
+      ...(items === 0 ? [] : lines),
+    ].join('\n')
   }
 
   [inspect.custom](): string {

@@ -5,7 +5,8 @@ import type { ItemTime } from './item-time.ts'
 /**
  * What decided on a chunk. `chunk`: you did; `target-time`: a member is to run for that long; `spread`:
  * there are some members to run at once, where that still gives each enough to do; `time-limit`: it must fit
- * into the job's `time`; `array-size`: the scheduler takes no more members; `cores`: some chunks for each core of this
+ * into the job's `time`; `array-size`: the scheduler takes no more members; `submit-limit`: you may
+ * have no more submitted; `cores`: some chunks for each core of this
  * machine, to even out items of unequal length; `start`: a member does at least as much work as its start costs;
  * `unknown`: nobody knows yet how long an item takes, so that a member has no more than it runs at once.
  */
@@ -15,6 +16,7 @@ export type PlanReason =
   | 'spread'
   | 'time-limit'
   | 'array-size'
+  | 'submit-limit'
   | 'cores'
   | 'start'
   | 'unknown'
@@ -36,7 +38,7 @@ export interface Planned extends Plan {
 export interface Facts {
   readonly items: number
   readonly chunk: number | 'auto'
-  readonly traits: Pick<ExecutorTraits, 'maxMembers' | 'slots'>
+  readonly traits: Pick<ExecutorTraits, 'maxMembers' | 'maxSubmitted' | 'slots'>
   /** Of each member. */
   readonly cores?: number
   /** Items of a member that run at once. */
@@ -98,8 +100,10 @@ export function planMembers(facts: Facts): Planned {
     if (fit && fit < Math.min(size, items)) choose(fit, 'time-limit')
   }
   size = Math.min(size, Math.max(1, items))
-  const least = traits.maxMembers === undefined ? 1 : Math.ceil(items / traits.maxMembers)
-  if (least > size) choose(least, 'array-size')
+  const least = (most = Number.POSITIVE_INFINITY) => Math.ceil(items / most)
+  if (least(traits.maxMembers) > size) choose(least(traits.maxMembers), 'array-size')
+  if (chunk === 'auto' && least(traits.maxSubmitted) > size)
+    choose(least(traits.maxSubmitted), 'submit-limit')
   if (chunk === 'auto') {
     const even = Math.ceil(items / Math.ceil(items / size) / slots) * slots
     if (even > 0) size = Math.min(size, even)

@@ -19,6 +19,8 @@ export interface ExecutorTraits {
   readonly cancelsMembers: boolean
   /** Members that one submission may have. */
   readonly maxMembers?: number
+  /** Members that the user may have submitted at all; a larger submission is refused. */
+  readonly maxSubmitted?: number
   /** Cores that are free to us at once, where there is no queue. */
   readonly slots?: number
 }

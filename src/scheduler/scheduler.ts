@@ -65,6 +65,8 @@ export interface Scheduler {
     sizeLimit?(): Command
     /** Undefined when the answer does not say. */
     parseSizeLimit?(result: CommandResult): number | undefined
+    /** Of the same answer: how many members the user may have submitted at all. Undefined: no limit is known. */
+    parseSubmitLimit?(result: CommandResult): number | undefined
   }
   /** A shell expression: how often the scheduler itself has restarted this job; '0' where it never does. */
   readonly restartCount: string

@@ -1,13 +1,18 @@
 import type { CommandResult } from '../core/shell.ts'
 import { text } from './slurm-answers.ts'
 
-/**
- * Of sizeLimitScript: how many members an array may have at most. Which association and QOS a job comes to have is
- * decided later, so the most generous ones count: a submission is never smaller than it has to be.
- */
+/** Of sizeLimitScript: how many members an array may have. */
 export function parseSizeLimit(result: CommandResult): number | undefined {
-  const lines = text(result).split('\n')
   const size = /^MaxArraySize\s*=\s*(\d+)\s*$/m.exec(text(result))?.[1]
+  return size === undefined ? undefined : Number(size)
+}
+
+/**
+ * Of sizeLimitScript: how many jobs the user may have submitted. Which association and QOS a job comes to have is decided
+ * later, so the most generous ones count: a submission is never smaller than it has to be.
+ */
+export function parseSubmitLimit(result: CommandResult): number | undefined {
+  const lines = text(result).split('\n')
   const qos = new Map<string, number>()
   for (const line of lines) {
     const [, name, most] = /^qos\|([^|]*)\|(-?\d*)\s*$/.exec(line) ?? []
@@ -19,8 +24,7 @@ export function parseSizeLimit(result: CommandResult): number | undefined {
     const own = names.split(',').map((name) => qos.get(name.trim()) ?? Number.POSITIVE_INFINITY)
     return [Math.min(limit(most!), Math.max(...own))]
   })
-  const submitted = associations.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...associations)
-  const most = Math.min(size === undefined ? Number.POSITIVE_INFINITY : Number(size), submitted)
+  const most = associations.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...associations)
   return Number.isFinite(most) ? Math.max(1, most) : undefined
 }
 

@@ -23,7 +23,7 @@ import {
   submittedScript,
   whereScript,
 } from './slurm-scripts.ts'
-import { parseSizeLimit } from './slurm-size.ts'
+import { parseSizeLimit, parseSubmitLimit } from './slurm-size.ts'
 import { writeIndexes } from './snapshot.ts'
 
 type Options = {
@@ -128,6 +128,7 @@ export const slurm: Scheduler = {
     defaultSize: 1001,
     sizeLimit: () => script(sizeLimitScript, 'scontrol', []),
     parseSizeLimit,
+    parseSubmitLimit,
   },
   restartCount: '${SLURM_RESTART_COUNT:-0}',
   detect: () => ({ argv: ['sh', '-c', 'command -v sbatch && command -v squeue'] }),

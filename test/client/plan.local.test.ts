@@ -149,6 +149,9 @@ describe('localThreshold', () => {
     const simulate = remote(Study.simulate)
     const large = await simulate.map.plan(range(4))
     expect(large).toMatchObject({ kept: false, profile: 'lab', notes: [] })
+    const several = await simulate.map.plan(range(2500), { chunk: 1 })
+    expect(several).toMatchObject({ chunk: 1, members: 2500, submissions: 3, decidedBy: ['chunk'] })
+    expect(String(several)).toMatch(/^2,500 items in 2,500 members, 3 submissions\n/)
     const gpu = await simulate.with({ gpus: 1 }).map.plan(range(2))
     expect(gpu).toMatchObject({
       kept: false,

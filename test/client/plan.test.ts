@@ -43,6 +43,9 @@ describe('on a queue', () => {
     expect(plan(5000)).toEqual([5, 1000, 'array-size'])
     expect(plan(100_000, { itemTime: taking(60) })).toEqual([100, 1000, 'array-size'])
     expect(plan(5000, { chunk: 1 })).toEqual([5, 1000, 'array-size'])
+    const few = { traits: { maxMembers: 1001, maxSubmitted: 20 } }
+    expect(plan(100, few)).toEqual([5, 20, 'submit-limit'])
+    expect(plan(100, { ...few, chunk: 1 })).toEqual([1, 100, 'chunk'])
   })
 
   it('a chunk fits into the time limit, also when its items take longer than most', () => {

@@ -79,7 +79,11 @@ it('a map is packed into as many members as the user may submit', async () => {
   limit(20)
   try {
     const inputs = Array.from({ length: 100 }, (_, n) => n)
-    expect(await double.map.plan(inputs)).toMatchObject({ chunk: 5, members: 20, decidedBy: ['array-size'] })
+    expect(await double.map.plan(inputs)).toMatchObject({
+      chunk: 5,
+      members: 20,
+      decidedBy: ['submit-limit'],
+    })
     expect(await double.map(inputs)).toEqual(inputs.map((n) => n * 2))
   } finally {
     limit(-1)

@@ -458,14 +458,16 @@ test('parsers give a value or a FarcallError for any text', () => {
 })
 
 test('an array is no larger than MaxArraySize, and than the user may submit at all', () => {
-  const size = (...lines: string[]) => slurm.array!.parseSizeLimit!(answer(lines.join('\n')))
   const config = 'MaxArraySize            = 10001'
-  expect(size(config)).toBe(10_001)
-  expect(size('')).toBeUndefined()
-  expect(size(config, 'association|500|normal', 'qos|normal|')).toBe(500)
-  expect(size(config, 'association||normal', 'qos|normal|200')).toBe(200)
+  const { parseSizeLimit: size, parseSubmitLimit } = slurm.array!
+  expect(size!(answer(config))).toBe(10_001)
+  expect(size!(answer(''))).toBeUndefined()
+  const most = (...lines: string[]) => parseSubmitLimit!(answer([config, ...lines].join('\n')))
+  expect(most()).toBeUndefined()
+  expect(most('association|500|normal', 'qos|normal|')).toBe(500)
+  expect(most('association||normal', 'qos|normal|200')).toBe(200)
   // Which of them a job comes to have is not known yet: the most generous one counts.
-  expect(size(config, 'association|500|normal', 'association|-1|normal,long', 'qos|normal|200')).toBe(10_001)
-  expect(size(config, 'association|500|normal,long', 'qos|normal|200', 'qos|long|300')).toBe(300)
-  expect(size(config, 'association|0|normal', 'qos|normal|')).toBe(1)
+  expect(most('association|500|normal', 'association|-1|normal,long', 'qos|normal|200')).toBeUndefined()
+  expect(most('association|500|normal,long', 'qos|normal|200', 'qos|long|300')).toBe(300)
+  expect(most('association|0|normal', 'qos|normal|')).toBe(1)
 })

@@ -100,7 +100,7 @@ export class BatchExecutor implements Executor {
   #canceler!: Canceler
   #supply!: RuntimeSupply
   #yields!: YieldFiles
-  #maxMembers: number | undefined
+  #limits: Pick<ExecutorTraits, 'maxMembers' | 'maxSubmitted'> = {}
   /** As many submissions as travel at once. */
   #sending!: LimitFunction
   #openedAt = 0
@@ -121,7 +121,7 @@ export class BatchExecutor implements Executor {
       dependencies: false,
       streaming: true,
       cancelsMembers: (scheduler.array ?? scheduler.memberId) !== undefined,
-      ...(this.#maxMembers === undefined ? {} : { maxMembers: this.#maxMembers }),
+      ...this.#limits,
       ...slots,
     }
   }
@@ -148,16 +148,20 @@ export class BatchExecutor implements Executor {
     const { profile, transport, clock, random } = this.#options
     this.#runtime = await readRuntime()
     const runtimeName = blobName(this.#runtime.ref)
-    const [place, maxMembers, scheduler] = await Promise.all([
+    const [place, limits, scheduler] = await Promise.all([
       probePlace(transport, profile.workdir ?? '$HOME/.farcall', [runtimeName]),
-      this.#askSizeLimit(),
+      this.#askLimits(),
       adaptScheduler(this.#options),
     ])
     this.#options = { ...this.#options, scheduler }
     this.#place = place
     this.#openedAt = clock.now()
     this.#sending = pLimit(transport.concurrency)
-    this.#maxMembers = maxMembers ?? scheduler.array?.defaultSize
+    const { maxMembers = scheduler.array?.defaultSize, maxSubmitted } = limits
+    this.#limits = {
+      ...(maxMembers === undefined ? {} : { maxMembers }),
+      ...(maxSubmitted === undefined ? {} : { maxSubmitted }),
+    }
     if (this.#place.blobs.get(runtimeName) === this.#runtime.ref.size) this.#known.add(runtimeName)
     const workersOf = ({ concurrency, resources }: JobSpec) =>
       concurrency ?? Math.max(1, Math.floor(place.cores / (resources.cores ?? 1)))
@@ -176,11 +180,15 @@ export class BatchExecutor implements Executor {
   }
 
   /** A site that does not answer has the scheduler's own default; a submission will tell if that is wrong. */
-  async #askSizeLimit(): Promise<number | undefined> {
+  async #askLimits(): Promise<{ maxMembers?: number | undefined; maxSubmitted?: number | undefined }> {
     const { scheduler, transport } = this.#options
     const { array } = scheduler
-    if (!array?.sizeLimit || !array.parseSizeLimit) return undefined
-    return array.parseSizeLimit(await transport.exec(array.sizeLimit())) ?? array.defaultSize
+    if (!array?.sizeLimit) return {}
+    const answer = await transport.exec(array.sizeLimit())
+    return {
+      maxMembers: array.parseSizeLimit?.(answer) ?? array.defaultSize,
+      maxSubmitted: array.parseSubmitLimit?.(answer),
+    }
   }
 
   async submit({ spec, args, ...payload }: JobPayload): Promise<{ nativeId: string }> {
