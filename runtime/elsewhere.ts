@@ -15,15 +15,28 @@ import { decodeWith } from './values.ts'
 export type ReadElsewhere = (bundle: BundleModule, at: unknown) => unknown
 
 const pieceSize = 64 * 2 ** 20
+/** Bytes that repeat are held so that not every item reads them again. */
+const mostHeld = 64 * 2 ** 20
 
 /** What the arguments of a job's items name. */
 export function elsewhereOf(place: Place, spec: JobSpec): ReadElsewhere {
   const fromBlobs = elsewhereIn(`${place.workdir}/blobs`)
+  const held = new Map<number, Uint8Array>()
+  const bytesOf = (entry: number): Uint8Array => {
+    const known = held.get(entry)
+    if (known) return known
+    const bytes = readEntry(place, 1 + spec.items + entry)
+    if (bytes.byteLength > mostHeld) return bytes
+    const total = [...held.values()].reduce((sum, { byteLength }) => sum + byteLength, bytes.byteLength)
+    if (total > mostHeld) held.clear()
+    held.set(entry, bytes)
+    return bytes
+  }
   const read: ReadElsewhere = (bundle, at) => {
     const { entry } = at as { entry?: unknown }
     if (typeof entry !== 'number') return fromBlobs(bundle, at)
     // Anew for each item: what one does to it is not seen by the next.
-    return decodeWith(bundle, readEntry(place, 1 + spec.items + entry), read)
+    return decodeWith(bundle, bytesOf(entry), read)
   }
   return read
 }

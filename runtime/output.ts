@@ -36,7 +36,10 @@ export function openOutput(place: Place): Output {
       return bytes
     },
     append(record) {
-      const parts = encodeRecord(record)
+      const pieces = encodeRecord(record)
+      const size = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+      // A small one is one write. A copy: a later item may change the memory that the pieces show.
+      const parts = size <= noticeLimit ? [Buffer.concat(pieces, size)] : pieces
       try {
         for (const part of parts) writeAll(fd, part)
       } catch (error) {
@@ -44,10 +47,9 @@ export function openOutput(place: Place): Output {
         ftruncateSync(fd, bytes)
         throw new OutputError(`the result could not be written: ${(error as Error).message}`)
       }
-      for (const part of parts) bytes += part.length
+      bytes += size
       if (bytes > noticeLimit) small = undefined
-      // A copy: a later item may change the memory that the parts show.
-      else small?.push(Buffer.concat(parts))
+      else small?.push(...(parts as Buffer[]))
     },
     sync: () => fsyncSync(fd),
     close(client, end) {

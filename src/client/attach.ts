@@ -1,7 +1,6 @@
 import { resolve } from 'node:path'
 import { ConfigError, FarcallError } from '../core/errors.ts'
 import { isJobId } from '../core/ids.ts'
-import { deferred } from './deferred.ts'
 import { furtherParts } from './further-parts.ts'
 import { alreadySealed, type Handle } from './handle.ts'
 import type { Item } from './item.ts'
@@ -12,6 +11,7 @@ import { recorderOf } from './recorder.ts'
 import { allResults } from './results.ts'
 import { type Session, sessionFor } from './session.ts'
 import { settingsFor, storeDirFor } from './settings.ts'
+import { Settlement } from './settlement.ts'
 import { Submission } from './submission.ts'
 import { takeUp } from './take-up.ts'
 
@@ -52,7 +52,7 @@ export function attach(id: string, options: AttachOptions = {}): Job<unknown> | 
   const submission = new Submission(match?.[1] ?? id)
   const site: { stack?: string } = {}
   Error.captureStackTrace(site, attach)
-  const value = deferred<unknown>()
+  const value = new Settlement()
   const item: Item = {
     index: Number(match?.[2] ?? 0),
     settled: value,
@@ -65,7 +65,10 @@ export function attach(id: string, options: AttachOptions = {}): Job<unknown> | 
   const handle: Handle = { submission, session, seal: alreadySealed }
   session
     .then(() => resultOf(handle, match?.[2] === undefined ? undefined : item.index))
-    .then(value.resolve, value.reject)
+    .then(
+      (found) => value.resolve(found),
+      (error) => value.reject(error),
+    )
   if (options.stream) return new JobStream(handle, item)
   // Nobody here reads what it yields: it is not to wait for that.
   session.then(() => {

@@ -134,7 +134,7 @@ async function run(front: Submission, prepared: Prepared, id: JobId, calls: read
     inner,
     submit(
       inner,
-      { ...prepared, inputs: { ...prepared.inputs, entries, shared: prepared.inputs.shared } },
+      { ...prepared, inputs: { ...prepared.inputs, entries, shared: prepared.inputs.shared, repeated: [] } },
       keys,
     ),
   )

@@ -7,7 +7,7 @@ import { isFinal, type JobStatus } from '../core/status.ts'
 import type { JobEvent } from '../executor/executor.ts'
 import type { NewResult } from '../store/types.ts'
 import { failureOf, type MemberFailure } from './failures.ts'
-import type { Item } from './item.ts'
+import { completed, type Item } from './item.ts'
 import { type Decoder, decodeOptions, type Outcome, outcomeOf, readOutcome } from './outcome.ts'
 import { Outputs } from './outputs.ts'
 import {
@@ -83,8 +83,7 @@ export class Intake {
       const callSite = kind === 'error' ? framesOf(item.callSite) : ''
       const outcome = read({ ...this.#submission.decoder!, from: `job ${jobId}`, callSite })
       this.#submission.records?.result(item.index, kind, content)
-      if (outcome.ok)
-        this.#submission.settle(item, { state: 'COMPLETED' }, () => item.settled.resolve(outcome.value))
+      if (outcome.ok) this.#submission.settle(item, completed, () => item.settled.resolve(outcome.value))
       else this.#submission.fail(item, { state: 'FAILED', reason: 'exception' }, outcome.thrown)
     } catch (cause) {
       const error = new ResultError('RESULT_CORRUPT', `job ${jobId}: the result cannot be read`, {

@@ -2,16 +2,16 @@ import type { JobSpec } from '../core/protocol.ts'
 import type { JobStatus } from '../core/status.ts'
 import type { Executor } from '../executor/executor.ts'
 import type { Attempt } from './attempt.ts'
-import { type Deferred, deferred } from './deferred.ts'
 import type { Handle } from './handle.ts'
 import type { ResultFile } from './result-file.ts'
 import type { RetryTools } from './retries.ts'
+import { Settlement } from './settlement.ts'
 import type { YieldReader } from './yield-reader.ts'
 
 /** One input and what became of it. */
 export interface Item {
   readonly index: number
-  settled: Deferred<unknown>
+  settled: Settlement
   /** Its `stack` is where the call was made; formatted only when an error needs it. */
   readonly callSite: { readonly stack?: string }
   status: JobStatus
@@ -60,11 +60,12 @@ export interface Submitted {
 }
 
 export function makeItem(index: number, callSite: { readonly stack?: string }): Item {
-  const item: Item = { index, settled: deferred(), callSite, status: { state: 'NEW' }, earlier: [] }
-  // Jobs and arrays made from it report the failure; an item alone does not.
-  item.settled.promise.catch(() => undefined)
-  return item
+  return { index, settled: new Settlement(), callSite, status: untold, earlier: [] }
 }
+
+const untold: JobStatus = Object.freeze({ state: 'NEW' })
+/** What a hundred thousand items share. */
+export const completed: JobStatus = Object.freeze({ state: 'COMPLETED' })
 
 export function isFailed(item: Item): boolean {
   return item.status.state === 'FAILED' || item.status.state === 'CANCELED'

@@ -7,7 +7,7 @@ import { jobArrayUsage } from './measuring.ts'
 import type { PartItem, Parts } from './parts.ts'
 import { cancelParts } from './parts-cancel.ts'
 import { localPathOf, type ResultsOptions } from './result-file.ts'
-import { allResults, resultsOf, troubleOf } from './results.ts'
+import { allResults, endsOf, resultsOf, troubleOf } from './results.ts'
 import { retryFailed } from './retry-failed.ts'
 
 /** What stands behind a map; undefined for what is none. @internal */
@@ -110,8 +110,7 @@ export class JobArray<R>
     this.#mute()
     this.#parts.isAwaited = true
     const trouble = await troubleOf(this.#parts)
-    const ends = this.#parts.items.map(({ item }) => item.settled.promise)
-    const settled = (await Promise.allSettled(ends)) as PromiseSettledResult<R>[]
+    const settled = await endsOf<R>(this.#parts, this.#parts.items)
     return trouble ? [...settled, { status: 'rejected', reason: trouble.reason }] : settled
   }
 

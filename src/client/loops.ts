@@ -151,7 +151,8 @@ class SplitCourse {
     for (const _ of entries) submission.add(callSite)
     // Values of other jobs are among the arguments, and from then on in what pieces hand on.
     const parents = entries.map((entry) => (entry === this.#begin.entries[0] ? this.#begin.parents[0]! : []))
-    const inputs = { entries, files: entries.map(() => []), parents, shared: this.#begin.shared }
+    const { shared, repeated } = this.#begin
+    const inputs = { entries, files: entries.map(() => []), parents, shared, repeated }
     const session = dispatch(
       submission,
       Promise.resolve({ snapshot, options, inputs, map, stream: undefined, cwd: this.#cwd }),

@@ -32,8 +32,12 @@ export interface MapSource {
 
 /** Inputs that were read and are not sent yet. */
 class Taken {
-  readonly inputs = new PackedInputs()
+  readonly inputs: PackedInputs
   readonly texts: string[] = []
+
+  constructor(options: ClusterOptions) {
+    this.inputs = new PackedInputs({ whole: splitOptions(options).cache })
+  }
 
   get count(): number {
     return this.texts.length
@@ -41,14 +45,7 @@ class Taken {
 
   /** The first so many. */
   shift(most: number): Request['inputs'] & { readonly texts: string[] } {
-    const { entries, files, parents, shared } = this.inputs
-    return {
-      entries: entries.splice(0, most),
-      files: files.splice(0, most),
-      parents: parents.splice(0, most),
-      texts: this.texts.splice(0, most),
-      shared,
-    }
+    return { ...this.inputs.shift(most), texts: this.texts.splice(0, most) }
   }
 }
 
@@ -98,18 +95,19 @@ class MapSending {
   readonly #parts: Parts
   readonly #turns: Turns
   readonly #cwd = process.cwd()
-  #taken = new Taken()
+  #taken: Taken
   #sent = 0
 
   constructor(source: MapSource, parts: Parts) {
     this.#source = source
+    this.#taken = new Taken(source.options)
     this.#parts = parts
     this.#turns = new Turns()
   }
 
   /** Read at once: what they hold cannot change in between. */
   async sendAll(lists: Iterable<readonly unknown[]>): Promise<void> {
-    for (const args of lists) this.#take(args)
+    for (const args of lists) this.#take(args, Array.isArray(lists))
     const { options } = this.#source
     const { chunk } = splitOptions(options)
     const total = this.#taken.count
@@ -171,12 +169,13 @@ class MapSending {
     left().catch((error) => process.emitWarning(`farcall: the input of a map: ${String(error)}`))
   }
 
-  #take(list: readonly unknown[]): number {
+  /** `isHeld`: it lies in an array, so that no code of the caller's has made it just now. */
+  #take(list: readonly unknown[], isHeld = false): number {
     const { snapshot, input } = this.#source
     const { inputs, texts } = this.#taken
     const index = this.#sent + texts.length
     const args = asArguments(list, index)
-    inputs.add(snapshot, input(args), `item ${index}`)
+    inputs.add(snapshot, input(args), `item ${index}`, isHeld && Array.isArray(list))
     texts.push(inputText(args))
     this.#parts.read++
     return inputs.entries.at(-1)!.byteLength
@@ -193,7 +192,7 @@ class MapSending {
     const { snapshot, options, callSite } = this.#source
     const { texts, ...inputs } = this.#taken.shift(most)
     // What is shared belongs to inputs that went before.
-    if (this.#taken.count === 0) this.#taken = new Taken()
+    if (this.#taken.count === 0) this.#taken = new Taken(options)
     const number = this.#parts.sent++
     const isPart = total !== undefined || isWave
     const part: MapPart = {

@@ -4,6 +4,7 @@ import { type Deferred, deferred } from './deferred.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { ignoreRejection } from './job.ts'
+import { Settlement } from './settlement.ts'
 import type { Submission } from './submission.ts'
 
 /** One input of a map: its number there, and the submission that runs it. */
@@ -14,7 +15,7 @@ export interface PartItem {
 }
 
 /** What stands for the value of an item that a loop has been handed. */
-const handedOut: Deferred<unknown> = deferred()
+const handedOut = new Settlement()
 handedOut.resolve(undefined)
 
 /** One map as this process sees it: the submissions that run its items, in the order of the items. @internal */

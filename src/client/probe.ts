@@ -50,6 +50,7 @@ export async function tryFirst(
     entries: inputs.entries.slice(0, trial.items),
     files: inputs.files.slice(0, trial.items),
     shared: inputs.shared,
+    repeated: inputs.repeated,
     parents: [],
   }
   const here: ClusterOptions = {

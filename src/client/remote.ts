@@ -223,14 +223,18 @@ export class Caller {
   #join(snapshot: Snapshot, input: Input): OpenGroup {
     // The group's own snapshot encodes, so that what arguments bring along joins its bundle.
     const first = this.#joinable(snapshot, 0)
-    const inputs = first?.inputs ?? new PackedInputs()
+    const inputs = first?.inputs ?? this.#noInputs()
     const level = levelOf(inputs.add(first?.snapshot ?? this.#turn.share(snapshot), input, 'call'))
     if (level === 0) return first ?? this.#begin(snapshot, 0, inputs)
     inputs.removeLast()
-    const later = this.#joinable(snapshot, level) ?? this.#begin(snapshot, level, new PackedInputs())
+    const later = this.#joinable(snapshot, level) ?? this.#begin(snapshot, level, this.#noInputs())
     later.inputs.add(later.snapshot, input, 'call')
     later.handle.submission.needs(level)
     return later
+  }
+
+  #noInputs(): PackedInputs {
+    return new PackedInputs({ whole: splitOptions(this.#target.options).cache })
   }
 
   #joinable(snapshot: Snapshot, level: number): OpenGroup | undefined {

@@ -17,7 +17,8 @@ export async function allResults<R>(parts: Parts): Promise<R[]> {
 
 async function allOf<R>(parts: Parts): Promise<R[]> {
   const trouble = await troubleOf(parts)
-  const results = await resultsOf(parts, ({ item }) => item.settled.promise as Promise<R>, trouble)
+  const { items } = parts
+  const results = resultsFrom(parts, items, await endsOf<R>(parts, items), trouble)
   if (parts.gone > 0)
     throw new ResultError(
       'RESULT_HANDED_OUT',
@@ -48,8 +49,29 @@ export async function resultsOf<R>(
   read: (item: PartItem) => Promise<R>,
   trouble?: Failure,
 ): Promise<R[]> {
-  const { id, items, submissions } = parts
-  const results = await Promise.allSettled(items.map(read))
+  const { items } = parts
+  return resultsFrom(parts, items, await Promise.allSettled(items.map(read)), trouble)
+}
+
+/** How each item ends, once all have. */
+export async function endsOf<R>(
+  { submissions }: Parts,
+  items: readonly PartItem[],
+): Promise<PromiseSettledResult<R>[]> {
+  await Promise.all(submissions.map(({ over }) => over.promise))
+  // Of a job that this process has let go some have not ended.
+  const open = items.filter(({ item }) => !item.settled.outcome)
+  await Promise.allSettled(open.map(({ item }) => item.settled.promise))
+  return items.map(({ item }) => item.settled.outcome as PromiseSettledResult<R>)
+}
+
+function resultsFrom<R>(
+  parts: Parts,
+  items: readonly PartItem[],
+  results: readonly PromiseSettledResult<R>[],
+  trouble: Failure | undefined,
+): R[] {
+  const { id, submissions } = parts
   const failed = results.flatMap((result, at) =>
     result.status === 'rejected' ? [{ reason: result.reason as unknown, ...items[at]! }] : [],
   )

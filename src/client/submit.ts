@@ -30,7 +30,7 @@ import type { Submission } from './submission.ts'
 export interface Request {
   readonly snapshot: Snapshot
   readonly options: ClusterOptions
-  readonly inputs: Pick<PackedInputs, 'entries' | 'files' | 'shared' | 'parents'>
+  readonly inputs: Pick<PackedInputs, 'entries' | 'files' | 'shared' | 'parents' | 'repeated'>
   readonly map: boolean
   /** The function is a generator. */
   readonly stream: StreamWindow | undefined
@@ -107,11 +107,13 @@ export async function recordJob(
     ...(stage ? { stage } : {}),
     ...(stream ? { stream } : {}),
     ...(shared.length > 0 ? { shared } : {}),
-    ...(fromParents.spec ? { parents: { ...fromParents.spec, from: 1 + entries.length } } : {}),
+    ...(fromParents.spec
+      ? { parents: { ...fromParents.spec, from: 1 + entries.length + inputs.repeated.length } }
+      : {}),
   })
   if (submission.canceling !== undefined) throw canceledBefore(submission)
   const secrets = readSecrets(spec.environment, process.env)
-  const all = [snapshot.values(), ...entries, ...fromParents.sent]
+  const all = [snapshot.values(), ...entries, ...inputs.repeated, ...fromParents.sent]
   const payload = { args: all, bundle: bundle.code }
   // Large ones are read from there when they are sent, and need not be held any longer.
   const file = record(prepared, spec, payload, cacheKeys, submission.kept)

@@ -245,16 +245,22 @@ function referIn(bundle: BundleModule): NonNullable<EncodeOptions['reference']> 
   }
 }
 
-/** What stands in arguments for values of other jobs. */
+/** What stands in arguments for values of other jobs, and for those that many items hold. */
 function elsewhereIn(job: MemoryJob, references: DecodeOptions): NonNullable<DecodeOptions['elsewhere']> {
-  const { parents } = job.spec
-  if (!parents) return () => undefined
-  const give = parentValues(parents, (key) => {
-    const at = parents.sent.indexOf(key)
-    if (at < 0) throw new Error(`the value of job ${key} was not sent`)
-    return decode(job.args[parents.from + at]!, references)
-  })
-  return (at) => give((at as { job: string }).job)
+  const { parents, items } = job.spec
+  const give =
+    parents &&
+    parentValues(parents, (key) => {
+      const at = parents.sent.indexOf(key)
+      if (at < 0) throw new Error(`the value of job ${key} was not sent`)
+      return decode(job.args[parents.from + at]!, references)
+    })
+  const elsewhere = (at: unknown): unknown => {
+    const { entry, job: key } = at as { entry?: number; job?: string }
+    if (entry !== undefined) return decode(job.args[1 + items + entry]!, { ...references, elsewhere })
+    return key === undefined ? undefined : give?.(key)
+  }
+  return elsewhere
 }
 
 /** As the job's own files would say it. */
@@ -271,7 +277,7 @@ async function runItem(
   index: number,
   stream: MemoryStream | undefined,
 ): Promise<ResultRecord | Exit> {
-  const references = {
+  const references: DecodeOptions = {
     resolve: bundle.resolve,
     instantiate: bundle.instantiate,
   }

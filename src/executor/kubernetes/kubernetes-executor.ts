@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import pLimit from 'p-limit'
 import { AsyncQueue } from '../../core/async-queue.ts'
@@ -5,7 +6,7 @@ import type { Clock } from '../../core/clock.ts'
 import { ConfigError, ResultError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { KubernetesSettings } from '../../core/kubernetes-settings.ts'
-import { encodeRecord } from '../../core/pack.ts'
+import { decodeTable, encodeRecord, isPackFile } from '../../core/pack.ts'
 import type { Profile } from '../../core/profile.ts'
 import { type BlobRef, type JobSpec, memberItems, membersOf } from '../../core/protocol.ts'
 import { parseDuration } from '../../core/units.ts'
@@ -157,7 +158,8 @@ export class KubernetesExecutor implements Executor {
     const spec: JobSpec = { ...asked, runtime: this.#runtime.ref }
     this.#requireSendable(spec)
     const { args } = payload
-    this.#args.set(spec.id, args)
+    // Their file goes once they are sent, and pods keep nothing for the next attempt.
+    this.#args.set(spec.id, isPackFile(args) ? decodeTable(await readFile(args.localPath)) : args)
     const bundle = payload.bundle ?? this.#bundles.get(spec.id)
     if (bundle) this.#bundles.set(spec.id, bundle)
     const files = await payloadOf({
