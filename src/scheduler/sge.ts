@@ -266,7 +266,7 @@ function siteWords(site: SgeSite): string[] {
 function dialect(site: SgeSite): Scheduler {
   return {
     name: 'sge',
-    aliases: ['gridengine', 'uge', 'ge', 'qsub'],
+    aliases: ['gridengine', 'uge', 'ge'],
     template: 'sge.sh.liquid',
     prefix: '#$',
     directives: directivesOf(site),
