@@ -24,6 +24,7 @@ export class YieldNotices {
   #timer: NodeJS.Timeout | undefined
   /** What was told last, and what there is to tell. */
   #told: YieldPosition = noYields
+  #toldDiffers: number | undefined
   #report: YieldReport | undefined
   /** Records since `from`, while they are few; those that were told may be unseen. */
   #from: YieldPosition = noYields
@@ -58,11 +59,17 @@ export class YieldNotices {
     else this.#timer ??= setTimeout(() => this.tell(this.#report!, flush), wait).unref()
   }
 
+  /** Unless that was told already. */
   tell(report: YieldReport, flush: () => void): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    const { count, bytes } = report
-    if (count === this.#told.count && report.differs === undefined && this.#written !== undefined) return
+    const isKnown = report.count === this.#told.count && report.differs === this.#toldDiffers
+    if (isKnown && this.#written !== undefined) this.#rest()
+    else this.ask(report, flush)
+  }
+
+  /** Tells it all the same: whether anybody takes it away shows who is there. */
+  ask(report: YieldReport, flush: () => void): void {
+    this.#rest()
+    const { count, bytes, differs } = report
     const time = now.call(performance)
     this.#next = time + Math.max(this.#leastMs, time - this.#begun < youngMs ? firstMs : laterMs)
     const { id, attempt, member, workdir } = this.#place
@@ -80,6 +87,7 @@ export class YieldNotices {
       if (this.#written !== undefined) rmSync(this.#written, { force: true })
       this.#written = `${inbox}/${name}`
       this.#told = { count, bytes }
+      this.#toldDiffers = differs
     } catch {
       // A disk that is full ends no job for the sake of a notice: the next one tells more, or the end does.
       rmSync(`${inbox}/.${name}`, { force: true })
@@ -89,7 +97,12 @@ export class YieldNotices {
   /** Other items of the member may go on for long. */
   close(report: YieldReport, flush: () => void): void {
     if (report.count > this.#told.count) this.tell(report, flush)
+    this.#rest()
+  }
+
+  #rest(): void {
     clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 
   /** What ends before that does not travel any more. */

@@ -15,6 +15,8 @@ const { setTimeout } = globalThis
 const [soonMs, latestMs] = [10, 500]
 /** A notice that lies unread for so long tells that no client is there: nobody would be helped by waiting. */
 const absentMs = 60_000
+/** One that was taken is written again after so long: whoever took it may have gone. */
+const askMs = 20_000
 const piece = 2 ** 26
 
 /** What one item yields: records in a file of its own, notices of them, and the waits for who reads them. */
@@ -191,10 +193,13 @@ export class Yields {
 
   async #room(): Promise<void> {
     this.#notices.tell(this.report, this.#flush)
-    let unseenMs = 0
+    let [unseenMs, seenMs] = [0, 0]
     for (let wait = soonMs; this.#isFull(); wait = Math.min(latestMs, wait * 1.5)) {
       await new Promise((resolve) => setTimeout(resolve, wait))
-      unseenMs = this.#notices.isUnseen ? unseenMs + wait : 0
+      const { isUnseen } = this.#notices
+      unseenMs = isUnseen ? unseenMs + wait : 0
+      seenMs = isUnseen ? 0 : seenMs + wait
+      if (seenMs >= askMs) this.#notices.ask(this.report, this.#flush)
       this.#free ||= unseenMs >= absentMs
     }
   }
