@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import {
   attach,
   type ClusterOptions,
+  checkpoint,
   close,
   cluster,
   configure,
@@ -10,6 +11,7 @@ import {
   JobCanceledError,
   type JobFailedError,
   type JobStatus,
+  lastCheckpoint,
   onWarning,
 } from '../../src/index.ts'
 import { run, until } from '../clusters/processes.ts'
@@ -322,6 +324,22 @@ describe.concurrent('on Grid Engine, a job that', () => {
     const { restarted, bytes } = await job
     expect(restarted).toBe('1')
     expect(bytes.every((byte) => byte === 7) && bytes.length).toBe(100_000)
+  })
+
+  it('saves its state at the warning is started again by Grid Engine, and goes on', async () => {
+    const job = cluster({ requeue: true, time: '40s', signal: 'USR1@37' }, async () => {
+      const { froms, n } = lastCheckpoint<{ froms: number[]; n: number }>() ?? { froms: [], n: 0 }
+      const state = { froms: [...froms, n], n }
+      onWarning(() => state)
+      for (; froms.length === 0 || state.n < n + 3; state.n++) {
+        checkpoint(state)
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+      return { more: state.n - n, froms: state.froms, restarted: process.env['RESTARTED'] }
+    })()
+    const { froms, more, restarted } = await job
+    expect([more, froms.length, restarted]).toEqual([3, 2, '1'])
+    expect(job.attempts).toHaveLength(1)
   })
 
   it('is held, suspended, or in error says so, with a way out', async () => {
