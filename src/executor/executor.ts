@@ -63,7 +63,7 @@ export type JobEvent =
       readonly item: number
       readonly progress: TaskProgress
     }
-  /** How far an item of a stream is with what it yields. */
+  /** How far an item of a stream is with what it yields. The last of it may be told by the end alone. */
   | {
       readonly type: 'yield'
       readonly id: JobId

@@ -169,7 +169,7 @@ export function executorSuite(
 
     const stream = { items: 5, bytes: 1_000_000 }
 
-    /** All that an item has yielded: what came along, and what is read where something is missing. */
+    /** All that an item has yielded: what came along, and what is read where something is missing, as the end may tell. */
     async function yielded({ spec: { id } }: ReturnType<typeof payload>, item = 0): Promise<unknown[]> {
       const values: Uint8Array[] = []
       let bytes = 0
@@ -177,22 +177,22 @@ export function executorSuite(
         for (const value of more) bytes += recordHeader + value.length
         values.push(...more)
       }
-      for (const event of log.of(id)) {
-        if (event.type !== 'yield' || event.report.item !== item) continue
-        if (event.report.bytes > bytes && event.from.count <= values.length)
-          take(event.records.slice(values.length - event.from.count))
-        while (event.report.bytes > bytes) {
-          const { member, attempt } = event
-          const more = await executor.yields!(
-            { id, member, item, attempt },
-            bytes,
-            10_000,
-            event.report.bytes,
-          )
-          if (more.length === 0)
-            throw new Error(`${event.report.bytes} bytes were told of, ${bytes} are there`)
+      const readTo = async (end: number, run: { member: number; attempt?: number }) => {
+        while (end > bytes) {
+          const more = await executor.yields!({ id, item, ...run }, bytes, 10_000, end)
+          if (more.length === 0) throw new Error(`${end} bytes were told of, ${bytes} are there`)
           take(more)
         }
+      }
+      for (const event of log.of(id)) {
+        if (event.type === 'end')
+          for (const report of event.end?.yields ?? [])
+            if (report.item === item) await readTo(report.bytes, { member: event.member })
+        if (event.type !== 'yield' || event.report.item !== item) continue
+        const { report, from, records, member, attempt } = event
+        if (report.bytes > bytes && from.count <= values.length)
+          take(records.slice(values.length - from.count))
+        await readTo(report.bytes, { member, attempt })
       }
       return values.map((value) => decode(value))
     }
