@@ -15,11 +15,16 @@ export let partsOf: (value: object) => Parts | undefined
 
 /** How far a map is. */
 export interface Progress {
+  /** Of inputs that come one by one, those that were read so far. */
   readonly total: number
   readonly done: number
   readonly running: number
   readonly queued: number
   readonly failed: number
+  /** Items that end in a second, of late; undefined before any has ended. */
+  readonly rate?: number
+  /** Seconds that the rest will take at this rate; undefined while nobody can tell: inputs are still read, or none has ended. */
+  readonly left?: number
 }
 
 /**
@@ -85,15 +90,7 @@ export class JobArray<R>
 
   /** Items by where they stand, as far as this process has heard. */
   get progress(): Progress {
-    const items = this.#parts.submissions.flatMap((submission) => submission.items)
-    const count = (...states: string[]) => items.filter((item) => states.includes(item.status.state)).length
-    return {
-      total: items.length,
-      done: count('COMPLETED'),
-      running: count('ACTIVE'),
-      queued: count('NEW', 'QUEUED'),
-      failed: count('FAILED', 'CANCELED'),
-    }
+    return this.#parts.progress
   }
 
   /**

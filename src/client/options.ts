@@ -11,6 +11,7 @@ import type { RetryOptions, RetryPolicy } from '../core/retry-policy.ts'
 import { requirePlainText } from '../core/shell.ts'
 import { parseDuration, parseMemory } from '../core/units.ts'
 import type { StreamWindow } from '../core/yields.ts'
+import type { Progress } from './job-array.ts'
 import { checkStage, type StageOptions } from './stage-options.ts'
 
 /**
@@ -62,6 +63,8 @@ export interface ClusterOptions extends Omit<Resources, 'signal'> {
   bufferSize?: number
   /** Like that of a map. */
   onError?: 'collect' | 'fail-fast'
+  /** Like that of a map. */
+  onProgress?: (progress: Progress) => void
   /** Words to find its jobs by: `jobs({ tag })`. */
   tags?: readonly string[]
   /** Of a generator function: how much it may yield that is not read yet, until it waits; default 1,000 values or 64 MB. */
@@ -117,6 +120,8 @@ export interface MapOptions {
    * AggregateError in the end; 'fail-fast' cancels them, and it rejects with the first failure at once.
    */
   onError?: 'collect' | 'fail-fast'
+  /** Told how far the map is whenever that changes, at most five times a second, and once at its end. */
+  onProgress?: (progress: Progress) => void
 }
 
 const ownNames = [
@@ -135,6 +140,7 @@ const ownNames = [
   'force',
   'bufferSize',
   'onError',
+  'onProgress',
   'tags',
   'stage',
   'window',
@@ -159,6 +165,7 @@ export interface SplitOptions {
   readonly force: boolean
   readonly bufferSize: number
   readonly onError: 'collect' | 'fail-fast'
+  readonly onProgress: ((progress: Progress) => void) | undefined
   readonly tags: readonly string[]
   readonly stage: StageOptions | undefined
   readonly window: Partial<StreamWindow> | undefined
@@ -174,13 +181,15 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
   }
   const { signal, concurrency, chunk = 'auto', profile, environment = {} } = options
   const { cache = false, force = false, probe = false, tags = [] } = options
-  const { bufferSize = 10_000, onError = 'collect' } = options
+  const { bufferSize = 10_000, onError = 'collect', onProgress } = options
   if (typeof signal === 'string') resources['signal'] = signal
   if (concurrency !== undefined) requireCount(concurrency, 'concurrency')
   if (chunk !== 'auto') requireCount(chunk, 'chunk')
   requireCount(bufferSize, 'bufferSize')
   if (onError !== 'collect' && onError !== 'fail-fast')
     throw invalid('onError', onError, "'collect' or 'fail-fast'")
+  if (onProgress !== undefined && typeof onProgress !== 'function')
+    throw invalid('onProgress', onProgress, 'a function')
   const { coresPerItem, gpusPerItem, targetTime, localThreshold } = options
   if (localThreshold !== undefined && !(Number.isSafeInteger(localThreshold) && localThreshold >= 0))
     throw invalid('localThreshold', localThreshold, 'a number of items, a whole number from 0')
@@ -203,6 +212,7 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     force,
     bufferSize,
     onError,
+    onProgress,
     tags,
     stage: options.stage,
     parallel: options.parallel ?? false,

@@ -4,6 +4,8 @@ import { type Deferred, deferred } from './deferred.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { ignoreRejection } from './job.ts'
+import type { Progress } from './job-array.ts'
+import { Pace } from './progress/pace.ts'
 import { Settlement } from './settlement.ts'
 import type { Submission } from './submission.ts'
 
@@ -43,6 +45,7 @@ export class Parts {
   isComplete = false
   /** No further input is read. */
   isStopped = false
+  readonly #pace = new Pace(Date.now())
   readonly #stop = deferred<void>()
   readonly #handles: Handle[] = []
   /** Those whose items are all there. */
@@ -211,6 +214,34 @@ export class Parts {
     })
     await Promise.race([added, this.complete]).finally(stop)
     return this.at(index)
+  }
+
+  get progress(): Progress {
+    const counts = { NEW: 0, QUEUED: 0, ACTIVE: 0, COMPLETED: this.gone, FAILED: 0, CANCELED: 0 }
+    for (const { submission } of this.#handles) {
+      const { items, open, failed } = submission
+      // What is over is not looked through again.
+      if (open === 0 && failed === 0)
+        counts.COMPLETED += items.length - (this.isStream ? this.#handed(submission) : 0)
+      else for (const { status, settled } of items) if (settled !== handedOut) counts[status.state]++
+    }
+    const { COMPLETED: done, ACTIVE: running } = counts
+    const failed = counts.FAILED + counts.CANCELED
+    const known = done + running + failed + counts.NEW + counts.QUEUED
+    const total = Math.max(known, this.isStopped ? 0 : this.read)
+    const now = Date.now()
+    const ended = done + failed
+    this.#pace.note(ended, now)
+    const rate = this.#pace.rate(ended, now)
+    const open = total - ended
+    const facts = { total, done, running, queued: total - done - running - failed, failed }
+    if (rate === undefined) return facts
+    return { ...facts, rate, ...(this.isComplete ? { left: open === 0 ? 0 : open / rate } : {}) }
+  }
+
+  /** Of its values, those that are no longer here. */
+  #handed(submission: Submission): number {
+    return submission.items.length - (this.#values.get(submission)?.left ?? submission.items.length)
   }
 
   get isOver(): boolean {

@@ -19,6 +19,7 @@ import type { MapPlan } from './map-plan.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
 import { type Input, PackedInputs } from './packed-inputs.ts'
 import { levelOf } from './parents.ts'
+import { watchProgress } from './progress/watch.ts'
 import { Submission } from './submission.ts'
 import type { Request } from './submit.ts'
 import { asLocalGenerator, asLocalTask } from './task.ts'
@@ -172,6 +173,12 @@ export class Caller {
     })
     const parts = startMap(source, lists, merged)
     const array = new JobArray<R>(parts)
+    watchProgress({
+      parts,
+      name: this.#target.fn.name || 'map',
+      progress: () => parts.progress,
+      onProgress: splitOptions(merged).onProgress,
+    })
     const { signal } = splitOptions(merged)
     if (signal) followSignal(signal, array, parts.over)
     return array

@@ -47,6 +47,7 @@ export const otherVariables = [
   'FARCALL_CACHE_DIR',
   'FARCALL_STORE',
   'FARCALL_DEBUG',
+  'FARCALL_PROGRESS',
 ] as const
 
 // Tests and benchmarks; and what a job's own script sets on the node, where farcall may run again.
