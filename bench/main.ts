@@ -6,6 +6,7 @@ import { capture } from './capture.ts'
 import { codec } from './codec.ts'
 import { files } from './files.ts'
 import { local } from './local.ts'
+import { map } from './map.ts'
 import type { Row } from './measure.ts'
 import { node } from './node.ts'
 import { outstanding } from './outstanding.ts'
@@ -18,6 +19,7 @@ import { stream } from './stream.ts'
 
 const suites: Record<string, () => Promise<Row[]>> = {
   local,
+  map,
   packages,
   ssh,
   node,
