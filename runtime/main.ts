@@ -39,6 +39,7 @@ async function main(): Promise<void> {
   const output = openOutput(place)
   let spec: JobSpec | undefined
   let failed = false
+  let thrown = 0
   let reports: ProgressReports | undefined
   let stage: Stage | undefined
   let streams: Streams | undefined
@@ -58,6 +59,7 @@ async function main(): Promise<void> {
       member: place.member,
       ...how,
       bytes: output.bytes,
+      thrown,
       items: range ? range.to - range.from : 0,
       ...streams?.close(),
       ...(stage?.bytes === undefined ? {} : { outputs: stage.bytes }),
@@ -94,7 +96,8 @@ async function main(): Promise<void> {
     const { from, to } = memberItems(spec, place.member)
     const path = await bundlePath(place, spec)
     const kept = await keepEarlier(place, spec, output)
-    failed = [...kept.values()].includes('error')
+    thrown = [...kept.values()].filter((kind) => kind === 'error').length
+    failed = thrown > 0
     streams = new Streams(place, spec)
     for (const item of kept.keys()) await streams.keep(item)
     const skipped = (spec.skip ?? []).filter((item) => item >= from && item < to && !kept.has(item))
@@ -110,6 +113,7 @@ async function main(): Promise<void> {
       streams,
       begin: (item) => stopwatch.begin(item),
       record(kind, index, bytes, outputs) {
+        if (kind === 'error') thrown++
         failed ||= kind === 'error'
         // What threw at once tells nothing of the others.
         if (kind === 'value') stopwatch.end(index)

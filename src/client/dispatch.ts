@@ -50,7 +50,7 @@ async function prepare(submission: Submission, asked: Request): Promise<{ sessio
   if (asked.map && isProbed(request, asked.inputs.entries.length, settings))
     await tryFirst(request, settings, dispatch)
   // Not in its turn, in which those that it waits for may have to be made ready.
-  const fromParents = await takeParents(submission, request)
+  const fromParents = await takeParents(submission, request, session)
   return session.inTurn(() => prepareAt(settings, session, submission, request, fromParents))
 }
 

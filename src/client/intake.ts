@@ -10,6 +10,7 @@ import { failureOf, type MemberFailure } from './failures.ts'
 import { completed, type Item } from './item.ts'
 import { type Decoder, decodeOptions, type Outcome, outcomeOf, readOutcome } from './outcome.ts'
 import { Outputs } from './outputs.ts'
+import { failedParentOf, parentFailure } from './parent-failure.ts'
 import {
   limits,
   localPathOf,
@@ -84,7 +85,8 @@ export class Intake {
       const outcome = read({ ...this.#submission.decoder!, from: `job ${jobId}`, callSite })
       this.#submission.records?.result(item.index, kind, content)
       if (outcome.ok) this.#submission.settle(item, completed, () => item.settled.resolve(outcome.value))
-      else this.#submission.fail(item, { state: 'FAILED', reason: 'exception' }, outcome.thrown)
+      else if (!this.#failWithParent(item, outcome.thrown))
+        this.#submission.fail(item, { state: 'FAILED', reason: 'exception' }, outcome.thrown)
     } catch (cause) {
       const error = new ResultError('RESULT_CORRUPT', `job ${jobId}: the result cannot be read`, {
         cause,
@@ -92,6 +94,22 @@ export class Intake {
       })
       this.#settleUnread(item, { state: 'FAILED', reason: 'lost' }, error)
     }
+  }
+
+  /** What the runtime says in place of a call that could not be made, since a job has failed whose value it needs. */
+  #failWithParent(item: Item, thrown: unknown): boolean {
+    const failed = failedParentOf(thrown)
+    if (!failed) return false
+    const own = this.#submission
+    // Where that job is followed here, what it has come to is on its way, with the error as it is here.
+    if (own.awaitsParent(failed.key)) item.parentFails = true
+    else {
+      const names = { id: own.itemId(item), name: own.submitted!.spec.name }
+      const parent = { id: failed.parent, name: failed.name }
+      const { error, status } = parentFailure(names, parent, failed.status, (thrown as Error).cause)
+      own.settle(item, status, () => item.settled.reject(error))
+    }
+    return true
   }
 
   #settleUnread(item: Item, status: JobStatus, error: ResultError): void {
@@ -141,6 +159,7 @@ export class Intake {
     await Promise.resolve()
     while (this.#unread.length > 0) {
       const ends = this.#unread.splice(0)
+      for (const end of ends) this.#leaveThere(end)
       const wanted = ends.filter((end) => !end.complete && this.#submission.openItems(end.member).length > 0)
       let trouble: unknown
       await this.#fetchOutputs(ends)
@@ -161,6 +180,41 @@ export class Intake {
       }
     }
     this.#reading = false
+  }
+
+  /** Values that nobody here has asked for, and other jobs read where they are, stay there. */
+  #leaveThere({ member, end, complete, status }: MemberEndEvent): void {
+    if (complete || status.state !== 'COMPLETED' || end?.thrown !== 0) return
+    for (const item of this.#submission.openItems(member)) {
+      if (!item.passedOn || item.wanted || this.#submission.fileOf(item)) continue
+      item.fetch = () => void this.#fetchLate(item, member)
+      this.#submission.settle(item, completed, () => {})
+    }
+  }
+
+  /** The value of an item that has ended before; its files stay until this program ends. */
+  async #fetchLate(item: Item, member: number): Promise<void> {
+    const { executor, spec } = this.#submission.submitted!
+    const decoder = {
+      ...this.#submission.decoder!,
+      from: `job ${this.#submission.itemId(item)}`,
+      callSite: '',
+    }
+    const deliver = (outcome: Outcome) =>
+      outcome.ok ? item.settled.resolve(outcome.value) : item.settled.reject(outcome.thrown)
+    try {
+      if (executor.save)
+        await throughFile(
+          (path) => executor.save!(spec.id, member, item.index, path),
+          (path, kind) => deliver(outcomeOf(kind, readResult(path, decodeOptions(decoder)), decoder)),
+        )
+      else
+        for await (const { index, kind, bytes } of executor.fetch(spec.id, [member]))
+          if (index === item.index) deliver(readOutcome(kind, bytes, decoder))
+      item.settled.reject(this.#missing(item, undefined))
+    } catch (error) {
+      item.settled.reject(this.#missing(item, error))
+    }
   }
 
   /** Of all members that have ended meanwhile together; when that fails, of each by itself. */
@@ -199,7 +253,7 @@ export class Intake {
     const spec = this.#submission.specOf(event.member)
     for (const item of this.#submission.openItems(event.member)) {
       // Its own exception, which is tried again.
-      if (item.failure) continue
+      if (item.failure || item.parentFails) continue
       const status: JobStatus =
         event.status.state === 'COMPLETED'
           ? { ...event.status, state: 'FAILED', reason: 'lost' }

@@ -47,6 +47,14 @@ export interface Item {
   outputs?: readonly string[]
   /** Of a stream, once it is submitted: what it yields. */
   yields?: YieldReader
+  /** A job has failed whose value it needs; the error is on its way. */
+  parentFails?: boolean
+  /** Its value goes to other jobs, and stays where it is until somebody here asks for it. */
+  passedOn?: boolean
+  /** Somebody here has asked for its value. */
+  wanted?: boolean
+  /** Fetches the value that was left where it is. */
+  fetch?: () => void
   /** Its value is to be written there, and not to be held in memory. */
   file?: ResultFile
 }
@@ -69,4 +77,12 @@ export const completed: JobStatus = Object.freeze({ state: 'COMPLETED' })
 
 export function isFailed(item: Item): boolean {
   return item.status.state === 'FAILED' || item.status.state === 'CANCELED'
+}
+
+/** Somebody here awaits its value. */
+export function want(item: Item): void {
+  item.wanted = true
+  const { fetch } = item
+  delete item.fetch
+  fetch?.()
 }

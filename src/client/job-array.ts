@@ -2,7 +2,8 @@ import { basename, resolve } from 'node:path'
 import { AsyncQueue } from '../core/async-queue.ts'
 import type { Resources } from '../core/resources.ts'
 import type { JobArrayUsage } from '../core/usage.ts'
-import { ignoreRejection, Job, letGo } from './job.ts'
+import { want } from './item.ts'
+import { ignoreRejection, Job, letGo, quiet } from './job.ts'
 import { jobArrayUsage } from './measuring.ts'
 import type { PartItem, Parts } from './parts.ts'
 import { cancelParts } from './parts-cancel.ts'
@@ -46,6 +47,7 @@ export class JobArray<R>
   implements AsyncIterable<{ index: number; value: R }>, AsyncDisposable
 {
   readonly #parts: Parts
+  #wanted = false
 
   static override get [Symbol.species](): PromiseConstructor {
     return Promise
@@ -63,14 +65,25 @@ export class JobArray<R>
     this.#parts = parts
   }
 
-  /** Whoever awaits the array has all its values; a loop over a stream of them need not keep any. */
+  /**
+   * Whoever awaits the array has all its values; a loop over a stream of them need not keep any, and those that only go
+   * to other jobs are not fetched.
+   */
   // biome-ignore lint/suspicious/noThenProperty: it is a promise
   override then<T = R[], E = never>(
     onfulfilled?: ((value: R[]) => T | PromiseLike<T>) | null,
-    onrejected?: ((reason: unknown) => E | PromiseLike<E>) | null,
+    // biome-ignore lint/suspicious/noExplicitAny: as Promise has it
+    onrejected?: ((reason: any) => E | PromiseLike<E>) | null,
   ): Promise<T | E> {
     this.#parts.isAwaited = true
+    this.#want()
     return super.then(onfulfilled, onrejected)
+  }
+
+  #want(): void {
+    if (this.#wanted) return
+    this.#wanted = true
+    this.#parts.follow(({ submission }) => submission.items.forEach(want))
   }
 
   /** Its failure is told elsewhere. */
@@ -105,6 +118,7 @@ export class JobArray<R>
   /** How each item ended, in the order of the inputs; never rejects for an item's sake. */
   async settled(): Promise<PromiseSettledResult<R>[]> {
     this.#mute()
+    this.#want()
     this.#parts.isAwaited = true
     const trouble = await troubleOf(this.#parts)
     const settled = await endsOf<R>(this.#parts, this.#parts.items)
@@ -134,12 +148,13 @@ export class JobArray<R>
     if (!found)
       throw new RangeError(`job ${this.id} has ${this.#parts.count} items, there is no item ${index}`)
     const job = new Job<R>(found.handle, found.item)
-    job.catch(ignoreRejection)
+    quiet(job)
     return { job }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<{ index: number; value: R }, void, void> {
     this.#mute()
+    this.#want()
     const parts = this.#parts
     const finished = new AsyncQueue<PartItem & { readonly value: Promise<unknown> }>()
     let [open, failed, isComplete, isLeft] = [0, 0, false, true]
@@ -207,6 +222,7 @@ export class JobArray<R>
    */
   retryFailed(resources: Resources = {}): JobArray<R> {
     this.#mute()
+    this.#want()
     return new JobArray<R>(retryFailed(this.#parts, resources))
   }
 

@@ -4,8 +4,9 @@ import { isFinal, type JobStatus } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
 import type { JobUsage } from '../core/usage.ts'
 import type { Attempt } from './attempt.ts'
+import { ended } from './ended.ts'
 import type { Handle } from './handle.ts'
-import type { Item } from './item.ts'
+import { type Item, want } from './item.ts'
 import { writeLate } from './late-result.ts'
 import { readLog } from './log.ts'
 import { jobEnvironment, jobUsage } from './measuring.ts'
@@ -50,6 +51,17 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
     })
     this.#handle = handle
     this.#item = item
+  }
+
+  /** Whoever awaits it asks for its value: one that only goes to other jobs is not fetched. */
+  // biome-ignore lint/suspicious/noThenProperty: it is a promise
+  override then<A = R, B = never>(
+    fulfilled?: ((value: R) => A | PromiseLike<A>) | null,
+    // biome-ignore lint/suspicious/noExplicitAny: as Promise has it
+    rejected?: ((reason: any) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    want(this.#item)
+    return super.then(fulfilled, rejected)
   }
 
   /** What stands behind it, where the submission is only a front. */
@@ -139,9 +151,9 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
    * @example const [path] = await simulate(42).outputs()
    */
   async outputs(): Promise<readonly string[]> {
-    this.catch(ignoreRejection)
+    quiet(this)
     const { handle, item } = this.#real
-    await this.#item.settled.promise.catch(ignoreRejection)
+    await ended([{ submission: this.#handle.submission, item: this.#item }])
     return handle.submission.itemsBehind(item).flatMap(({ outputs = [] }) => outputs)
   }
 
@@ -161,7 +173,7 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
    * @example const path = await simulate(42).result({ as: 'file', path: 'field.result' })
    */
   result(options: ResultOptions): Promise<string> {
-    this.catch(ignoreRejection)
+    quiet(this)
     const item = this.#item
     // What the jobs of its pieces give is not the result.
     const own = this.#handle.submission.pieces
@@ -173,6 +185,8 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
       item.file.done.promise.catch(() => delete item.file)
     }
     behind.file = item.file
+    // It has ended, and its value was left where it is.
+    if (item.fetch) want(item)
     return item.file.done.promise
   }
 
@@ -186,19 +200,24 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
 
   /** Lets go: the job goes on, and this program may end without it. The promise stays pending. */
   async detach(): Promise<void> {
-    this.catch(ignoreRejection)
+    quiet(this)
     await letGo(this.#handle, [this.#item])
   }
 
   /** Cancels it unless it has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.catch(ignoreRejection)
+    quiet(this)
     if (!isFinal(this.#item.status.state)) await this.cancel()
   }
 }
 
 /** For promises whose failure is reported elsewhere. @internal */
 export function ignoreRejection(): void {}
+
+/** Its failure is reported elsewhere; its value is not asked for. @internal */
+export function quiet(promise: Promise<unknown>): void {
+  Promise.prototype.then.call(promise, undefined, ignoreRejection)
+}
 
 /** Of calls made together, those that somebody waits for are followed on. @internal */
 export async function letGo(handle: Handle, items: readonly Item[]): Promise<void> {

@@ -1,4 +1,5 @@
 import { type FarcallError, JobCanceledError, JobFailedError } from '../core/errors.ts'
+import { type FailedParent, failedParentKey } from '../core/protocol.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import type { Parent } from './parents.ts'
 
@@ -42,6 +43,11 @@ export function statusOf({ status, handles }: Parent): JobStatus {
   if (isFinal(status.state)) return status
   const abandoned = handles.find(({ submission }) => submission.abandoned)?.submission.abandoned
   return abandoned?.status ?? { state: 'FAILED', reason: 'submit-failed' }
+}
+
+/** What the runtime wrote in place of an item's own error. */
+export function failedParentOf(thrown: unknown): FailedParent | undefined {
+  return thrown instanceof Error ? (Reflect.get(thrown, failedParentKey) as FailedParent) : undefined
 }
 
 const inBrackets = (name: string | undefined) => (name === undefined ? '' : ` (${name})`)

@@ -2,7 +2,7 @@ import type { Elsewhere } from '../core/elsewhere.ts'
 import type { JobStatus } from '../core/status.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
-import { ignoreRejection, insideOf } from './job.ts'
+import { insideOf, quiet } from './job.ts'
 import { partsOf } from './job-array.ts'
 import { allResults } from './results.ts'
 import type { Submission } from './submission.ts'
@@ -97,7 +97,7 @@ export class ParentsAmong {
     if (!parent) return undefined
     this.#found.set(parent.key, parent)
     // Its failure is told by what needs its value.
-    Promise.prototype.then.call(object as Promise<unknown>, undefined, ignoreRejection)
+    quiet(object as Promise<unknown>)
     return { job: parent.key }
   }
 

@@ -10,7 +10,7 @@ import { isGenerator, refuseMap, windowOf } from './generators.ts'
 import { alreadySealed, type Handle } from './handle.ts'
 import { asLists, countOf, type Inputs, requireIterable } from './inputs.ts'
 import type { Item } from './item.ts'
-import { ignoreRejection, Job } from './job.ts'
+import { ignoreRejection, Job, quiet } from './job.ts'
 import { JobArray, partsOf } from './job-array.ts'
 import { JobStream } from './job-stream.ts'
 import { callSplit, sayKept } from './loops.ts'
@@ -337,11 +337,11 @@ function jobLists(array: object): Inputs<[Job<unknown>]> | undefined {
   const parts = partsOf(array)
   if (!parts) return undefined
   // Its failure is told by what needs the items.
-  Promise.prototype.then.call(array as Promise<unknown>, undefined, ignoreRejection)
+  quiet(array as Promise<unknown>)
   const lists = (): [Job<unknown>][] =>
     parts.items.map(({ handle, item }) => {
       const job = new Job<unknown>(handle, item)
-      job.catch(ignoreRejection)
+      quiet(job)
       return [job]
     })
   parts.isAwaited = true

@@ -35,6 +35,8 @@ interface Done {
   readonly records: JobRecords | undefined
   /** What it has yielded and nobody has read yet. */
   readonly readers: Submission['readers']
+  /** Items whose values were left there; somebody may still ask for them. */
+  readonly left: readonly Item[]
 }
 
 /** One place, shared by all calls of this process: an executor, and who waits for what there. @internal */
@@ -54,6 +56,10 @@ export class Session {
   readonly #done: Done[] = []
   /** Over here, and still needed: other parts of their map are not. */
   readonly #held = new Set<Done>()
+  /** Jobs whose files others read that are not over, by those. */
+  readonly #readers = new Map<JobId, Set<Submission>>()
+  /** Jobs that are done, and stay for those. */
+  readonly #read = new Map<JobId, Done>()
   readonly #stop = new AbortController()
   readonly #submitting = new Set<Promise<void>>()
   readonly #working = new Set<Promise<void>>()
@@ -208,7 +214,8 @@ export class Session {
     if (submission.runsOn)
       this.#background(this.executor.cancel([{ id: submission.id }]), 'a canceled call may run on')
     const { id, records, readers } = submission
-    const done = { id, outcome: outcomeOf(submission.items), records, readers }
+    const left = submission.items.filter((item) => item.fetch)
+    const done = { id, outcome: outcomeOf(submission.items), records, readers, left }
     if (!submission.heldUntil) this.#doneWith(done)
     else {
       this.#held.add(done)
@@ -219,11 +226,34 @@ export class Session {
   }
 
   #doneWith(one: Done): void {
+    if (this.#readers.has(one.id)) {
+      this.#read.set(one.id, one)
+      return
+    }
     this.#done.push(one)
     if (this.#done.length <= keptWhileRunning) return
     const oldest = this.#done.splice(0, keptWhileRunning / 2)
-    this.#done.unshift(...oldest.filter(isUnread))
-    void this.#release(oldest.filter((done) => !isUnread(done)))
+    const stays = (one: Done) => isUnread(one) || one.left.some((item) => item.fetch)
+    this.#done.unshift(...oldest.filter(stays))
+    void this.#release(oldest.filter((one) => !stays(one)))
+  }
+
+  /** The files of a job stay until `reader`, which needs them, is over. Gives false when they may be gone. */
+  hold({ id }: Submission, reader: Submission): boolean {
+    const done = this.#done.findIndex((one) => one.id === id)
+    const isKnown = this.#submissions.has(id) || this.#read.has(id)
+    if (done < 0 && !isKnown && ![...this.#held].some((one) => one.id === id)) return false
+    const readers = this.#readers.get(id) ?? new Set()
+    this.#readers.set(id, readers.add(reader))
+    if (done >= 0) this.#read.set(id, ...(this.#done.splice(done, 1) as [Done]))
+    void reader.over.promise.then(() => {
+      readers.delete(reader)
+      if (readers.size > 0) return
+      this.#readers.delete(id)
+      const read = this.#read.get(id)
+      if (this.#read.delete(id)) this.#doneWith(read!)
+    })
+    return true
   }
 
   #follows(submission: Submission): boolean {
@@ -337,7 +367,9 @@ export class Session {
     await Promise.all(this.#working)
     if (!this.#ending) this.#background(this.#restore(), 'jobs could not be put on record again')
     await Promise.all(this.#working)
-    const done = this.#done.splice(0).map((one) => (isUnread(one) ? detached(one) : one))
+    // Those that others still need there stay: their folders say so.
+    const over = [...this.#done.splice(0), ...this.#read.values()]
+    const done = over.map((one) => (isUnread(one) ? detached(one) : one))
     const held = [...this.#held].map(detached)
     this.#held.clear()
     await this.#release([...done, ...held])

@@ -16,6 +16,7 @@ import { type Item, isFailed, makeItem, type Submitted } from './item.ts'
 import { functionKey } from './item-time.ts'
 import { noMeasures, takeMeasures } from './measures.ts'
 import type { Decoder } from './outcome.ts'
+import type { ParentItem } from './parents.ts'
 import type { JobRecords } from './recorder.ts'
 import type { ResultFile } from './result-file.ts'
 import { Retries } from './retries.ts'
@@ -77,6 +78,8 @@ export class Submission {
   outputBase: string | undefined
   /** While it waits for jobs whose values are arguments of it: what ends the wait. */
   waiting: Deferred<void> | undefined
+  /** Jobs followed here whose values its items need, by what stands for them. */
+  readonly parents = new LazyMap<string, ParentItem>()
   /** The program ends: nobody is told any more. */
   muted = false
   /** Who may still want its files, when all else of it is here. */
@@ -108,6 +111,13 @@ export class Submission {
   /** The number of its first item in the map. */
   get first(): number {
     return this.part?.first ?? 0
+  }
+
+  /** Whether what becomes of a job that it needs will be known here. */
+  awaitsParent(key: string): boolean {
+    const { submission, item } = this.parents.get(key) ?? {}
+    if (!submission || !item || submission.letGo.has(item)) return false
+    return !isFinal(item.status.state)
   }
 
   add(callSite: { readonly stack?: string }, input?: string): Item {

@@ -9,7 +9,7 @@ import type { StreamWindow } from '../core/yields.ts'
 import type { JobPayload } from '../executor/executor.ts'
 import { thisProcess } from '../store/owner.ts'
 import type { StoredPayload } from '../store/types.ts'
-import type { FromParents } from './chain.ts'
+import { type FromParents, followParents, jobsOf } from './chain.ts'
 import { canceledBefore } from './failures.ts'
 import { functionKey, itemTimeOf } from './item-time.ts'
 import { here, interpreterAt } from './node-seen.ts'
@@ -108,7 +108,13 @@ export async function recordJob(
     ...(stream ? { stream } : {}),
     ...(shared.length > 0 ? { shared } : {}),
     ...(fromParents.spec
-      ? { parents: { ...fromParents.spec, from: 1 + entries.length + inputs.repeated.length } }
+      ? {
+          parents: {
+            ...fromParents.spec,
+            jobs: jobsOf(fromParents.there),
+            from: 1 + entries.length + inputs.repeated.length,
+          },
+        }
       : {}),
   })
   if (submission.canceling !== undefined) throw canceledBefore(submission)
@@ -122,6 +128,7 @@ export async function recordJob(
   submission.decoder = { classes: snapshot.classes(), map: bundle.map }
   const tools = { clock: systemClock, random: Math.random, client: session.client, bundle: bundle.code }
   submission.begin({ spec, executor: session.executor, tools })
+  followParents(submission, inputs.parents, fromParents.there)
   const sent = { spec, args, bundle: bundle.code, secrets, ...filesOf(spec) }
   return sending(submission, session, sent, tools, { recorder, name: settings.name })
 }
@@ -135,6 +142,8 @@ function sending(
   record: { readonly recorder: Recorder; readonly name: string },
 ): Send {
   return async (concurrency) => {
+    // What it was to be given the value of has failed meanwhile, and that was told.
+    if (submission.open === 0) return
     const sent = concurrency === undefined ? payload : { ...payload, spec: { ...payload.spec, concurrency } }
     const submitting = submitPatiently(submission, payload.spec.retry, tools, () =>
       session.submit(submission, sent),

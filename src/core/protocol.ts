@@ -131,8 +131,14 @@ export interface ParentJob {
   readonly name: string
   /** The members that have what is needed; absent: all may. */
   readonly only?: readonly number[]
-  /** Member k needs what that job's member k has, and nothing else of it. */
-  readonly each?: true
+}
+
+/** What a job waits for, in words; undefined: for none. */
+export function describeParents([first, ...more]: readonly ParentJob[]): string | undefined {
+  if (!first) return undefined
+  return more.length === 0
+    ? `waiting for job ${first.id} (${first.name}), whose value is an argument of it`
+    : `waiting for job ${first.id} (${first.name}) and ${more.length} more, whose values are arguments of it`
 }
 
 /** An error record may have this property: the call was not made, since a job that is an argument of it has no value. */
@@ -254,6 +260,8 @@ export interface MemberEnd {
   /** Bytes of out.pack when the member ended. */
   readonly bytes: number
   readonly items: number
+  /** How many of its items have an exception for a record. */
+  readonly thrown?: number
   /** Of a stream: what its items have yielded. Absent where the member could not say so. */
   readonly yields?: readonly YieldReport[]
   /** Bytes of the list of what the items have left. */

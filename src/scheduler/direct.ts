@@ -13,6 +13,7 @@ const directives: DirectiveTable = {
   timeSeconds: 'composed',
   log: 'composed',
   array: 'composed',
+  after: 'composed',
   gpus: 'unsupported',
   nodes: 'unsupported',
   tasksPerNode: 'unsupported',

@@ -2,7 +2,7 @@ import { ConfigError } from '../core/errors.ts'
 import type { Command } from '../core/shell.ts'
 import { explainSubmit, parseJobs, parseSubmit, parseSubmitted } from './pbs-answers.ts'
 import { cancelScript, historyScript, queryScript, submitScript } from './pbs-scripts.ts'
-import type { Directives, DirectiveTable, Scheduler } from './scheduler.ts'
+import type { AfterJob, Directives, DirectiveTable, Scheduler } from './scheduler.ts'
 
 export function script(text: string, name: string, args: readonly string[] = []): Command {
   return { argv: ['sh', '-c', text, name, ...args] }
@@ -43,6 +43,11 @@ export function pbsMail(value: string | readonly string[]): string {
   return [...new Set(letters.join(''))].join('')
 }
 
+/** An array is waited for as a whole. */
+function afterAny(jobs: readonly AfterJob[]): string[] {
+  return jobs.map(({ nativeId }) => `afterany:${nativeId}`)
+}
+
 /** What lines of the header need no option for, since the shell that runs them is ours to say. */
 export const commonDirectives = {
   name: (name) => `-N ${pbsName(name)}`,
@@ -56,7 +61,8 @@ export const commonDirectives = {
   gpus: 'composed',
   nodelist: 'composed',
   exclude: 'unsupported',
-  dependency: (value) => `-W depend=${list(value).join(',')}`,
+  dependency: (value, { after = [] }) => `-W depend=${[...list(value), ...afterAny(after)].join(',')}`,
+  after: (jobs, { dependency }) => (dependency === undefined ? `-W depend=${afterAny(jobs).join(',')}` : []),
   priority: (priority) => `-p ${priority}`,
   mailType: (value) => `-m ${pbsMail(value)}`,
   mailUser: (user) => `-M ${user}`,

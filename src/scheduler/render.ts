@@ -18,6 +18,8 @@ export interface ScriptContext {
   readonly members: number
   /** The members that run, where it is not all of them. */
   readonly only?: readonly number[] | undefined
+  /** Native ids of jobs that are to be over before it starts, where the script itself sees to that. */
+  readonly after?: readonly string[] | undefined
   /** The signal that warns of the time limit, and how many seconds before. */
   readonly warning?: WarningSignal | undefined
   /** Inputs of the map, and how many of them one member runs. */
@@ -120,6 +122,7 @@ function toScope(context: ScriptContext): object {
     gpus: context.gpus ?? 0,
     concurrency: context.concurrency ?? null,
     only: context.only ?? [],
+    after: context.after ?? [],
     restarts: context.restarts ?? false,
     warning: context.warning?.name ?? '',
     warningSeconds: context.warning?.seconds ?? 0,

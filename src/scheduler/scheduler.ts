@@ -1,4 +1,5 @@
 import type { Profile } from '../core/profile.ts'
+import type { ParentJob } from '../core/protocol.ts'
 import type { ResolvedResources } from '../core/resources.ts'
 import type { Command, CommandResult } from '../core/shell.ts'
 import type { JobStatus } from '../core/status.ts'
@@ -11,6 +12,14 @@ export interface Directives extends ResolvedResources {
   log?: string
   /** Members 0 to size - 1, or only some of them. */
   array?: { size: number; concurrency?: number; only?: readonly number[] }
+  /** Jobs that are to be over before it starts, however they end. */
+  after?: readonly AfterJob[]
+}
+
+export interface AfterJob {
+  readonly nativeId: string
+  /** Of an array: these members; absent: all. */
+  readonly members?: readonly number[]
 }
 
 /**
@@ -110,7 +119,11 @@ export interface Scheduler {
   /** By native id, then by member. @throws FarcallError COMMAND_FAILED (transient) when the answer is no answer */
   parseUsage?(result: CommandResult): ReadonlyMap<string, ReadonlyMap<number, Measured>>
   /** Why a job is pending, from what its status says (`message`) and what it asked for; undefined: not known here. */
-  explainWaiting?(reason: string, asked: ResolvedResources): Waiting | undefined
+  explainWaiting?(
+    reason: string,
+    asked: ResolvedResources,
+    parents?: readonly ParentJob[],
+  ): Waiting | undefined
   /** Where the job's own script starts the members: the name of one, for `cancel`. */
   memberId?(nativeId: string, member: number): string
   cancel(nativeIds: readonly string[]): Command

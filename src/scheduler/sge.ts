@@ -204,7 +204,11 @@ function directivesOf(site: SgeSite): DirectiveTable {
         .flat()
         .flatMap((text) => text.split(','))
         .map(licenseLine),
-    dependency: one('-hold_jid', 'dependency'),
+    dependency: (asked, { after = [] }) =>
+      one('-hold_jid', 'dependency')([...[asked].flat(), ...after.map(({ nativeId }) => nativeId)]),
+    // Tasks of an array cannot be waited for one by one.
+    after: (jobs, { dependency }) =>
+      dependency === undefined ? one('-hold_jid', 'after')(jobs.map(({ nativeId }) => nativeId)) : [],
     priority: (priority) => `-p ${priority}`,
     mailType: mailLine,
     mailUser: one('-M', 'mailUser'),

@@ -1,3 +1,4 @@
+import { describeParents, type ParentJob } from '../core/protocol.ts'
 import type { ResolvedResources } from '../core/resources.ts'
 import { formatMemory, formatSeconds } from '../core/units.ts'
 import type { Waiting } from './scheduler.ts'
@@ -10,11 +11,18 @@ const release = '`scontrol release` by whoever may lets it go on'
  * Why a job is pending, or was ended without having run: Slurm's word and ours for it.
  * https://slurm.schedmd.com/job_reason_codes.html; limits are in slurm-limits.ts.
  */
-const reasons: Record<string, string | ((asked: ResolvedResources) => string)> = {
+const reasons: Record<
+  string,
+  string | ((asked: ResolvedResources, parents?: readonly ParentJob[]) => string)
+> = {
   Priority: 'other jobs of the partition come first',
   Resources: (asked) => `waiting for ${describeAsked(asked)} to become free`,
-  Dependency: ({ dependency }) =>
-    `waiting for the jobs that it depends on${dependency === undefined ? '' : ` (${[dependency].flat().join(',')})`} to end as asked`,
+  Dependency: ({ dependency }, parents = []) => {
+    const own = dependency === undefined ? '' : ` (${[dependency].flat().join(',')})`
+    const values = describeParents(parents)
+    if (values === undefined) return `waiting for the jobs that it depends on${own} to end as asked`
+    return dependency === undefined ? values : `${values}, and for what it depends on${own}`
+  },
   BeginTime: 'waiting for its begin time; a requeued job has one too, about two minutes on',
   SchedDefer: 'the scheduler is about to look at it',
   JobArrayTaskLimit: 'as many tasks of the array run as it allows at once (`concurrency`)',
@@ -66,7 +74,11 @@ const reasons: Record<string, string | ((asked: ResolvedResources) => string)> =
 }
 
 /** Slurm's pending reason in plain words; undefined for one that is not known. */
-export function explainWaiting(reason: string, asked: ResolvedResources): Waiting | undefined {
+export function explainWaiting(
+  reason: string,
+  asked: ResolvedResources,
+  parents: readonly ParentJob[] = [],
+): Waiting | undefined {
   // 'ReqNodeNotAvail, UnavailableNodes:n[1-2]', 'launch failed requeued held', '(Resources)'
   const word = /^\(?(\w+)/.exec(reason)?.[1]
   if (word === undefined) return undefined
@@ -78,7 +90,7 @@ export function explainWaiting(reason: string, asked: ResolvedResources): Waitin
     return undefined
   }
   return {
-    words: typeof known === 'string' ? known : known(asked),
+    words: typeof known === 'string' ? known : known(asked, parents),
     // A limit may be raised, a node come back, a hold be lifted; this alone stays as it is.
     ...(word === 'DependencyNeverSatisfied' && { never: true }),
   }

@@ -1,5 +1,5 @@
 import type { Command } from '../core/shell.ts'
-import type { Directives, DirectiveTable, Scheduler } from './scheduler.ts'
+import type { AfterJob, Directives, DirectiveTable, Scheduler } from './scheduler.ts'
 import {
   explainSubmit,
   parseHistory,
@@ -58,7 +58,8 @@ const options: Options = {
   exclude: list('exclude'),
   exclusive: (asked) => (asked ? ['--exclusive'] : []),
   licenses: list('licenses'),
-  dependency: list('dependency'),
+  dependency: (asked, { after = [] }) => list('dependency')([...[asked].flat(), ...afterAny(after)]),
+  after: (jobs, { dependency }) => (dependency === undefined ? list('dependency')(afterAny(jobs)) : []),
   priority: one('priority'),
   mailType: list('mail-type'),
   mailUser: one('mail-user'),
@@ -83,6 +84,18 @@ const directives = Object.fromEntries(
 /** A file name is a pattern: % starts a symbol, doubled it does not; one backslash makes all else literal but itself. */
 function plainPath(path: string): string {
   return path.includes('\\') ? path.replaceAll('\\', '\\\\') : path.replaceAll('%', '%%')
+}
+
+/** More members of an array than that are waited for as a whole. */
+const mostTasks = 20
+
+/** `afterany:12:13_4`; jobs that Slurm has forgotten count as over. */
+function afterAny(jobs: readonly AfterJob[]): string[] {
+  const ids = jobs.flatMap(({ nativeId, members }) => {
+    const [job] = nativeId.split(';')
+    return members && members.length <= mostTasks ? members.map((member) => `${job}_${member}`) : [job!]
+  })
+  return ids.length === 0 ? [] : [`afterany:${ids.join(':')}`]
 }
 
 /** D-HH:MM:SS in whole minutes: Slurm's own resolution, rounded up. */

@@ -2,16 +2,23 @@ import { ConfigError } from '../core/errors.ts'
 import { commonDirectives, commonLines, pbsMemory, script } from './pbs.ts'
 import { explainSubmit, parseJobs, parseSubmit, parseSubmitted } from './pbs-answers.ts'
 import { cancelScript, historyScript, queryScript, submitScript } from './pbs-scripts.ts'
-import type { Directives, DirectiveTable, Scheduler } from './scheduler.ts'
+import type { AfterJob, Directives, DirectiveTable, Scheduler } from './scheduler.ts'
 
 const directives: DirectiveTable = {
   ...commonDirectives,
+  after: (jobs, { dependency }) => (dependency === undefined ? `-W depend=${afterAny(jobs).join(',')}` : []),
+  dependency: (value, { after = [] }) => `-W depend=${[...[value].flat(), ...afterAny(after)].join(',')}`,
   qos: (qos) => `-l qos=${qos}`,
   constraint: 'composed',
   reservation: (reservation) => `-W x=FLAGS:ADVRES:${reservation}`,
   exclusive: 'unsupported',
   array: ({ size, concurrency, only }) =>
     `-t 0-${(only?.length ?? size) - 1}${concurrency === undefined ? '' : `%${concurrency}`}`,
+}
+
+/** An array is waited for as a whole. */
+function afterAny(jobs: readonly AfterJob[]): string[] {
+  return jobs.map(({ nativeId }) => `${nativeId.includes('[]') ? 'afteranyarray' : 'afterany'}:${nativeId}`)
 }
 
 /** https://docs.adaptivecomputing.com/torque/: "Requesting Resources". Memory is that of the whole job. */

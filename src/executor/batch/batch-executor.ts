@@ -11,6 +11,7 @@ import type { Environment, Profile } from '../../core/profile.ts'
 import {
   type BlobRef,
   blobName,
+  describeParents,
   type JobSpec,
   memberItems,
   membersOf,
@@ -21,7 +22,7 @@ import type { JobStatus } from '../../core/status.ts'
 import { parseDuration } from '../../core/units.ts'
 import type { Measured } from '../../core/usage.ts'
 import type { YieldPosition } from '../../core/yields.ts'
-import type { Scheduler } from '../../scheduler/scheduler.ts'
+import type { AfterJob, Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type {
   CancelTarget,
@@ -39,6 +40,7 @@ import type {
   StreamItem,
 } from '../executor.ts'
 import type { Provider } from '../interpreter/provide.ts'
+import { type EarlierSubmission, jobsBefore } from './after.ts'
 import { Canceler } from './cancel.ts'
 import { agesOf, cleanPlace, isDue } from './clean.ts'
 import { inBatches, parsePacks } from './fetched.ts'
@@ -118,7 +120,7 @@ export class BatchExecutor implements Executor {
     return {
       sharedFiles: true,
       arrays: true,
-      dependencies: false,
+      dependencies: scheduler.directives.after !== 'unsupported',
       streaming: true,
       cancelsMembers: (scheduler.array ?? scheduler.memberId) !== undefined,
       ...this.#limits,
@@ -226,8 +228,9 @@ export class BatchExecutor implements Executor {
       ...(spec.shared ?? []).map((ref) => sharedBlob(ref, shared[blobName(ref)])),
     ]
     const { workdir } = this.#place
-    const directives = directivesOf(spec, workdir)
-    const script = () => this.#script(spec, workdir)
+    const after = await this.#after(spec)
+    const directives = directivesOf(spec, workdir, after)
+    const script = () => this.#script(spec, workdir, after)
     const room = roomOf(this.#options.profile)
     const submission = { spec, args, script, directives, blobs, room, secrets, runtime }
     this.#clients.add(spec.client)
@@ -251,10 +254,39 @@ export class BatchExecutor implements Executor {
     this.#clients.add(made.client)
     if (adopted) this.#watcher.supersede(made)
     this.#watcher.add(tracked)
-    const status = { state: scheduler.immediate ? 'ACTIVE' : 'QUEUED', time: clock.now() } as const
+    if (scheduler.immediate && after.length > 0)
+      tracked.after = made.parents!.jobs.flatMap(({ id }) => this.#watcher.of(id))
+    const now = clock.now()
+    const status: JobStatus = tracked.isWaiting
+      ? { state: 'QUEUED', reason: 'held', message: describeParents(made.parents!.jobs)!, time: now }
+      : { state: scheduler.immediate ? 'ACTIVE' : 'QUEUED', time: now }
     tracked.status = status
     this.#tell(tracked, status)
     return { nativeId, spec: made }
+  }
+
+  /** What is to be over before it starts. Of jobs that this process does not follow the files tell. */
+  async #after(spec: JobSpec): Promise<readonly AfterJob[]> {
+    const { jobs = [] } = spec.parents ?? {}
+    if (jobs.length === 0) return []
+    const submissions = new Map<JobId, EarlierSubmission[]>()
+    for (const { id } of jobs) {
+      const followed = this.#watcher.of(id)
+      if (followed.length > 0)
+        submissions.set(
+          id,
+          followed.map((job) => ({ spec: job.spec, nativeId: job.nativeId, open: new Set(job.open()) })),
+        )
+    }
+    const unknown = jobs.map(({ id }) => id).filter((id) => !submissions.has(id))
+    for (const { attempts } of unknown.length > 0 ? await this.#look(unknown) : [])
+      for (const { spec: own, nativeId, ends } of attempts) {
+        if (nativeId === undefined) continue
+        const open = new Set(membersOf(own))
+        for (const { member } of ends) open.delete(member)
+        submissions.set(own.id, [...(submissions.get(own.id) ?? []), { spec: own, nativeId, open }])
+      }
+    return jobsBefore(spec, (id) => submissions.get(id) ?? [])
   }
 
   /** Until it is there, or surely does not come, the member waits. */
@@ -282,16 +314,9 @@ export class BatchExecutor implements Executor {
 
   async find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>> {
     await this.open()
-    const { transport, scheduler, clock } = this.#options
-    const argv = ['sh', '-c', findScript, 'farcall', this.#place.workdir, ...ids]
-    const result = await this.#persist(() => transport.exec({ argv }))
-    if (result.exitCode !== 0)
-      throw new FarcallError(
-        'COMMAND_FAILED',
-        `${this.name}: looking for jobs failed: ${result.stderr.trim()}`,
-      )
+    const { clock } = this.#options
     const found = new Map<JobId, FoundJob | undefined>(ids.map((id) => [id, undefined]))
-    for (const { status, attempts } of parseFound(Buffer.from(result.stdout).toString('utf8'), scheduler)) {
+    for (const { status, attempts } of await this.#look(ids)) {
       const [first] = attempts
       if (!first) continue
       const submitted = attempts.flatMap(({ spec, nativeId, ends }) =>
@@ -315,6 +340,19 @@ export class BatchExecutor implements Executor {
       }
     }
     return found
+  }
+
+  /** What files say of jobs. */
+  async #look(ids: readonly JobId[]) {
+    const { transport, scheduler } = this.#options
+    const argv = ['sh', '-c', findScript, 'farcall', this.#place.workdir, ...ids]
+    const result = await this.#persist(() => transport.exec({ argv }))
+    if (result.exitCode !== 0)
+      throw new FarcallError(
+        'COMMAND_FAILED',
+        `${this.name}: looking for jobs failed: ${result.stderr.trim()}`,
+      )
+    return parseFound(Buffer.from(result.stdout).toString('utf8'), scheduler)
   }
 
   async list(): Promise<ListedJobs> {
@@ -535,10 +573,10 @@ export class BatchExecutor implements Executor {
     return this.#script(spec, this.#place?.workdir ?? this.#options.profile.workdir ?? '$HOME/.farcall')
   }
 
-  #script(spec: JobSpec, workdir: string): string {
+  #script(spec: JobSpec, workdir: string, after: readonly AfterJob[] = []): string {
     const { scheduler, profile } = this.#options
     const runtime = `${workdir}/blobs/${blobName(this.#runtime.ref)}`
-    return renderJobScript(spec, scheduler, profile, { workdir, runtime })
+    return renderJobScript(spec, scheduler, profile, { workdir, runtime }, after)
   }
 
   /** The last submission of the job, or of one of its members. */

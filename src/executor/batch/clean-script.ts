@@ -1,4 +1,4 @@
-import { exits } from './scripts.ts'
+import { exits, isNeeded } from './scripts.ts'
 
 const jobPattern = `f${'[a-z2-7]'.repeat(13)}`
 
@@ -58,9 +58,10 @@ fi
 # Renamed into place: a link of that name is replaced, not followed.
 [ "$mode" = dry ] || { true >"$t.stamp" && mv -f "$t.stamp" clean/stamp; }
 
+${isNeeded}
 # Collected long enough ago; or cut off before anything was submitted.
 over() {
-  [ -d "$1" ] && [ ! -L "$1" ] || return 1
+  [ -d "$1" ] && [ ! -L "$1" ] && ! is_needed "$1" '' || return 1
   if [ -e "$1/kept" ]; then aged "$1/kept" kept; return; fi
   if [ -e "$1/collected" ]; then aged "$1/collected" collected; return; fi
   for f in "$1"/submit.* "$1"/run.*; do [ ! -e "$f" ] || return 1; done
@@ -68,7 +69,7 @@ over() {
 }
 # Not collected, and nothing has happened in it for long.
 silent() {
-  [ -d "$1" ] && [ ! -L "$1" ] && [ ! -e "$1/collected" ] && [ ! -e "$1/kept" ] || return 1
+  [ -d "$1" ] && [ ! -L "$1" ] && ! is_needed "$1" '' && [ ! -e "$1/collected" ] && [ ! -e "$1/kept" ] || return 1
   for f in "$1" "$1"/submit.* "$1"/run.* "$1"/run.*/*; do
     [ ! -e "$f" ] || aged "$f" silent || return 1
   done

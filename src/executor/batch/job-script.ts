@@ -3,16 +3,17 @@ import { type JobSpec, paths, scriptFile } from '../../core/protocol.ts'
 import { parseWarning } from '../../core/warning-signal.ts'
 import { renderDirectives } from '../../scheduler/directives.ts'
 import { renderScript } from '../../scheduler/render.ts'
-import type { Directives, Scheduler } from '../../scheduler/scheduler.ts'
+import type { AfterJob, Directives, Scheduler } from '../../scheduler/scheduler.ts'
 
 /** What the scheduler is asked for a job. */
-export function directivesOf(spec: JobSpec, workdir: string): Directives {
+export function directivesOf(spec: JobSpec, workdir: string, after: readonly AfterJob[] = []): Directives {
   const concurrency = spec.concurrency === undefined ? {} : { concurrency: spec.concurrency }
   const only = spec.only === undefined ? {} : { only: spec.only }
   return {
     ...spec.resources,
     name: spec.name,
     log: `${workdir}/${paths.job(spec.id)}/scheduler.log`,
+    ...(after.length > 0 ? { after } : {}),
     ...(spec.members > 1 ? { array: { size: spec.members, ...concurrency, ...only } } : {}),
   }
 }
@@ -23,12 +24,14 @@ export function renderJobScript(
   scheduler: Scheduler,
   profile: Profile,
   place: { workdir: string; runtime: string },
+  after: readonly AfterJob[] = [],
 ): string {
   const { resources, concurrency } = spec
   return renderScript(profile.template === undefined ? scheduler.template : { path: profile.template }, {
     ...place,
-    directives: renderDirectives(scheduler, directivesOf(spec, place.workdir)),
+    directives: renderDirectives(scheduler, directivesOf(spec, place.workdir, after)),
     script: `${place.workdir}/${paths.job(spec.id)}/${scriptFile(spec.attempt)}`,
+    after: after.map(({ nativeId }) => nativeId),
     id: spec.id,
     attempt: spec.attempt,
     members: spec.members,

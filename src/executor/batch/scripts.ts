@@ -4,13 +4,31 @@
  */
 
 /** Exit codes of our scripts, apart from what the commands in them use. */
-export const exits = { unusable: 71, missingBlob: 75, uncertain: 76, diskLow: 77, unanswered: 78 } as const
+export const exits = {
+  unusable: 71,
+  missingBlob: 75,
+  uncertain: 76,
+  diskLow: 77,
+  unanswered: 78,
+  missingParent: 79,
+} as const
 
 /** Whether node/$1 holds a Node of the size that it had when it was put there; sets glibc to what it needs. */
 const isRuntime = `is_runtime() {
   read -r glibc size 2>/dev/null <"node/$1/needs" || return 1
   set -- $(ls -dn "node/$1/bin/node" 2>/dev/null)
   [ "\${5-}" = "$size" ]
+}`
+
+/** Whether a job that nobody has collected yet reads files of the one in folder $1; those of $2 do not count. */
+export const isNeeded = `is_needed() {
+  for f in "$1"/needed.f*; do
+    c=\${f##*.}
+    [ -d "jobs/$c" ] || continue
+    case " $2 " in *" jobs/$c "*) continue ;; esac
+    [ -e "jobs/$c/collected" ] || [ -e "jobs/$c/kept" ] || return 0
+  done
+  return 1
 }`
 
 /** What a shell reads to get the command \`module\`. */
@@ -109,6 +127,17 @@ for b in $expected; do
   case $have in *[!0-9]"\${b##*:} blobs/\${b%:*}"*) ;; *) missing="$missing \${b%:*}" ;; esac
 done
 [ -z "$missing" ] || { rm -rf "$t"; printf '%s\\n' "$missing"; exit ${exits.missingBlob}; }
+# Jobs whose files are read: these stay for as long as this job's do, see isNeeded.
+if [ -f "$t/parents" ]; then
+  while read -r p; do
+    [ -d "jobs/$p" ] && true >"jobs/$p/needed.$id" || {
+      rm -rf "$t"
+      rm -f -- $args
+      printf '%s\n' "$p"
+      exit ${exits.missingParent}
+    }
+  done <"$t/parents"
+fi
 fresh=
 mkdir "$d" 2>/dev/null && fresh=1
 for f in "$d/collected" "$d/kept"; do [ ! -e "$f" ] || rm -f "$f"; done
@@ -402,10 +431,11 @@ exit "$rc"`
 /**
  * Removes jobs and notices. $1 workdir; stdin: paths, a line each. Jobs are first moved away as a whole: a script that
  * is just leaving would take a missing end for its own to write. A line \`collected ID\` or \`kept ID\` marks a job that
- * stays, for cleanScript; an empty file, which a full disk takes too.
+ * stays, for cleanScript; an empty file, which a full disk takes too. So is one whose files another job needs.
  */
 export const removeScript = `cd -- "$1" || exit ${exits.unusable}
 out=jobs/.out.$$ jobs= rest=
+${isNeeded}
 while IFS= read -r path; do
   case $path in
     collected\\ * | kept\\ *)
@@ -418,7 +448,11 @@ while IFS= read -r path; do
     *) rest="$rest $path" ;;
   esac
 done
-[ -z "$jobs" ] || { mkdir -p "$out" && mv -- $jobs "$out" 2>/dev/null; }
+going=
+for d in $jobs; do
+  if is_needed "$d" "$jobs"; then true >"$d/collected"; else going="$going $d"; fi
+done
+[ -z "$going" ] || { mkdir -p "$out" && mv -- $going "$out" 2>/dev/null; }
 printf '%s\\n' $rest "$out" | xargs rm -rf --`
 
 /**

@@ -160,6 +160,9 @@ async function send(
   const tar = createTar([
     { name: specFile(spec.attempt), data: JSON.stringify(spec), ...file },
     { name: scriptFile(spec.attempt), data: text, ...file },
+    ...(spec.parents && spec.parents.jobs.length > 0
+      ? [{ name: 'parents', data: spec.parents.jobs.map(({ id }) => `${id}\n`).join(''), ...file }]
+      : []),
     ...(args && !isPackFile(args) ? [{ name: 'args.pack', data: encodeTable(args), ...file }] : []),
     ...(Object.keys(secrets).length > 0 ? [{ name: 'secrets', data: secretsFile(secrets), ...file }] : []),
     ...along.map((blob) => ({ name: `blobs/${blobName(blob.ref)}`, data: blob.bytes, ...file })),
@@ -219,6 +222,14 @@ function readSubmission(
   { spec, room }: Submission,
 ): Submitted {
   if (result.exitCode === exits.diskLow) throw diskLow(result, spec.id, place, room)
+  if (result.exitCode === exits.missingParent) {
+    const parent = Buffer.from(result.stdout).toString('utf8').trim()
+    throw new SubmitError(
+      'SUBMIT_REFUSED',
+      `job ${spec.id} on ${place}: the files of job ${parent}, whose value is an argument of it, are no longer there`,
+      { hint: 'call the function of that job again, too' },
+    )
+  }
   if (result.exitCode === exits.uncertain)
     throw new SubmitError(
       'SUBMIT_REFUSED',

@@ -31,6 +31,8 @@ export class TrackedJob {
   /** Members that could never start, and how that is told. */
   readonly doomed = new LazyMap<number, JobStatus>()
   status: JobStatus = { state: 'QUEUED' }
+  /** Where its own script waits for other jobs: those. */
+  after: readonly TrackedJob[] = []
   readonly #members = new LazyMap<number, JobStatus>()
   readonly #only: ReadonlySet<number> | undefined
   readonly spec: JobSpec
@@ -64,8 +66,14 @@ export class TrackedJob {
     return this.#only ? this.#only.has(member) : member < this.spec.members
   }
 
+  /** It is there, and waits for jobs whose values are arguments of it. */
+  get isWaiting(): boolean {
+    return this.after.some((job) => !job.over)
+  }
+
   /** Takes in what the queue says. */
   observe(entry: QueueEntry | undefined, explain?: Scheduler['explainWaiting']): Observed {
+    if (entry && this.isWaiting) return { changes: [], absent: [], never: [] }
     const changes: [number | undefined, JobStatus][] = []
     const absent: number[] = []
     const never: number[] = []
@@ -107,7 +115,10 @@ export class TrackedJob {
   /** Why it waits: the scheduler's word, and what that means. */
   #inWords(status: JobStatus, explain: Scheduler['explainWaiting']): { status: JobStatus; never: boolean } {
     const { state, message } = status
-    const waiting = state === 'QUEUED' && message ? explain?.(message, this.spec.resources) : undefined
+    const waiting =
+      state === 'QUEUED' && message
+        ? explain?.(message, this.spec.resources, this.spec.parents?.jobs)
+        : undefined
     if (!waiting) return { status, never: false }
     return { status: { ...status, message: `${message}: ${waiting.words}` }, never: waiting.never ?? false }
   }
@@ -118,6 +129,7 @@ export class TrackedJob {
    */
   start(workers: number): number[] {
     const started: number[] = []
+    if (this.isWaiting) return started
     let running = 0
     for (const member of this.open()) {
       if (running++ === workers) break

@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { attach, close, cluster, configure, JobCanceledError } from '../../src/index.ts'
+
+const { sshd, slurm } = inject('slurms').accounting
+const { host, port, user, identityFile, knownHosts } = sshd
+
+const admin = (file: string, ...args: string[]) =>
+  execFileSync(file, args, { env: { ...process.env, ...slurm.env }, encoding: 'utf8' })
+
+const queued = (nativeId: string) => admin('squeue', '-h', '-o', '%T %E', '-j', nativeId).trim()
+
+const after = cluster({ time: '5m' }, (seconds: number, value: number) => {
+  const starts = process.env['SLURM_RESTART_COUNT'] ?? '0'
+  return new Promise<{ value: number; starts: string }>((resolve) =>
+    setTimeout(resolve, seconds * 1000, { value, starts }),
+  )
+})
+const fails = cluster({ time: '5m' }, async (seconds: number) => {
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+  throw new RangeError('7 is out of range')
+})
+const take = cluster({ time: '5m' }, (given: unknown) => ({ given, job: process.env['SLURM_JOB_ID'] }))
+const double = cluster({ time: '5m' }, (n: number) => 2 * n)
+const total = cluster({ time: '5m' }, (values: readonly number[]) => values.reduce((sum, n) => sum + n, 0))
+
+describe('a job as an argument, on Slurm over ssh', () => {
+  beforeAll(() => {
+    const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts } as const
+    configure({ profiles: { lab: { ...place, queryInterval: '2s', grace: '20s' } }, defaultProfile: 'lab' })
+  })
+  afterAll(close)
+
+  it('is submitted at once with a dependency, says what it waits for, and is attached to as any', async () => {
+    const parent = after(4, 5)
+    const child = take({ list: [parent] })
+    await expect.poll(() => child.nativeId, { timeout: 30_000 }).toBeDefined()
+    expect(queued(child.nativeId!)).toMatch(new RegExp(`^PENDING afterany:${parent.nativeId}`))
+    await expect
+      .poll(() => child.status().message, { timeout: 30_000 })
+      .toBe(`Dependency: waiting for job ${parent.id} (after), whose value is an argument of it`)
+    const again = attach<{ given: unknown }>(child.id)
+    expect(await child).toMatchObject({ given: { list: [{ value: 5 }] }, job: child.nativeId })
+    expect((await again).given).toEqual({ list: [{ value: 5, starts: '0' }] })
+  })
+
+  it('of several calls together is waited for alone; the items of a map are those of another', async () => {
+    const [quick, slow] = [after(0, 1), after(25, 2)]
+    const begun = Date.now()
+    expect(await take(quick)).toMatchObject({ given: { value: 1 } })
+    expect(Date.now() - begun).toBeLessThan(25_000)
+    await slow.cancel()
+    await expect(slow).rejects.toBeInstanceOf(JobCanceledError)
+    const first = double.map([1, 2, 3])
+    const second = double.map(first)
+    expect([await total(second), await second]).toEqual([24, [4, 8, 12]])
+  })
+
+  it('that fails or is canceled ends what needs it, and nothing stays in the queue', async () => {
+    const bad = fails(3)
+    const slow = after(60, 1)
+    const [child, grandchild, canceled] = [take(bad), take(take(bad)), take(slow)]
+    await expect.poll(() => canceled.nativeId, { timeout: 30_000 }).toBeDefined()
+    await slow.cancel()
+    await expect(canceled).rejects.toMatchObject({ code: 'JOB_CANCELED', cause: { jobId: slow.id } })
+    await expect(child).rejects.toMatchObject({
+      code: 'PARENT_FAILED',
+      status: { state: 'FAILED', reason: 'exception' },
+      cause: { message: '7 is out of range' },
+    })
+    await expect(grandchild).rejects.toMatchObject({
+      code: 'PARENT_FAILED',
+      cause: { code: 'PARENT_FAILED' },
+    })
+    await expect.poll(() => admin('squeue', '-h', '-u', user, '-t', 'PD,R'), { timeout: 30_000 }).toBe('')
+  })
+
+  it('that Slurm starts again is waited for until that is over', async () => {
+    const parent = after(5, 6)
+    const child = take(parent)
+    await expect.poll(() => child.nativeId, { timeout: 30_000 }).toBeDefined()
+    await expect.poll(() => queued(parent.nativeId!), { timeout: 30_000 }).toMatch(/^RUNNING/)
+    admin('scontrol', 'requeue', parent.nativeId!)
+    // It waits two minutes by itself.
+    await expect.poll(() => queued(parent.nativeId!), { timeout: 30_000 }).toMatch(/^PENDING/)
+    admin('scontrol', 'update', `jobid=${parent.nativeId}`, 'StartTime=now')
+    expect((await child).given).toEqual({ value: 6, starts: '1' })
+  })
+
+  it('goes on when Slurm is told to end what needs it', async () => {
+    const parent = after(6, 7)
+    const child = take(parent)
+    await expect.poll(() => child.nativeId, { timeout: 30_000 }).toBeDefined()
+    admin('scancel', child.nativeId!)
+    await expect(child).rejects.toMatchObject({ code: 'JOB_CANCELED' })
+    expect((await parent).value).toBe(7)
+  })
+})
