@@ -106,6 +106,17 @@ describe('directives', () => {
     [{ memoryBytes: 1024 ** 2 + 1 }, '--mem=2M'],
     [{ gpus: { count: 3 } }, '--gres=gpu:3'],
     [{ requeue: true }, '--requeue'],
+    [
+      { after: [{ nativeId: '12' }, { nativeId: '13;other', members: [4, 5] }] },
+      '--dependency=afterany:12:13_4:13_5',
+    ],
+    [
+      {
+        after: [{ nativeId: '12', members: Array.from({ length: 21 }, (_, i) => i) }],
+        dependency: 'afterok:3',
+      },
+      '--dependency=afterok:3,afterany:12',
+    ],
     [{ signal: 'B:TERM@60' }, '--signal=B:TERM@60'],
     [{ array: { size: 3 } }, '--array=0-2'],
     [{ name: 'two words #1' }, '--job-name="two words #1"'],
