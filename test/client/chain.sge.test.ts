@@ -7,7 +7,7 @@ const { host, port, user, identityFile, knownHosts } = sshd
 const asAdmin = async (...argv: string[]) =>
   (await run(argv[0]!, argv.slice(1), { env: { ...sge.env }, cwd: '/' })).stdout
 
-const after = cluster({ time: '5m' }, (seconds: number, value: number) => {
+const later = cluster({ time: '5m' }, (seconds: number, value: number) => {
   if (value > 6) throw new RangeError(`${value} is out of range`)
   return new Promise<number>((resolve) => setTimeout(resolve, seconds * 1000, value))
 })
@@ -22,7 +22,7 @@ afterAll(close)
 
 describe('a job as an argument, on Grid Engine', () => {
   it('is submitted at once, held for it, and gets its value', async () => {
-    const parent = after(4, 5)
+    const parent = later(4, 5)
     const child = double(parent)
     await expect.poll(() => child.nativeId, { timeout: 30_000 }).toBeDefined()
     expect(await asAdmin('qstat', '-j', child.nativeId!)).toMatch(
@@ -33,7 +33,7 @@ describe('a job as an argument, on Grid Engine', () => {
   })
 
   it('that fails fails what needs it', async () => {
-    await expect(double(after(2, 7))).rejects.toMatchObject({
+    await expect(double(later(2, 7))).rejects.toMatchObject({
       code: 'PARENT_FAILED',
       cause: { message: '7 is out of range' },
     })

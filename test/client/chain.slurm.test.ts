@@ -10,7 +10,7 @@ const admin = (file: string, ...args: string[]) =>
 
 const queued = (nativeId: string) => admin('squeue', '-h', '-o', '%T %E', '-j', nativeId).trim()
 
-const after = cluster({ time: '5m' }, (seconds: number, value: number) => {
+const later = cluster({ time: '5m' }, (seconds: number, value: number) => {
   const starts = process.env['SLURM_RESTART_COUNT'] ?? '0'
   return new Promise<{ value: number; starts: string }>((resolve) =>
     setTimeout(resolve, seconds * 1000, { value, starts }),
@@ -32,20 +32,20 @@ describe('a job as an argument, on Slurm over ssh', () => {
   afterAll(close)
 
   it('is submitted at once with a dependency, says what it waits for, and is attached to as any', async () => {
-    const parent = after(4, 5)
+    const parent = later(4, 5)
     const child = take({ list: [parent] })
     await expect.poll(() => child.nativeId, { timeout: 30_000 }).toBeDefined()
     expect(queued(child.nativeId!)).toMatch(new RegExp(`^PENDING afterany:${parent.nativeId}`))
     await expect
       .poll(() => child.status().message, { timeout: 30_000 })
-      .toBe(`Dependency: waiting for job ${parent.id} (after), whose value is an argument of it`)
+      .toBe(`Dependency: waiting for job ${parent.id} (later), whose value is an argument of it`)
     const again = attach<{ given: unknown }>(child.id)
     expect(await child).toMatchObject({ given: { list: [{ value: 5 }] }, job: child.nativeId })
     expect((await again).given).toEqual({ list: [{ value: 5, starts: '0' }] })
   })
 
   it('of several calls together is waited for alone; the items of a map are those of another', async () => {
-    const [quick, slow] = [after(0, 1), after(25, 2)]
+    const [quick, slow] = [later(0, 1), later(25, 2)]
     const begun = Date.now()
     expect(await take(quick)).toMatchObject({ given: { value: 1 } })
     expect(Date.now() - begun).toBeLessThan(25_000)
@@ -58,7 +58,7 @@ describe('a job as an argument, on Slurm over ssh', () => {
 
   it('that fails or is canceled ends what needs it, and nothing stays in the queue', async () => {
     const bad = fails(3)
-    const slow = after(60, 1)
+    const slow = later(60, 1)
     const [child, grandchild, canceled] = [take(bad), take(take(bad)), take(slow)]
     await expect.poll(() => canceled.nativeId, { timeout: 30_000 }).toBeDefined()
     await slow.cancel()
@@ -76,7 +76,7 @@ describe('a job as an argument, on Slurm over ssh', () => {
   })
 
   it('that Slurm starts again is waited for until that is over', async () => {
-    const parent = after(5, 6)
+    const parent = later(5, 6)
     const child = take(parent)
     await expect.poll(() => child.nativeId, { timeout: 30_000 }).toBeDefined()
     await expect.poll(() => queued(parent.nativeId!), { timeout: 30_000 }).toMatch(/^RUNNING/)
@@ -88,7 +88,7 @@ describe('a job as an argument, on Slurm over ssh', () => {
   })
 
   it('goes on when Slurm is told to end what needs it', async () => {
-    const parent = after(6, 7)
+    const parent = later(6, 7)
     const child = take(parent)
     await expect.poll(() => child.nativeId, { timeout: 30_000 }).toBeDefined()
     admin('scancel', child.nativeId!)
