@@ -49,8 +49,13 @@ export function executorSuite(
     }, timeout)
 
     async function run(job: ReturnType<typeof payload>): Promise<ResultRecord[]> {
-      const { id, members } = job.spec
       await executor.submit(job)
+      return recordsOf(job)
+    }
+
+    /** All of them once it has ended. An end that was seen before its notice brings none along. */
+    async function recordsOf(job: ReturnType<typeof payload>): Promise<ResultRecord[]> {
+      const { id, members } = job.spec
       await log.until(() => log.ends(id).length === members)
       const records = log.of(id).flatMap((event) => (event.type === 'item' ? [event.record] : []))
       const rest = log
@@ -219,7 +224,7 @@ export function executorSuite(
       expect(first).toEqual({ n: 20 })
       expect(large).toEqual(new Uint8Array(200_000).fill(7))
       expect(rest).toEqual(Array.from({ length: 20 }, (_, i) => i))
-      const records = log.of(job.spec.id).flatMap((event) => (event.type === 'item' ? [event.record] : []))
+      const records = await recordsOf(job)
       expect(records.map(({ kind, bytes }) => [kind, decode(bytes)])).toEqual([['value', 'done']])
       const [end] = log.ends(job.spec.id)
       expect(end).toMatchObject({ status: { state: 'COMPLETED' }, end: { yields: [{ item: 0, count: 22 }] } })
