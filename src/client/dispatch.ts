@@ -118,7 +118,8 @@ export async function mostItems(asked: ClusterOptions, total: number): Promise<n
   if (chunk === 'auto') return Number.POSITIVE_INFINITY
   const { executor } = await sessionFor(settings.profile)
   await executor.open()
-  return chunk * (executor.traits.maxMembers ?? Number.POSITIVE_INFINITY)
+  const { maxMembers = Number.POSITIVE_INFINITY, maxSubmitted = Number.POSITIVE_INFINITY } = executor.traits
+  return chunk * Math.min(maxMembers, maxSubmitted)
 }
 
 /** The script that would be submitted for one input. */

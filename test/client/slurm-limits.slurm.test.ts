@@ -1,6 +1,15 @@
 import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { type ClusterOptions, close, cluster, configure, type Job } from '../../src/index.ts'
+import {
+  attach,
+  type ClusterOptions,
+  close,
+  cluster,
+  configure,
+  currentTask,
+  type Job,
+  jobs,
+} from '../../src/index.ts'
 import { run } from '../clusters/processes.ts'
 import { failure, onLogin } from './left.ts'
 
@@ -85,6 +94,30 @@ it('a map is packed into as many members as the user may submit', async () => {
       decidedBy: ['submit-limit'],
     })
     expect(await double.map(inputs)).toEqual(inputs.map((n) => n * 2))
+  } finally {
+    limit(-1)
+  }
+})
+
+it('an array with more members than that is sent in parts, each when there is room for it, and is one map', async () => {
+  const limit = (most: number) =>
+    spawnSync('sacctmgr', ['-i', 'modify', 'user', 'where', `name=${user}`, 'set', `MaxSubmitJobs=${most}`], {
+      env: { ...process.env, ...slurm.env },
+    })
+  const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts } as const
+  configure({ profiles: { parts: { ...place, queryInterval: '4s', keep: 'all' } } })
+  limit(3)
+  try {
+    const f = cluster({ ...options, profile: 'parts', chunk: 1 }, (n: number) => {
+      const { item, id } = currentTask()
+      return [n, item, id]
+    })
+    const array = f.map([10, 11, 12, 13, 14])
+    expect(await array).toEqual([10, 11, 12, 13, 14].map((n, item) => [n, item, array.id]))
+    expect(await attach(array.id)).toEqual(await array)
+    expect(await attach(`${array.id}[4]`)).toEqual([14, 4, array.id])
+    const rows = (await jobs()).filter(({ id }) => id === array.id)
+    expect(rows).toMatchObject([{ items: 5, members: 5, done: 5, status: { state: 'COMPLETED' } }])
   } finally {
     limit(-1)
   }
