@@ -22,7 +22,7 @@ export interface KubernetesSettings {
   /** Of the Job and its pods, beside farcall's own. */
   labels?: Readonly<Record<string, string>>
   annotations?: Readonly<Record<string, string>>
-  /** A PersistentVolumeClaim that is mounted at `claimPath`, and keeps results that are too large for a log. */
+  /** A PersistentVolumeClaim that is mounted at `claimPath`, for what functions read and leave. */
   claim?: string
   /** Default '/data'. */
   claimPath?: string

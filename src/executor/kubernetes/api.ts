@@ -140,9 +140,17 @@ export class Api {
     }
     const send = url.startsWith('https:') ? request : plainRequest
     return new Promise((resolve, reject) => {
-      const sent = send(url, { method, headers, agent: this.#agent(identity), ...(signal ? { signal } : {}) })
+      const sent = send(url, { method, headers, agent: this.#agent(identity) })
+      const stop = () => sent.destroy()
+      if (signal?.aborted) stop()
+      signal?.addEventListener('abort', stop)
+      sent.on('close', () => signal?.removeEventListener('abort', stop))
       sent.setTimeout(timeoutMs, () => sent.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)))
-      sent.on('response', resolve)
+      sent.on('response', (response) => {
+        // Whoever reads it is told; after that, an abort has nobody to tell.
+        response.on('error', () => {})
+        resolve(response)
+      })
       sent.on('error', (error) => reject(unreachable(this.access.server, error)))
       sent.end(text)
     })

@@ -45,7 +45,7 @@ export function memberLog(bytes: Buffer, mark: string, member: number): Buffer {
     }
     const [, word, number] = line.toString('latin1').trim().split(' ')
     if (word !== 'log') continue
-    if (own === undefined && Number(number) !== member) parts.length = 0
+    if (own === undefined) parts.length = 0
     own = Number(number) === member
   }
   return Buffer.concat(parts)

@@ -134,14 +134,14 @@ function merge(ours: Value, theirs: Value): Value {
 }
 
 function mergeLists(ours: readonly unknown[], theirs: readonly unknown[]): unknown[] {
+  // Words of a command, say: one list takes the place of the other.
+  if (!theirs.every(isRecord)) return [...theirs]
+  const keyOf = (entry: unknown) => (isRecord(entry) ? (entry['mountPath'] ?? entry['name']) : undefined)
   const all = [...ours]
   for (const entry of theirs) {
-    const key = isRecord(entry) ? (entry['name'] ?? entry['mountPath']) : undefined
-    const at = all.findIndex(
-      (one) => key !== undefined && isRecord(one) && (one['name'] ?? one['mountPath']) === key,
-    )
+    const at = all.findIndex((one) => keyOf(one) !== undefined && keyOf(one) === keyOf(entry))
     if (at < 0) all.push(entry)
-    else all[at] = merge(all[at] as Value, entry as Value)
+    else all[at] = merge(all[at] as Value, entry)
   }
   return all
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import pLimit from 'p-limit'
 import { AsyncQueue } from '../../core/async-queue.ts'
@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.ts'
 import { ConfigError, ResultError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { KubernetesSettings } from '../../core/kubernetes-settings.ts'
-import { decodeTable, encodeRecord, isPackFile } from '../../core/pack.ts'
+import { encodeRecord, isPackFile } from '../../core/pack.ts'
 import type { Profile } from '../../core/profile.ts'
 import { type BlobRef, type JobSpec, memberItems, membersOf } from '../../core/protocol.ts'
 import { parseDuration } from '../../core/units.ts'
@@ -33,7 +33,7 @@ import { findAccess, thisMachine } from './kubeconfig.ts'
 import { MemberEnds } from './member-ends.ts'
 import { annotations, labels } from './names.ts'
 import type { Pod } from './objects.ts'
-import { payloadOf, type StreamedFile } from './payload.ts'
+import { type OpenFile, payloadOf, type StreamedFile } from './payload.ts'
 import { planOf } from './plan.ts'
 import { viewOf } from './pod-status.ts'
 import { PodWatch } from './pod-watch.ts'
@@ -75,7 +75,7 @@ export class KubernetesExecutor implements Executor {
   readonly #closing = new AbortController()
   readonly #jobs = new Map<JobId, TrackedJob[]>()
   /** Arguments that lie in no Secret, for another attempt. */
-  readonly #args = new Map<JobId, JobPayload['args']>()
+  readonly #args = new Map<JobId, readonly Uint8Array[] | OpenFile>()
   readonly #bundles = new Map<JobId, Uint8Array>()
   readonly #streams = new Map<TrackedJob, readonly StreamedFile[]>()
   /** Pods that were seen before their submission was through. */
@@ -126,7 +126,10 @@ export class KubernetesExecutor implements Executor {
   }
 
   async submit(payload: JobPayload): Promise<{ nativeId: string }> {
-    const { nativeId } = await this.#submit(payload.spec, payload)
+    const { args } = payload
+    // The caller removes the file once this returns, and pods are sent to later.
+    const kept = isPackFile(args) ? { handle: await open(args.localPath), size: args.size } : args
+    const { nativeId } = await this.#submit(payload.spec, { ...payload, args: kept })
     return { nativeId }
   }
 
@@ -149,7 +152,7 @@ export class KubernetesExecutor implements Executor {
 
   async #submit(
     asked: JobSpec,
-    payload: Omit<RetryPayload, 'spec'> & Pick<JobPayload, 'args'>,
+    payload: RetryPayload & { readonly args: readonly Uint8Array[] | OpenFile },
     earlier?: ReadonlyMap<number, Uint8Array>,
   ): Promise<{ nativeId: string; spec: JobSpec }> {
     await this.open()
@@ -158,8 +161,7 @@ export class KubernetesExecutor implements Executor {
     const spec: JobSpec = { ...asked, runtime: this.#runtime.ref }
     this.#requireSendable(spec)
     const { args } = payload
-    // Their file goes once they are sent, and pods keep nothing for the next attempt.
-    this.#args.set(spec.id, isPackFile(args) ? decodeTable(await readFile(args.localPath)) : args)
+    this.#args.set(spec.id, args)
     const bundle = payload.bundle ?? this.#bundles.get(spec.id)
     if (bundle) this.#bundles.set(spec.id, bundle)
     const files = await payloadOf({
@@ -289,9 +291,11 @@ export class KubernetesExecutor implements Executor {
 
   #onDeleted(pod: Pod): void {
     const { labels: given = {}, uid } = pod.metadata
-    this.#early.get(given[labels.submission] ?? '')?.delete(uid)
     const found = this.#jobOf(pod)
     if (found) this.#ends.deleted(...found, pod)
+    const name = given[labels.submission] ?? ''
+    this.#early.get(name)?.delete(uid)
+    if (this.#early.get(name)?.size === 0) this.#early.delete(name)
   }
 
   /** Pods that were gone before the watch began are in no list. */
@@ -405,7 +409,7 @@ export class KubernetesExecutor implements Executor {
     for (const id of ids) {
       const jobs = this.#jobs.get(id) ?? []
       this.#jobs.delete(id)
-      this.#args.delete(id)
+      this.#forgetArguments(id)
       this.#bundles.delete(id)
       if (outcome === 'detached') continue
       for (const job of jobs) {
@@ -417,6 +421,12 @@ export class KubernetesExecutor implements Executor {
     }
     this.#rest()
     await Promise.all(work)
+  }
+
+  #forgetArguments(id: JobId): void {
+    const args = this.#args.get(id)
+    this.#args.delete(id)
+    if (args && 'handle' in args) void args.handle.close()
   }
 
   /** Its pods need not wait any longer; the server removes it in time. */
@@ -468,6 +478,7 @@ export class KubernetesExecutor implements Executor {
     this.#watch?.stop()
     this.#ends?.stop()
     this.#events.close()
+    for (const id of this.#args.keys()) this.#forgetArguments(id)
     this.#api?.close()
   }
 }

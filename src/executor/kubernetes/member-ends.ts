@@ -82,10 +82,14 @@ export class MemberEnds {
     for (const member of job.open(lane))
       this.#end(job, member, { ...status, time: this.#clock.now() }, undefined, false)
     if (!job.over) return
-    // Nothing of it runs any more; a pod that waits for what does not come holds its place all the same.
-    this.#persist(() => patchJob(this.#api, job.name, { spec: { parallelism: 0 } })).catch((error) =>
-      this.#events.push({ type: 'trouble', error }),
-    )
+    this.#endPods(job)
+  }
+
+  /** Nothing of it runs any more; a pod that waits for what does not come holds its place all the same. */
+  #endPods(job: TrackedJob): void {
+    this.#persist(() => patchJob(this.#api, job.name, { spec: { parallelism: 0 } })).catch((error) => {
+      if (!this.#stop.signal.aborted) this.#events.push({ type: 'trouble', error })
+    })
   }
 
   #background(job: TrackedJob, lane: number, work: () => Promise<void>): void {
@@ -147,7 +151,9 @@ export class MemberEnds {
     let says: KeeperLog = { notices: new Map(), state: 'open' }
     for (let wait = 200; ; wait = Math.min(2_000, wait * 2)) {
       const pod = job.pods.get(lane)!
-      const { keeperOver } = viewOf(pod)
+      // Of a container that never was there is nothing to keep: its keeper waits for it in vain.
+      const neverBegan = endOf(pod).reason === 'launch-failed'
+      const keeperOver = viewOf(pod).keeperOver || neverBegan
       // It mostly ends within a moment, and what it says then comes with the pod's status.
       if (keeperOver || wait > 200) says = await this.#persist(() => keeperSays(this.#api, job, lane, pod))
       if (says.state !== 'open' || keeperOver || this.#clock.now() > until) break
@@ -156,7 +162,8 @@ export class MemberEnds {
     }
     const pod = job.pods.get(lane)!
     const canceled = job.canceled || (await this.#wasCanceled(job, says, lane))
-    const accounting = endOf(pod)
+    // Its containers were ended since it is to go.
+    const accounting = pod.metadata.deletionTimestamp ? await this.#whyGone(job, pod) : endOf(pod)
     for (const member of job.open(lane)) {
       const notice = says.notices.get(member)
       const status = notice
@@ -171,6 +178,7 @@ export class MemberEnds {
         : withoutEnd(accounting, canceled)
       await this.#tell(job, member, pod, status, notice)
     }
+    if (job.over && !viewOf(pod).keeperOver && accounting.reason === 'launch-failed') this.#endPods(job)
   }
 
   /** Asked only where a signal, or nothing, is all that is known. */
@@ -184,18 +192,21 @@ export class MemberEnds {
     return asked?.metadata.annotations?.[annotations.canceled] !== undefined
   }
 
+  async #whyGone(job: TrackedJob, last: Pod | undefined): Promise<JobStatus> {
+    const there = await this.#persist(() => jobNow(this.#api, job.name))
+    if (job.canceled || there?.metadata.annotations?.[annotations.canceled] !== undefined)
+      return { state: 'CANCELED', reason: 'by-user' }
+    if (there && !there.metadata.deletionTimestamp) return deletionOf(last)
+    return { state: 'CANCELED', native: 'JobDeleted', message: 'somebody has deleted its Job' }
+  }
+
   async #concludeGone(job: TrackedJob, lane: number, pod: Pod | undefined): Promise<void> {
     if (job.open(lane).length === 0) return
     const last = pod ?? job.pods.get(lane)
     const message = last && viewOf(last).message
     const says = message ? await keeperSays(this.#api, job, lane, last) : undefined
-    const there = await this.#persist(() => jobNow(this.#api, job.name))
-    const canceled = job.canceled || there?.metadata.annotations?.[annotations.canceled] !== undefined
-    const status: JobStatus = canceled
-      ? { state: 'CANCELED', reason: 'by-user' }
-      : there && !there.metadata.deletionTimestamp
-        ? deletionOf(last)
-        : { state: 'CANCELED', native: 'JobDeleted', message: 'somebody has deleted its Job' }
+    const status = await this.#whyGone(job, last)
+    const canceled = status.reason === 'by-user'
     for (const member of job.open(lane)) {
       const notice = says?.notices.get(member)
       if (notice) {

@@ -1,8 +1,8 @@
 /** What a submission's pods need, and which way it goes to them. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
-import { encodeTable, isPackFile } from '../../core/pack.ts'
+import { type FileHandle, stat } from 'node:fs/promises'
+import { encodeTable } from '../../core/pack.ts'
 import { attemptStep, type BlobRef, blobName, type JobSpec, paths } from '../../core/protocol.ts'
 import { shellQuote } from '../../core/shell.ts'
 import type { JobPayload, Secrets } from '../executor.ts'
@@ -23,10 +23,17 @@ export interface StreamedFile {
   readonly path: string
   readonly size: number
   readonly sha256: string
-  read(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+  read(): AsyncIterable<Uint8Array>
 }
 
-interface Parts extends Partial<Pick<JobPayload, 'args' | 'bundle' | 'secrets' | 'archive' | 'shared'>> {
+/** A file that may lose its name before it is read. */
+export interface OpenFile {
+  readonly handle: FileHandle
+  readonly size: number
+}
+
+interface Parts extends Partial<Pick<JobPayload, 'bundle' | 'secrets' | 'archive' | 'shared'>> {
+  readonly args?: readonly Uint8Array[] | OpenFile
   readonly spec: JobSpec
   readonly runtime: Uint8Array
   /** Records of earlier attempts, by member: what they have done is not done again. */
@@ -37,7 +44,7 @@ interface File {
   /** In the Secret. */
   readonly name: string
   readonly path: string
-  readonly content: Uint8Array | { readonly localPath: string }
+  readonly content: Uint8Array | { readonly localPath: string } | OpenFile
 }
 
 /** The small ones as they come, as long as there is room; what is left goes as a stream. */
@@ -50,16 +57,29 @@ export async function payloadOf(parts: Parts): Promise<Payload> {
     room -= secret['secrets'].byteLength
   }
   for (const { name, path, content } of filesOf(parts)) {
-    const size = content instanceof Uint8Array ? content.byteLength : (await stat(content.localPath)).size
-    if (size <= room) {
-      secret[name] = content instanceof Uint8Array ? content : await readFile(content.localPath)
-      room -= size
+    const size = await sizeOf(content)
+    const read = () => piecesOf(content)
+    if (size > room) {
+      streamed.push({ path, size, sha256: await sha256Of(read()), read })
       continue
     }
-    const read = () => (content instanceof Uint8Array ? [content] : createReadStream(content.localPath))
-    streamed.push({ path, size, sha256: await sha256Of(read()), read })
+    const pieces: Uint8Array[] = []
+    for await (const bytes of read()) pieces.push(bytes)
+    secret[name] = Buffer.concat(pieces)
+    room -= size
   }
   return { secret, streamed }
+}
+
+async function sizeOf(content: File['content']): Promise<number> {
+  if (content instanceof Uint8Array) return content.byteLength
+  return 'handle' in content ? content.size : (await stat(content.localPath)).size
+}
+
+async function* piecesOf(content: File['content']): AsyncGenerator<Uint8Array> {
+  if (content instanceof Uint8Array) yield content
+  else if ('handle' in content) yield* content.handle.createReadStream({ start: 0, autoClose: false })
+  else yield* createReadStream(content.localPath)
 }
 
 function filesOf({ spec, args, bundle, archive, shared = {}, runtime, earlier = new Map() }: Parts): File[] {
@@ -67,7 +87,7 @@ function filesOf({ spec, args, bundle, archive, shared = {}, runtime, earlier = 
   const blob = (ref: BlobRef, content: File['content'] | undefined): File[] =>
     content === undefined ? [] : [{ name: blobName(ref), path: `${workdir}/blobs/${blobName(ref)}`, content }]
   const local = (localPath: string | undefined) => (localPath === undefined ? undefined : { localPath })
-  const table = args && (isPackFile(args) ? { localPath: args.localPath } : encodeTable(args))
+  const table = args && ('handle' in args ? args : encodeTable(args))
   return [
     ...blob(spec.runtime, runtime),
     ...blob(spec.bundle, bundle),

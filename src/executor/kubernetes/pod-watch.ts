@@ -25,6 +25,8 @@ export class PodWatch {
   readonly #clients = new Set<string>()
   readonly #known = new Map<string, Pod>()
   #running: AbortController | undefined
+  /** What was seen last; where a watch goes on from. */
+  #version: string | undefined
   #wait = firstWaitMs
 
   constructor(api: Api, clock: Clock, listener: PodListener) {
@@ -51,16 +53,16 @@ export class PodWatch {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    let version: string | undefined
+    this.#version = undefined
     while (!signal.aborted) {
       try {
-        version ??= await this.#list(signal)
-        version = await this.#watch(version, signal)
+        this.#version ??= await this.#list(signal)
+        await this.#watch(signal)
         this.#wait = firstWaitMs
       } catch (error) {
         if (signal.aborted) return
         // 410: what has happened since is forgotten there; the list is asked for anew.
-        if (error instanceof ApiError && error.status.code === 410) version = undefined
+        if (error instanceof ApiError && error.status.code === 410) this.#version = undefined
         else {
           this.#listener.trouble(explained(error, 'watching pods'))
           await this.#clock.sleep(this.#wait, signal)
@@ -87,25 +89,23 @@ export class PodWatch {
     return metadata.resourceVersion
   }
 
-  /** Gives the version to go on from, when the server has ended it. */
-  async #watch(from: string | undefined, signal: AbortSignal): Promise<string | undefined> {
+  /** Until the server ends it. */
+  async #watch(signal: AbortSignal): Promise<void> {
     const query = {
       watch: true,
       allowWatchBookmarks: true,
       labelSelector: this.#selector,
-      resourceVersion: from,
+      resourceVersion: this.#version,
       timeoutSeconds: watchSeconds,
     }
-    let version = from
     for await (const line of this.#api.lines(this.#path, { query, signal, timeoutMs: silenceMs })) {
       const { type, object } = line as WatchEvent<Pod>
       if (type === 'ERROR') throw new ApiError(object as never, 'GET', this.#path)
-      version = object.metadata.resourceVersion ?? version
+      this.#version = object.metadata.resourceVersion ?? this.#version
       if (type === 'DELETED') this.#gone(object)
       else if (type !== 'BOOKMARK') this.#seen(object)
       this.#wait = firstWaitMs
     }
-    return version
   }
 
   #seen(pod: Pod): void {

@@ -1,6 +1,6 @@
 /** The scripts of a submission's containers. */
 import type { KubernetesSettings } from '../../core/kubernetes-settings.ts'
-import { blobName, type JobSpec, specFile } from '../../core/protocol.ts'
+import { attemptStep, blobName, type JobSpec, specFile } from '../../core/protocol.ts'
 import { parseWarning } from '../../core/warning-signal.ts'
 import { renderScript } from '../../scheduler/render.ts'
 import { containers, podPaths } from './names.ts'
@@ -38,6 +38,7 @@ export function scriptsOf(
     gpus: resources.gpus?.count,
     concurrency,
     // This place's own.
+    attemptStep,
     specFile: specFile(spec.attempt),
     lanes: plan.lanes,
     count: spec.only?.length ?? spec.members,

@@ -140,6 +140,7 @@ export function controllerFlags({ certificates: { file } }: Layout, kubeconfig: 
     `--service-account-private-key-file=${file('accounts.key')}`,
     `--root-ca-file=${file('ca.crt')}`,
     '--use-service-account-credentials=true',
+    '--pvclaimbinder-sync-period=1s',
     `--cluster-signing-cert-file=${file('ca.crt')}`,
     `--cluster-signing-key-file=${file('ca.key')}`,
     '--feature-gates=TTLAfterFinished=true',

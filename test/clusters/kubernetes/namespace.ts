@@ -18,12 +18,16 @@ export interface Namespace {
 
 const page = fileURLToPath(new URL('../../../docs/clusters/kubernetes.md', import.meta.url))
 
+interface Role {
+  readonly rules: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[]
+}
+
 /** The Role of the documentation, as it stands there. */
-export function documentedRole(): { rules: object[] } {
+export function documentedRole(): Role {
   const text = readFileSync(page, 'utf8')
   const [, yaml] = /```yaml\n(apiVersion: rbac[\s\S]*?)```/.exec(text) ?? []
   if (yaml === undefined) throw new Error(`${page} has no Role`)
-  return parseAllDocuments(yaml)[0]!.toJS() as { rules: object[] }
+  return parseAllDocuments(yaml)[0]!.toJS() as Role
 }
 
 export async function makeNamespace(

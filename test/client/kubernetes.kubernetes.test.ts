@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { attach, close, cluster, configure, currentTask, JobCanceledError } from '../../src/index.ts'
+import { administrator } from '../clusters/kubernetes/administrator.ts'
+import { makeNamespace } from '../clusters/kubernetes/namespace.ts'
+import { startProgram } from './helpers.ts'
+
+const server = inject('kubernetes')
+const namespace = await makeNamespace(server)
+const ask = administrator(server)
+const folder = mkdtempSync(join(tmpdir(), 'farcall-client-kubernetes-'))
+const { kubeconfig } = namespace
+const settings = { image: server.image, kubeconfig, imagePullPolicy: 'Never', gracePeriod: '1s' } as const
+const config = {
+  profiles: { lab: { scheduler: 'kubernetes', kubernetes: settings, resources: { memory: '200MB' } } },
+  defaultProfile: 'lab',
+}
+
+beforeAll(() => configure(config))
+afterAll(async () => {
+  await close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe('a program whose profile is of Kubernetes', () => {
+  it('calls, maps, and is thrown what the function threw, with its line', async () => {
+    const factor = 3
+    const triple = cluster((n: number) => n * factor)
+    const bad = cluster((n: number) => {
+      throw new RangeError(`bad ${n}`)
+    })
+    const failing = bad(7).catch((error: unknown) => error)
+    expect(await Promise.all([triple(4), triple.map([1, 2, 3])])).toEqual([12, [3, 6, 9]])
+    const error = (await failing) as Error
+    expect(error).toBeInstanceOf(RangeError)
+    expect(error.message).toBe('bad 7')
+    expect(error.stack).toMatch(/kubernetes\.kubernetes\.test\.ts:3\d:\d+/)
+  })
+
+  it('sends 30 MB and gets them back', async () => {
+    const bytes = new Uint8Array(30_000_000)
+    for (let at = 0; at < bytes.length; at += 1000) bytes[at] = at % 251
+    const same = cluster((given: Uint8Array) => given)
+    const sha256 = (of: Uint8Array) => createHash('sha256').update(of).digest('hex')
+    expect(sha256(await same(bytes))).toBe(sha256(bytes))
+  })
+
+  it('cancels, follows a log, and tells what was used and granted', async () => {
+    const forever = cluster(() => new Promise<void>(() => setInterval(() => {}, 1000)))()
+    for await (const { state } of forever.updates()) if (state === 'ACTIVE') break
+    await forever.cancel()
+    await expect(forever).rejects.toBeInstanceOf(JobCanceledError)
+
+    const speaks = cluster(() => {
+      console.log('one')
+      console.log('two')
+      return currentTask().memory
+    })()
+    const lines: string[] = []
+    for await (const line of speaks.logs({ follow: true })) lines.push(line)
+    expect(lines).toEqual(['one', 'two'])
+    expect(await speaks).toBe(200 * 2 ** 20)
+    expect((await speaks.usage()).memory.used).toBeGreaterThan(10_000_000)
+  })
+
+  it('retries what was lost with its pod', async () => {
+    const name = 'retried'
+    const waits = cluster({ retry: 1 }, async () => {
+      const { attempt } = currentTask()
+      while (attempt === 1) await new Promise((resolve) => setTimeout(resolve, 100))
+      return attempt
+    }).with({ name })
+    const job = waits()
+    for await (const { state } of job.updates()) if (state === 'ACTIVE') break
+    const pods = await ask(
+      'GET',
+      `/api/v1/namespaces/${namespace.name}/pods?labelSelector=farcall%2Fjob%3D${job.id}`,
+    )
+    await ask('DELETE', `/api/v1/namespaces/${namespace.name}/pods/${pods.items[0].metadata.name}`)
+    expect(await job).toBe(2)
+    expect(job.attempts.map(({ status }) => status.reason)).toEqual(['preempted', undefined])
+  })
+
+  it('is killed, and another one takes up its job', async () => {
+    const file = join(folder, 'farcall.config.json')
+    writeFileSync(file, JSON.stringify(config))
+    const program = await startProgram('long.ts', ['3000'], { FARCALL_CONFIG: file })
+    program.kill()
+    const job = attach(program.firstLine)
+    expect(await job).toEqual({ waited: 3000 })
+  })
+})
