@@ -1,16 +1,22 @@
 /** What a container printed: logs of members, and lines by which the pod speaks to us. */
+import { decodeRecords, type PackRecord } from '../../core/pack.ts'
 import { type Notice, parseNotices } from '../batch/notices.ts'
+
+export interface PodNotice extends Notice {
+  /** Records that came along, although others may be missing: of items that were left out. */
+  readonly came: readonly PackRecord[]
+}
 
 export interface KeeperLog {
   /** Of members that said how they ended. */
-  readonly notices: ReadonlyMap<number, Notice>
+  readonly notices: ReadonlyMap<number, PodNotice>
   /** Nothing more comes: 'done', or 'waiting' for somebody to fetch what is large. */
   readonly state: 'open' | 'done' | 'waiting'
 }
 
 /** Reads what the keeper said. Lines may be cut off at both ends, by rotation and by being read too early. */
 export function readKeeperLog(text: string, mark: string): KeeperLog {
-  const notices = new Map<number, Notice>()
+  const notices = new Map<number, PodNotice>()
   let state: KeeperLog['state'] = 'open'
   for (const line of text.split('\n')) {
     if (!line.startsWith(`${mark} `)) continue
@@ -24,8 +30,13 @@ export function readKeeperLog(text: string, mark: string): KeeperLog {
 }
 
 /** Undefined: it is not whole. */
-export function readNotice(base64: string): Notice | undefined {
-  return parseNotices(Buffer.from(base64, 'base64')).ends[0]
+export function readNotice(base64: string): PodNotice | undefined {
+  const bytes = Buffer.from(base64, 'base64')
+  const notice = parseNotices(bytes).ends[0]
+  if (!notice) return undefined
+  const [, end] = bytes.toString('latin1', 0, bytes.indexOf(10)).split(' ')
+  const { records } = decodeRecords(bytes.subarray(bytes.indexOf(10) + 1 + Number(end)))
+  return { ...notice, came: records }
 }
 
 /** The log of one member, out of that of its container. */

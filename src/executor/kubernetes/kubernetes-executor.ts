@@ -358,9 +358,9 @@ export class KubernetesExecutor implements Executor {
       const pod = job.pods.get(lane)
       if (!pod) continue
       const small = await this.#persist(() => keeperSays(this.#api, job, lane, pod))
-      const told = small.notices.get(member)?.records
+      const came = small.notices.get(member)?.came ?? []
       const read = () => recordsOf(this.#api, job, member, pod)
-      const records = told ?? (viewOf(pod).kept ? await this.#persist(read) : [])
+      const records = came.length > 0 || !viewOf(pod).kept ? came : await this.#persist(read)
       for (const record of records) if (record.index >= from && record.index < to) yield record
     }
   }
