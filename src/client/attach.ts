@@ -114,7 +114,7 @@ async function follow(
     }
   }
   const taking = { session, recorder, profileName: name, site }
-  await takeUp(submission, { ...taking, record })
+  await takeUp(submission, { ...taking, record, ...(wanted ? { only: wanted.index } : {}) })
   if (!wanted && submission.part?.number === 0)
     for (const { id } of await furtherParts(submission.id, session, recorder)) {
       const part = new Submission(id)

@@ -129,9 +129,13 @@ export class Intake {
     const { executor } = this.#submission.submitted!
     const decoder = this.#submission.decoder!
     if (!executor.save) return
-    for (const item of this.#submission.openItems(member)) {
+    const awaited = this.#submission.awaitedItems(member)
+    // Where others of the member are of no interest here, only what is wanted is read.
+    const some = awaited.length < this.#submission.openItems(member).length
+    const limit = some ? limits.partialResult : limits.largeResult
+    for (const item of awaited) {
       const file = this.#submission.fileOf(item)
-      if (!file && (end?.bytes ?? 0) < limits.largeResult) continue
+      if (!file && (end?.bytes ?? 0) < limit) continue
       const settle = (path: string, kind: RecordKind) =>
         this.#settleWith(item, kind, { path }, (full) =>
           outcomeOf(kind, readResult(path, decodeOptions(decoder)), full),
@@ -160,14 +164,16 @@ export class Intake {
     while (this.#unread.length > 0) {
       const ends = this.#unread.splice(0)
       for (const end of ends) this.#leaveThere(end)
-      const wanted = ends.filter((end) => !end.complete && this.#submission.openItems(end.member).length > 0)
+      const wanted = ends.filter(
+        (end) => !end.complete && this.#submission.awaitedItems(end.member).length > 0,
+      )
       let trouble: unknown
       await this.#fetchOutputs(ends)
       try {
         for (const end of wanted) await this.#readThroughFiles(end)
         const rest = wanted
           .map((end) => end.member)
-          .filter((member) => this.#submission.openItems(member).length > 0)
+          .filter((member) => this.#submission.awaitedItems(member).length > 0)
         if (rest.length > 0)
           for await (const record of this.#submission.submitted!.executor.fetch(this.#submission.id, rest))
             this.read(record)
@@ -251,7 +257,8 @@ export class Intake {
 
   #conclude(event: MemberEndEvent, trouble: unknown): void {
     const spec = this.#submission.specOf(event.member)
-    for (const item of this.#submission.openItems(event.member)) {
+    // What was let go may lie there unread, for whoever attaches to it.
+    for (const item of this.#submission.awaitedItems(event.member)) {
       // Its own exception, which is tried again.
       if (item.failure || item.parentFails) continue
       const status: JobStatus =

@@ -39,8 +39,11 @@ export interface ResultsOptions {
   folder?: string
 }
 
-/** Members that left this many bytes or more are read by way of a file, frame by frame; tests lower it. @internal */
-export const limits = { largeResult: 256 * 2 ** 20 }
+/**
+ * Members that left this many bytes or more are read by way of a file, frame by frame; tests lower it. `partialResult`
+ * where not all of their items are wanted. @internal
+ */
+export const limits = { largeResult: 256 * 2 ** 20, partialResult: 256 * 1024 }
 
 /** `late` writes the file of a job that was not told in time, and ended well. @internal */
 export function resultFile(

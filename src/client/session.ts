@@ -180,8 +180,7 @@ export class Session {
     void submission.over.promise.then(() => this.#finish(submission))
     submission.listen(() => {
       // What was awaited beside it has ended.
-      if (submission.isLetGo)
-        this.detach(submission).catch((error) => process.emitWarning(`farcall: detach: ${String(error)}`))
+      if (submission.isLetGo) this.#background(this.detach(submission), 'detach')
     })
   }
 

@@ -202,6 +202,11 @@ export class Submission {
     return this.items.slice(from, to).filter((item) => !isFinal(item.status.state))
   }
 
+  /** Those of them that somebody here waits for. */
+  awaitedItems(member: number): Item[] {
+    return this.openItems(member).filter((item) => !this.letGo.has(item))
+  }
+
   /** Nobody here waits for what is still open. */
   get isLetGo(): boolean {
     if (this.letGo.size === 0 || this.open === 0) return false

@@ -24,6 +24,8 @@ export interface TakingUp {
   /** How results become values; default: without classes of this program. */
   readonly decoder?: Submission['decoder']
   readonly site: { readonly stack?: string }
+  /** The only item that is asked for: results of the others stay where they are. */
+  readonly only?: number
 }
 
 /**
@@ -102,10 +104,13 @@ function begin(
   submission: Submission,
   spec: JobSpec,
   attempts: FoundJob['attempts'],
-  { session, recorder, decoder, site }: TakingUp,
+  { session, recorder, decoder, site, only }: TakingUp,
 ): void {
   submission.part = spec.part
-  for (let index = 0; index < spec.items; index++) submission.add(site)
+  for (let index = 0; index < spec.items; index++) {
+    const item = submission.add(site)
+    if (only !== undefined && index !== only) submission.letGo.add(item)
+  }
   for (const one of attempts) {
     submission.tried(one.spec)
     submission.made(one.spec, one.nativeId)

@@ -1,8 +1,10 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { attach, close, cluster, configure, getConfig, jobs } from '../../src/index.ts'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { wrapTransports } from '../../src/executor/open.ts'
+import { attach, close, cluster, configure, getConfig, jobs, range } from '../../src/index.ts'
+import type { Transport } from '../../src/transport/transport.ts'
 import { startProgram } from './helpers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-attach-'))
@@ -18,6 +20,29 @@ afterAll(async () => {
   await close()
   rmSync(folder, { recursive: true, force: true })
 })
+
+/** Tells of the bytes that each command and read brings. */
+function countReads(inner: Transport, count: (bytes: number) => void): Transport {
+  const counted: Pick<Transport, 'exec' | 'get'> = {
+    async exec(...args) {
+      const result = await inner.exec(...args)
+      count(result.stdout.byteLength)
+      return result
+    },
+    async get(...args) {
+      const content = await inner.get(...args)
+      count(content?.byteLength ?? 0)
+      return content
+    },
+  }
+  return new Proxy(inner, {
+    get(_, key) {
+      if (key === 'exec' || key === 'get') return counted[key]
+      const value: unknown = Reflect.get(inner, key, inner)
+      return typeof value === 'function' ? value.bind(inner) : value
+    },
+  })
+}
 
 describe('attach', () => {
   it('brings the result of a job whose client was killed in the middle', async () => {
@@ -43,6 +68,36 @@ describe('attach', () => {
     expect(existsSync(`${workdir}/jobs/${id}`)).toBe(true)
     expect(await attach(id)).toEqual([1, 4, 9])
     expect(await attach(`${id}[2]`)).toBe(9)
+  })
+
+  it('reads of a map the one item that is asked for, and leaves the others where they are', async () => {
+    const make = cluster((n: number) => new Uint8Array(2 ** 20).fill(n))
+    const made = make.map([0, 1, 2, 3, 4, 5, 6, 7], { chunk: 4 })
+    const small = cluster((n: number) => `${n}`.repeat(200)).map(range(3000), { chunk: 3000 })
+    await Promise.all([made.detach(), small.detach()])
+    await close()
+    const ends = [`${made.id}/run.1.0`, `${made.id}/run.1.1`, `${small.id}/run.1.0`]
+    await vi.waitUntil(() => ends.every((run) => existsSync(`${workdir}/jobs/${run}/end`)), 20_000)
+    let bytes = 0
+    let reads = 0
+    wrapTransports((inner) =>
+      countReads(inner, (count) => {
+        bytes += count
+        reads++
+      }),
+    )
+    try {
+      expect(await attach<Uint8Array>(`${made.id}[6]`)).toEqual(new Uint8Array(2 ** 20).fill(6))
+      expect(bytes).toBeLessThan(1.5 * 2 ** 20)
+      reads = 0
+      expect(await attach(`${small.id}[2900]`)).toBe('2900'.repeat(200))
+      expect(reads).toBeLessThan(20)
+      await close()
+      expect((await attach<Uint8Array[]>(made.id)).map(([first]) => first)).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+    } finally {
+      wrapTransports((inner) => inner)
+      await close()
+    }
   })
 
   it('needs no profile to be chosen among several for a job on record, nor does jobs()', async () => {

@@ -6,6 +6,26 @@ import type { Transport } from '../../transport/transport.ts'
 
 const pieceSize = 64 * 2 ** 20
 
+/** Headers are looked for in windows: of small records one holds many, over large ones it steps. */
+const windowSize = { first: 16 * 1024, most: 4 * 2 ** 20 }
+
+type Read = (from: number, length: number) => Promise<Uint8Array>
+
+/** Reads ahead, further each time, so that the headers of ten thousand small records are some reads. */
+function windowed(read: Read): Read {
+  let window: Uint8Array = new Uint8Array()
+  let start = 0
+  let size = windowSize.first
+  return async (from, length) => {
+    if (from < start || from + length > start + window.byteLength) {
+      window = await read(from, Math.max(length, size))
+      start = from
+      size = Math.min(2 * size, windowSize.most)
+    }
+    return window.subarray(from - start, from - start + length)
+  }
+}
+
 /** Undefined: no record of this item is there, or none that is whole; the local file is then not made. */
 export async function saveRecord(
   transport: Transport,
@@ -13,11 +33,11 @@ export async function saveRecord(
   index: number,
   localPath: string,
 ): Promise<RecordKind | undefined> {
-  const read = async (from: number, length: number) =>
-    (await transport.get(path, { from, length })) ?? new Uint8Array()
+  const read: Read = async (from, length) => (await transport.get(path, { from, length })) ?? new Uint8Array()
+  const ahead = windowed(read)
   let place: RecordPlace | undefined
   for (let at = 0; ; at = place.start + place.length) {
-    place = await readRecord(read, at)
+    place = await readRecord(ahead, at)
     if (!place) return undefined
     if (place.index === index) break
   }
