@@ -1,8 +1,10 @@
-import { inspect } from 'node:util'
 import { formatSeconds } from '../core/units.ts'
 import type { ItemTime } from './item-time.ts'
 import type { Planned, PlanReason } from './plan.ts'
 import { trial } from './probe.ts'
+
+/** How console.log shows it; util.inspect.custom, whose declaration would need the types of Node. */
+const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 
 interface PlanFacts {
   readonly items: number
@@ -156,7 +158,7 @@ export class MapPlan {
     ].join('\n')
   }
 
-  [inspect.custom](): string {
+  [inspectCustom](): string {
     return this.toString()
   }
 }
