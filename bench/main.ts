@@ -12,6 +12,7 @@ import { node } from './node.ts'
 import { outstanding } from './outstanding.ts'
 import { packages } from './packages.ts'
 import { planner } from './planner.ts'
+import { scale } from './scale.ts'
 import { slurm } from './slurm.ts'
 import { ssh } from './ssh.ts'
 import { store } from './store.ts'
@@ -25,6 +26,7 @@ const suites: Record<string, () => Promise<Row[]>> = {
   node,
   slurm,
   planner,
+  scale,
   outstanding,
   codec,
   capture,
