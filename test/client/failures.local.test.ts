@@ -195,7 +195,7 @@ describe.runIf(process.getuid?.() === 0)('a work folder on a full disk', () => {
   it('that the arguments do not fit on tells so, and no job is made', async () => {
     const take = cluster({ profile: 'small' }, (bytes: Uint8Array) => bytes.length)
     const refused = take(new Uint8Array(4_000_000).map((_, n) => n * 7))
-    const expected = { name: 'SubmitError', code: 'WORKDIR_UNUSABLE', message: /No space left/ }
+    const expected = { name: 'SubmitError', code: 'WORKDIR_UNUSABLE', message: /no space left/i }
     await failure(refused, { ...expected, hint: /disk|space/ })
     await close()
     expect(left(`${disk}/work`)).toEqual([])

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createTar } from 'nanotar'
 import type { LimitFunction } from 'p-limit'
 import type { Clock } from '../../core/clock.ts'
-import { CaptureError, SubmitError } from '../../core/errors.ts'
+import { CaptureError, SubmitError, TransportError } from '../../core/errors.ts'
 import { encodeTable, isPackFile } from '../../core/pack.ts'
 import { type BlobRef, blobName, type JobSpec, paths, scriptFile, specFile } from '../../core/protocol.ts'
 import { type CommandResult, shellQuote } from '../../core/shell.ts'
@@ -133,7 +133,18 @@ async function sendLarge(
   if (spec && args && isPackFile(args))
     files.push({ path: `${workdir}/${incomingArgs(spec)}`, content: args })
   if (files.length === 0) return
-  await transport.put(files)
+  try {
+    await transport.put(files)
+  } catch (error) {
+    if (!(error instanceof TransportError && error.code === 'FILE_TRANSFER_FAILED')) throw error
+    // What came of it takes room, and nobody else has use for it. The first failure is the one to tell.
+    if (spec) await transport.remove([`${workdir}/${incomingArgs(spec)}`]).catch(() => {})
+    throw unwritable(
+      `the files of ${spec ? `job ${spec.id}` : 'a job'} on ${transport.name}`,
+      error.message,
+      error,
+    )
+  }
   for (const { ref } of large) known.add(blobName(ref))
 }
 
@@ -239,11 +250,7 @@ function readSubmission(
       },
     )
   if (result.exitCode === exits.unusable)
-    throw new SubmitError(
-      'WORKDIR_UNUSABLE',
-      `job ${spec.id} on ${place}: its folder could not be written: ${bestLine(result.stderr)}`,
-      { hint: 'free some space if the disk is full or your quota used up; or name another workdir' },
-    )
+    throw unwritable(`the folder of job ${spec.id} on ${place}`, bestLine(result.stderr))
   if (result.exitCode === exits.missingBlob)
     throw new SubmitError(
       'SUBMIT_REFUSED',
@@ -254,6 +261,14 @@ function readSubmission(
   const [time, made, ...lines] = text.split('\n')
   const nativeId = scheduler.parseSubmit({ ...result, stdout: Buffer.from(lines.join('\n')) })
   return { nativeId, time: Number(time), ...(made ? { spec: parseSpec(made) } : {}) }
+}
+
+function unwritable(what: string, words: string, cause?: unknown): SubmitError {
+  const [first = ''] = words.split('\n')
+  return new SubmitError('WORKDIR_UNUSABLE', `${what} could not be written: ${first}`, {
+    hint: 'free some space if the disk is full or your quota used up; or name another workdir',
+    ...(cause === undefined ? {} : { cause }),
+  })
 }
 
 /** The line that tells most of what tar and mkdir said. */
