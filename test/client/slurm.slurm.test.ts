@@ -106,7 +106,7 @@ for (const [kind, { sshd }] of Object.entries(inject('slurms'))) {
         await new Promise((resolve) => setTimeout(resolve, 1000 * seconds))
         return [seconds, process.env['SLURM_JOB_ID']]
       })
-      const chunk = accounting ? nap.map([55, 36, 1], { chunk: 3 }) : undefined
+      const chunk = accounting ? nap.map([55, 50, 1], { chunk: 3 }) : undefined
       chunk?.catch(() => {})
       // A minute is the least that Slurm limits to.
       const job = cluster(
@@ -120,7 +120,7 @@ for (const [kind, { sshd }] of Object.entries(inject('slurms'))) {
       expect((error as Error).message).toMatch(/time limit/)
       if (!chunk) return
       const values = await chunk
-      expect(values.map(([seconds]) => seconds)).toEqual([55, 36, 1])
+      expect(values.map(([seconds]) => seconds)).toEqual([55, 50, 1])
       expect(values[1]![1]).toBe(values[2]![1])
       expect(values[1]![1]).not.toBe(values[0]![1])
       const { job: last } = await chunk.job(2)
