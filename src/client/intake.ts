@@ -129,11 +129,11 @@ export class Intake {
     const { executor } = this.#submission.submitted!
     const decoder = this.#submission.decoder!
     if (!executor.save) return
-    const awaited = this.#submission.awaitedItems(member)
+    const asked = this.#submission.askedItems(member)
     // Where others of the member are of no interest here, only what is wanted is read.
-    const some = awaited.length < this.#submission.openItems(member).length
+    const some = asked.length < this.#submission.openItems(member).length
     const limit = some ? limits.partialResult : limits.largeResult
-    for (const item of awaited) {
+    for (const item of asked) {
       const file = this.#submission.fileOf(item)
       if (!file && (end?.bytes ?? 0) < limit) continue
       const settle = (path: string, kind: RecordKind) =>
@@ -164,16 +164,14 @@ export class Intake {
     while (this.#unread.length > 0) {
       const ends = this.#unread.splice(0)
       for (const end of ends) this.#leaveThere(end)
-      const wanted = ends.filter(
-        (end) => !end.complete && this.#submission.awaitedItems(end.member).length > 0,
-      )
+      const wanted = ends.filter((end) => !end.complete && this.#submission.askedItems(end.member).length > 0)
       let trouble: unknown
       await this.#fetchOutputs(ends)
       try {
         for (const end of wanted) await this.#readThroughFiles(end)
         const rest = wanted
           .map((end) => end.member)
-          .filter((member) => this.#submission.awaitedItems(member).length > 0)
+          .filter((member) => this.#submission.askedItems(member).length > 0)
         if (rest.length > 0)
           for await (const record of this.#submission.submitted!.executor.fetch(this.#submission.id, rest))
             this.read(record)
@@ -257,8 +255,12 @@ export class Intake {
 
   #conclude(event: MemberEndEvent, trouble: unknown): void {
     const spec = this.#submission.specOf(event.member)
-    // What was let go may lie there unread, for whoever attaches to it.
-    for (const item of this.#submission.awaitedItems(event.member)) {
+    for (const item of this.#submission.openItems(event.member)) {
+      // Its result lies there, for whoever attaches to it.
+      if (item.notAsked) {
+        this.#submission.settle(item, event.status, () => {})
+        continue
+      }
       // Its own exception, which is tried again.
       if (item.failure || item.parentFails) continue
       const status: JobStatus =

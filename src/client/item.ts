@@ -49,6 +49,8 @@ export interface Item {
   yields?: YieldReader
   /** A job has failed whose value it needs; the error is on its way. */
   parentFails?: boolean
+  /** Another item of its job was attached to: its result stays where it is. */
+  notAsked?: boolean
   /** Its value goes to other jobs, and stays where it is until somebody here asks for it. */
   passedOn?: boolean
   /** Somebody here has asked for its value. */

@@ -386,6 +386,7 @@ function isUnread({ readers }: Done): boolean {
 const detached = (done: Done): Done => ({ ...done, outcome: 'detached' })
 
 function outcomeOf(items: readonly Item[]): Done['outcome'] {
+  if (items.some((item) => item.notAsked)) return 'detached'
   if (items.some((item) => item.unread && isFailed(item))) return 'detached'
   return items.every(isDoneWith) ? 'completed' : 'failed'
 }

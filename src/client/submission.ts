@@ -202,9 +202,9 @@ export class Submission {
     return this.items.slice(from, to).filter((item) => !isFinal(item.status.state))
   }
 
-  /** Those of them that somebody here waits for. */
-  awaitedItems(member: number): Item[] {
-    return this.openItems(member).filter((item) => !this.letGo.has(item))
+  /** Those of them whose result is asked for here. */
+  askedItems(member: number): Item[] {
+    return this.openItems(member).filter((item) => !item.notAsked)
   }
 
   /** Nobody here waits for what is still open. */

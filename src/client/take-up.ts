@@ -109,7 +109,7 @@ function begin(
   submission.part = spec.part
   for (let index = 0; index < spec.items; index++) {
     const item = submission.add(site)
-    if (only !== undefined && index !== only) submission.letGo.add(item)
+    if (only !== undefined && index !== only) item.notAsked = true
   }
   for (const one of attempts) {
     submission.tried(one.spec)
