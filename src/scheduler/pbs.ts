@@ -4,7 +4,7 @@ import { explainSubmit, parseJobs, parseSubmit, parseSubmitted } from './pbs-ans
 import { cancelScript, historyScript, queryScript, submitScript } from './pbs-scripts.ts'
 import type { AfterJob, Directives, DirectiveTable, Scheduler } from './scheduler.ts'
 
-export function script(text: string, name: string, args: readonly string[] = []): Command {
+function script(text: string, name: string, args: readonly string[] = []): Command {
   return { argv: ['sh', '-c', text, name, ...args] }
 }
 
@@ -43,9 +43,15 @@ export function pbsMail(value: string | readonly string[]): string {
   return [...new Set(letters.join(''))].join('')
 }
 
-/** An array is waited for as a whole. */
-function afterAny(jobs: readonly AfterJob[]): string[] {
-  return jobs.map(({ nativeId }) => `afterany:${nativeId}`)
+/** An array is waited for as a whole. `ofArray`: the word for that. */
+export function dependencyDirectives(ofArray: string) {
+  const afterAny = (jobs: readonly AfterJob[]) =>
+    jobs.map(({ nativeId }) => `${nativeId.includes('[]') ? ofArray : 'afterany'}:${nativeId}`)
+  return {
+    dependency: (value, { after = [] }) => `-W depend=${[...list(value), ...afterAny(after)].join(',')}`,
+    after: (jobs, { dependency }) =>
+      dependency === undefined ? `-W depend=${afterAny(jobs).join(',')}` : [],
+  } satisfies Partial<DirectiveTable>
 }
 
 /** What lines of the header need no option for, since the shell that runs them is ours to say. */
@@ -61,8 +67,7 @@ export const commonDirectives = {
   gpus: 'composed',
   nodelist: 'composed',
   exclude: 'unsupported',
-  dependency: (value, { after = [] }) => `-W depend=${[...list(value), ...afterAny(after)].join(',')}`,
-  after: (jobs, { dependency }) => (dependency === undefined ? `-W depend=${afterAny(jobs).join(',')}` : []),
+  ...dependencyDirectives('afterany'),
   priority: (priority) => `-p ${priority}`,
   mailType: (value) => `-m ${pbsMail(value)}`,
   mailUser: (user) => `-M ${user}`,
@@ -127,46 +132,71 @@ function selectOf(all: Directives): string[] {
   return [`-l select=${select}`, ...scatter]
 }
 
+/** What differs between those that speak PBS's commands. */
+interface Member {
+  readonly indexVariable: string
+  /** The server's attribute that limits the members of an array. */
+  readonly sizeAttribute: string
+  /** Of `qstat --version`, for grep -i. */
+  readonly versionLine: string
+  readonly version: RegExp
+  /** qstat's option for what has ended; '': it is in the queue for a while. */
+  readonly endedOption: string
+}
+
+/** How each of them is asked. */
+export function pbsCommands({ indexVariable, sizeAttribute, versionLine, version, endedOption }: Member) {
+  return {
+    template: 'pbs.sh.liquid',
+    prefix: '#PBS',
+    array: {
+      indexVariable,
+      base: 0,
+      dense: true,
+      taskId: (nativeId, task) => nativeId.replace('[]', `[${task}]`),
+      // max_array_size where the server does not say (PBS Professional Reference Guide); Torque's is unlimited then.
+      defaultSize: 10_000,
+      sizeLimit: () => ({ argv: ['qmgr', '-c', `list server ${sizeAttribute}`] }),
+      parseSizeLimit: ({ stdout }) => {
+        const said = new TextDecoder().decode(stdout)
+        const size = new RegExp(`${sizeAttribute}\\s*=\\s*(\\d+)`).exec(said)?.[1]
+        return size === undefined ? undefined : Number(size)
+      },
+    },
+    restartCount: '0',
+    detect: () => ({
+      argv: ['sh', '-c', `command -v qsub >/dev/null && qstat --version 2>&1 | grep -qi '${versionLine}'`],
+    }),
+    version: () => ({ argv: ['qstat', '--version'] }),
+    parseVersion: ({ stdout, stderr }) => version.exec(`${new TextDecoder().decode(stdout)}${stderr}`)?.[1],
+
+    // The prefix may be another by the user's PBS_DPREFIX.
+    submit: (file) => script(submitScript, 'qsub', ['-C', '#PBS', file]),
+    parseSubmit,
+    explainSubmit,
+    findSubmitted: { command: () => script(queryScript, 'qstat'), parse: parseSubmitted },
+
+    query: () => script(queryScript, 'qstat'),
+    parseQuery: parseJobs,
+    history: (ids) => script(historyScript, 'qstat', [endedOption, ...ids]),
+    parseHistory: parseJobs,
+    cancel: (ids) => script(cancelScript, 'qdel', ids),
+  } satisfies Partial<Scheduler>
+}
+
 /** OpenPBS and PBS Professional, from 19 on. */
 export const pbs: Scheduler = {
   name: 'pbs',
   aliases: ['openpbs', 'pbspro'],
-  template: 'pbs.sh.liquid',
-  prefix: '#PBS',
   directives,
   compose: (all) => [...commonLines, ...selectOf(all)],
-  array: {
+  ...pbsCommands({
     indexVariable: 'PBS_ARRAY_INDEX',
-    base: 0,
-    dense: true,
-    taskId: (nativeId, task) => nativeId.replace('[]', `[${task}]`),
-    // max_array_size where the server does not say (PBS Professional Reference Guide).
-    defaultSize: 10_000,
-    sizeLimit: () => ({ argv: ['qmgr', '-c', 'list server max_array_size'] }),
-    parseSizeLimit: ({ stdout }) => {
-      const size = /max_array_size\s*=\s*(\d+)/.exec(new TextDecoder().decode(stdout))?.[1]
-      return size === undefined ? undefined : Number(size)
-    },
-  },
-  restartCount: '0',
-  // Torque's qstat has a version too, and calls it so.
-  detect: () => ({
-    argv: ['sh', '-c', "command -v qsub >/dev/null && qstat --version 2>&1 | grep -qi 'pbs_version'"],
+    sizeAttribute: 'max_array_size',
+    // Torque's qstat has a version too, and calls it so.
+    versionLine: 'pbs_version',
+    version: /pbs_version\s*=\s*(\S+)/i,
+    // Where the server keeps no history (job_history_enable), what has ended is not known to it.
+    endedOption: '-x',
   }),
-  version: () => ({ argv: ['qstat', '--version'] }),
-  parseVersion: ({ stdout, stderr }) =>
-    /pbs_version\s*=\s*(\S+)/i.exec(`${new TextDecoder().decode(stdout)}${stderr}`)?.[1],
-
-  // The prefix may be another by the user's PBS_DPREFIX.
-  submit: (file) => script(submitScript, 'qsub', ['-C', '#PBS', file]),
-  parseSubmit,
-  explainSubmit,
-  findSubmitted: { command: () => script(queryScript, 'qstat'), parse: parseSubmitted },
-
-  query: () => script(queryScript, 'qstat'),
-  parseQuery: parseJobs,
-  // Where the server keeps no history (job_history_enable), what has ended is not known to it.
-  history: (ids) => script(historyScript, 'qstat', ['-x', ...ids]),
-  parseHistory: parseJobs,
-  cancel: (ids) => script(cancelScript, 'qdel', ids),
 }

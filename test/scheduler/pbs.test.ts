@@ -114,6 +114,7 @@ describe('directives of PBS', () => {
       lines(torque, { cores: 2, tasksPerNode: 4, nodes: 3, memory: '1GB', constraint: 'ib', gpus: 1 }),
     ).toEqual([...usual, '-l nodes=3:ppn=8:gpus=1:ib', '-l mem=3145728kb'])
     expect(lines(torque, { nodelist: ['n1', 'n2'], cores: 2 })).toContain('-l nodes=n1:ppn=2+n2:ppn=2')
+    expect(lines(torque, { nodelist: ['n1', 'n2'], memory: '1GB' })).toContain('-l mem=2097152kb')
     expect(lines(torque, {}, { array: { size: 9, only: [1, 2, 3, 7], concurrency: 2 } })[0]).toBe('-t 0-3%2')
   })
 
