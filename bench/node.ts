@@ -35,7 +35,7 @@ export async function node(): Promise<Row[]> {
     const profile = `bench${count++}`
     const environment = { variables: { PLACE: profile } }
     const place = { scheduler: 'direct', host, port, user, identityFile, knownHosts, environment }
-    configure({ profiles: { [profile]: { ...place, workdir: '/work' } } })
+    configure({ profiles: { [profile]: { ...place, workdir: '/scratch' } } })
     Object.assign(trips, { all: 0, uploads: 0 })
     const start = performance.now()
     await cluster({ profile }, (n: number) => n + 1)(1)
@@ -54,7 +54,7 @@ export async function node(): Promise<Row[]> {
     )
     const file = join(cached, `${process.versions.node}-linux-x64/node.gz`)
     const start = performance.now()
-    await run('scp', [...sshd.sshArgs, '-q', file, `${user}@${host}:/work/node.gz`])
+    await run('scp', [...sshd.sshArgs, '-q', file, `${user}@${host}:/scratch/node.gz`])
     const scp = (performance.now() - start) / 1000
     mkdirSync(join(machine.folder, 'bin'), { recursive: true })
     copyFileSync(process.execPath, join(machine.folder, 'bin/node'))

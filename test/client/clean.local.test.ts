@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'farcall-clean-'))
 const workdir = `${folder}/work`
 const disk = `${folder}/disk`
 const place = { scheduler: 'direct', workdir, queryInterval: '1s' } as const
-const small = { ...place, workdir: `${disk}/work` }
+const small = { ...place, workdir: `${disk}/place` }
 
 beforeAll(() =>
   configure({
@@ -187,7 +187,7 @@ describe.runIf(process.getuid?.() === 0)('on a disk that is nearly full', () => 
       message: /\d+ (MB|KB) \(\d+\.\d %\) are free .* 3 MB must be/,
     }
     await failure(add(1), { ...expected, hint: /minFree/ })
-    expect(readdirSync(`${disk}/work/jobs`)).toEqual([])
+    expect(readdirSync(`${disk}/place/jobs`)).toEqual([])
     rmSync(`${disk}/filler`)
     expect(await add(1)).toBe(2)
   })
@@ -196,15 +196,15 @@ describe.runIf(process.getuid?.() === 0)('on a disk that is nearly full', () => 
     const old = 'faaaaaaaaaaaaa'
     const young = 'fbbbbbbbbbbbbb'
     for (const id of [old, young]) {
-      mkdirSync(`${disk}/work/jobs/${id}`, { recursive: true })
-      writeFileSync(`${disk}/work/jobs/${id}/collected`, '')
+      mkdirSync(`${disk}/place/jobs/${id}`, { recursive: true })
+      writeFileSync(`${disk}/place/jobs/${id}/collected`, '')
     }
-    writeFileSync(`${disk}/work/jobs/${old}/out.pack`, Buffer.alloc(5 * 2 ** 20))
-    age(`${disk}/work`, 0.1, `jobs/${old}/collected`)
+    writeFileSync(`${disk}/place/jobs/${old}/out.pack`, Buffer.alloc(5 * 2 ** 20))
+    age(`${disk}/place`, 0.1, `jobs/${old}/collected`)
     fill(9)
     expect(await add(1)).toBe(2)
-    expect(has(`${disk}/work`, `jobs/${old}`)).toBe(false)
-    expect(has(`${disk}/work`, `jobs/${young}`)).toBe(true)
+    expect(has(`${disk}/place`, `jobs/${old}`)).toBe(false)
+    expect(has(`${disk}/place`, `jobs/${young}`)).toBe(true)
   })
 
   it('2 % and 1 GB are the default', async () => {

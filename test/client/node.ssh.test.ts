@@ -21,7 +21,7 @@ function on(
     user,
     identityFile,
     knownHosts,
-    workdir: '/work',
+    workdir: '/scratch',
     keep: 'none',
   } as const
   configure({ profiles: { [name]: { ...place, environment: { variables: { PLACE: name } }, ...more } } })
@@ -45,7 +45,7 @@ describe.runIf(isRoot)('a machine with a shell, coreutils and glibc alone', () =
   it('runs a function on the Node of this process, which is sent there once', async () => {
     const square = whichNode(on(machine))
     const name = `${process.versions.node}-linux-x64`
-    expect(await square(3)).toEqual([9, process.version, `/work/node/${name}/bin/node`])
+    expect(await square(3)).toEqual([9, process.version, `/scratch/node/${name}/bin/node`])
     expect(runtimes()).toEqual([name])
     const { ino } = statSync(program())
     expect(await square.map([4, 5])).toEqual([4, 5].map((n) => [n * n, process.version, expect.any(String)]))
@@ -79,7 +79,11 @@ describe.runIf(isRoot)('a machine with a shell, coreutils and glibc alone', () =
     // The library itself is a newer one: what it says is what counts for the choice.
     machine.put('getconf', 'echo glibc 2.17')
     rmSync(join(machine.workdir, 'node'), { recursive: true, force: true })
-    expect(await whichNode(on(machine))(3)).toEqual([9, 'v16.20.2', '/work/node/16.20.2-linux-x64/bin/node'])
+    expect(await whichNode(on(machine))(3)).toEqual([
+      9,
+      'v16.20.2',
+      '/scratch/node/16.20.2-linux-x64/bin/node',
+    ])
     await expect(whichNode(on(machine), '>=20')(3)).rejects.toMatchObject({
       code: 'INTERPRETER_MISSING',
       message: expect.stringMatching(/has glibc 2\.17, and Node >= 20 needs 2\.28 .*'auto' takes Node 16/),

@@ -32,7 +32,7 @@ export interface Rootfs {
 export async function startRootfs(libc: 'glibc' | 'musl'): Promise<Rootfs> {
   const folder = mkdtempSync('/var/lib/farcall-root-')
   const at = (path: string) => join(folder, path)
-  for (const path of ['bin', 'usr/bin', 'lib', 'lib64', 'dev', 'proc', 'etc', 'work'])
+  for (const path of ['bin', 'usr/bin', 'lib', 'lib64', 'dev', 'proc', 'etc', 'scratch'])
     mkdirSync(at(path), { recursive: true })
   mkdirSync(at('tmp'))
   for (const path of ['', 'bin', 'lib', 'lib64', 'dev', 'etc']) chmodSync(at(path), 0o755)
@@ -55,12 +55,12 @@ export async function startRootfs(libc: 'glibc' | 'musl'): Promise<Rootfs> {
   const sshd = await startSshd({ root: folder, env: { PATH: '/bin:/usr/bin' } })
   await changeAccounts(['usermod', '-s', '/bin/sh', sshd.user])
   const { stdout: owner } = await run('id', ['-u', sshd.user])
-  chownSync(at('work'), Number(owner), Number(owner))
-  chmodSync(at('work'), 0o700)
+  chownSync(at('scratch'), Number(owner), Number(owner))
+  chmodSync(at('scratch'), 0o700)
   return {
     folder,
     sshd,
-    workdir: at('work'),
+    workdir: at('scratch'),
     hide: (library) => {
       for (const path of readdirSync(at('lib'), { recursive: true, encoding: 'utf8' }))
         if (library.test(basename(path))) rmSync(at(join('lib', path)))
