@@ -79,7 +79,7 @@ async function readAll(bundle: BundleModule, generator: AnyGenerator, yields: Yi
       await yields.take(encodeYield(bundle, await value, count))
     }
   } finally {
-    // Its own `finally` blocks run, whatever kept the value from being taken.
+    // Its own `finally` blocks run, whatever kept the value from being taken: that is told, and not what they throw.
     if (isOpen) await Promise.resolve(generator.return(undefined)).catch(() => undefined)
   }
 }

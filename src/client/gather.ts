@@ -1,4 +1,4 @@
-import { named } from './results.ts'
+import { firstLine, named } from './results.ts'
 
 /**
  * Awaits jobs, arrays of jobs and plain values together: their values, in the order given. As `Promise.all`, but it
@@ -22,6 +22,8 @@ export async function gather(jobs: Iterable<unknown>): Promise<unknown[]> {
     end.status === 'rejected' ? [named(end.reason, index, undefined)] : [],
   )
   if (errors.length === 0) return ends.map((end) => (end as PromiseFulfilledResult<unknown>).value)
-  const first = errors[0] instanceof Error ? errors[0].message.split('\n')[0] : String(errors[0])
-  throw new AggregateError(errors, `${errors.length} of ${ends.length} failed; the first: ${first}`)
+  throw new AggregateError(
+    errors,
+    `${errors.length} of ${ends.length} failed; the first: ${firstLine(errors[0])}`,
+  )
 }

@@ -160,6 +160,7 @@ class MapSending {
     const { options } = this.#source
     const { chunk, bufferSize } = splitOptions(options)
     if (chunk === 'auto' || chunk >= bufferSize) return bufferSize
+    // A place that cannot be asked is told of when the first wave is sent.
     return mostItems(options, Number.POSITIVE_INFINITY).catch(() => bufferSize)
   }
 

@@ -97,7 +97,8 @@ function resultsFrom<R>(
   )
 }
 
-const firstLine = (reason: unknown) =>
+/** What a list of failures tells of one. */
+export const firstLine = (reason: unknown) =>
   (reason instanceof Error ? reason.message : String(reason)).split('\n')[0]
 
 function placeOf({ index, item: { input } }: PartItem): string {

@@ -40,7 +40,7 @@ export class SharedValue<T> implements Shared<T> {
 
 /** For the codec: a handle travels as the name of its blob. */
 export function sharedElsewhere(value: object): { blob: BlobRef } | undefined {
-  const blob = blobs.get(value)
+  const blob = sharedBlob(value)
   return blob && { blob }
 }
 

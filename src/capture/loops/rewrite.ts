@@ -123,7 +123,6 @@ function assignments(statement: TypeScript.VariableStatement, tree: Tree): Edit[
 
 /** Which segments are light; and what is left out of the function's text when only these are to run. */
 export function lightness(layout: Layout, tree: Tree): { light: boolean[]; without: Edit[] } {
-  const _ts = typescript()
   const { fn, statements, split } = layout
   const light: boolean[] = []
   const without: Edit[] = []
@@ -167,7 +166,7 @@ function aroundIsLight(statement: Node, call: Node, fn: Node, tree: Tree): boole
         light &&= isLight(other, fn, tree)
     })
     if ((ts.isCallExpression(parent) || ts.isNewExpression(parent)) && light)
-      light = isLightAround(parent, child, fn, tree)
+      light = isLightAround(parent, child, tree)
   }
   return light
 }
@@ -179,7 +178,6 @@ const isDeclaredName = (node: Node) =>
 function isLightAround(
   call: TypeScript.CallExpression | TypeScript.NewExpression,
   child: Node,
-  _fn: Node,
   tree: Tree,
 ): boolean {
   const text = call.expression.getText(tree.source)

@@ -53,6 +53,7 @@ export function watchProgress({ parts, name, progress, onProgress }: Watching): 
       .then(({ show }) => {
         if (!isOver) stop = show({ line, since, printed: since })
       })
+      // A line on the screen that cannot be drawn fails no job.
       .catch(ignoreRejection)
   }, 1_500).unref()
   stop = () => clearTimeout(later)

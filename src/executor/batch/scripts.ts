@@ -339,21 +339,26 @@ done
 [ -n "$packs" ] || exit 0
 wc -c -- $packs && echo && cat -- $packs`
 
+/** In a loop over lines of items, from the workdir: attempt $n of member $k of job $id, of which 0 stands for the last. */
+const findRun = `find_run() {
+  [ "$n" -eq 0 ] || return 0
+  for r in "jobs/$id"/run.*."$k"; do
+    m=\${r#*/run.}
+    m=\${m%%.*}
+    case $m in *[!0-9]*) continue ;; esac
+    [ "$m" -le "$n" ] || n=$m
+  done
+}
+`
+
 /**
  * Of values that items of streams have yielded, what is asked for. $1 workdir; stdin: lines ID ATTEMPT MEMBER ITEM FROM
  * LIMIT, from byte FROM on; attempt 0 is the last one. For each a line \`yields BYTES\`, then the bytes. A name is
  * opened only once a listing shows it.
  */
 export const yieldsScript = `cd -- "$1" || exit ${exits.unusable}
-while read -r id n k item from limit; do
-  if [ "$n" -eq 0 ]; then
-    for r in "jobs/$id"/run.*."$k"; do
-      m=\${r#*/run.}
-      m=\${m%%.*}
-      case $m in *[!0-9]*) continue ;; esac
-      [ "$m" -le "$n" ] || n=$m
-    done
-  fi
+${findRun}while read -r id n k item from limit; do
+  find_run
   some=
   for f in "jobs/$id/run.$n.$k/yield"[s]".$item"; do
     [ -f "$f" ] || break
@@ -375,16 +380,9 @@ exit 0`
  */
 export const ackScript = `umask 077
 cd -- "$1" || exit ${exits.unusable}
-line=0
+${findRun}line=0
 while read -r id n k item count bytes; do
-  if [ "$n" -eq 0 ]; then
-    for r in "jobs/$id"/run.*."$k"; do
-      m=\${r#*/run.}
-      m=\${m%%.*}
-      case $m in *[!0-9]*) continue ;; esac
-      [ "$m" -le "$n" ] || n=$m
-    done
-  fi
+  find_run
   r=jobs/$id/run.$n.$k
   { [ -d "$r" ] && printf '%s %s\\n' "$count" "$bytes" >"$r/ack.$item"; } 2>/dev/null || echo "$line"
   line=$((line + 1))

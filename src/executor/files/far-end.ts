@@ -96,11 +96,12 @@ export function farEnd(transport: Transport): End {
     const done = sent.finally(() => {
       over = true
     })
-    done.catch(() => {})
+    done.catch(() => {}) // told where it is awaited, below
     const aborted = new Promise<never>((_, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
     })
     while (!over) {
+      // How it ended is asked for once the loop is left.
       await Promise.race([done.catch(() => {}), sleep(lookMs), aborted])
       if (over) break
       const { stdout } = await run(scripts.arrivedScript, [encodeWord(temporary)])
@@ -257,7 +258,7 @@ export function farEnd(transport: Transport): End {
         signal?.throwIfAborted()
         while (coming.length < ahead && next < entry.size) {
           const piece = readPiece(source, next, Math.min(pieceDown, entry.size - next))
-          piece.catch(() => {})
+          piece.catch(() => {}) // told when its turn comes
           coming.push(piece)
           next += pieceDown
         }

@@ -44,7 +44,7 @@ export function relayTo(
     far = firstLine(socket)
       .then((line) => open(JSON.parse(line) as string[], (pipe) => join(socket, pipe)))
       .finally(() => socket.destroySoon())
-    far.catch(() => {})
+    far.catch(() => {}) // told by `ended`
   })
   const listening = new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(path, resolve)
@@ -55,7 +55,7 @@ export function relayTo(
     ended: () => far,
     async close() {
       for (const socket of sockets) socket.destroy()
-      await far.catch(() => {})
+      await far.catch(() => {}) // told by `ended`
       await new Promise<void>((resolve) => server.close(() => resolve()))
     },
   }

@@ -178,7 +178,7 @@ async function bytesOf(response: IncomingMessage, path: string): Promise<Buffer>
   return Buffer.concat(parts)
 }
 
-function statusOf(code: number, text: string): ApiStatus {
+export function statusOf(code: number, text: string): ApiStatus {
   try {
     const status = JSON.parse(text) as ApiStatus
     if (status.kind === 'Status') return { ...status, code }

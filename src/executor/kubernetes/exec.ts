@@ -1,7 +1,7 @@
 /** A command in a container, by a WebSocket (v4.channel.k8s.io: the first byte of each message says which stream it is of). */
 import WebSocket from 'ws'
 import { TransportError } from '../../core/errors.ts'
-import { type Api, ApiError } from './api.ts'
+import { type Api, ApiError, statusOf } from './api.ts'
 import { refusalOf, unreachable } from './failures.ts'
 import { podPath } from './names.ts'
 
@@ -160,21 +160,4 @@ function exitCodeOf({ status, details, message }: ExecStatus): number {
     'COMMAND_FAILED',
     `a command could not be run in the pod: ${message ?? 'without a word'}`,
   )
-}
-
-function statusOf(
-  code: number,
-  text: string,
-): { kind: 'Status'; code: number; message: string; reason?: string } {
-  try {
-    const said = JSON.parse(text) as { message?: string; reason?: string }
-    return {
-      kind: 'Status',
-      code,
-      message: said.message ?? text,
-      ...(said.reason ? { reason: said.reason } : {}),
-    }
-  } catch {
-    return { kind: 'Status', code, message: text.trim() || `HTTP ${code}` }
-  }
 }
