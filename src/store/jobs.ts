@@ -330,7 +330,12 @@ export function markEnded(
   const seq = seqOf(db, id)
   if (seq === undefined) return undefined
   updateStatuses(db, [{ id, status }], now)
-  db.run('UPDATE jobs SET ended = coalesce(ended, ?) WHERE seq = ?', status.time ?? now, seq)
+  // The two times come from two clocks, and a job does not end before it was submitted.
+  db.run(
+    'UPDATE jobs SET ended = coalesce(ended, max(?, coalesce(submitted, 0))) WHERE seq = ?',
+    status.time ?? now,
+    seq,
+  )
   if (facts.usage || facts.nodeVersion !== undefined)
     db.run(
       'UPDATE details SET usage = coalesce(?, usage), node_version = coalesce(?, node_version) WHERE job = ?',

@@ -110,6 +110,15 @@ test('states are kept with their times, and only go forward', () => {
   })
 })
 
+test('a job does not end before it was submitted, whatever the clock of its machine says', () => {
+  const { store, time } = opened()
+  const job = newJob()
+  store.add(job)
+  store.submitted(job.spec.id, 1, '77')
+  store.ended(job.spec.id, { state: 'COMPLETED', time: time - 1 })
+  expect(store.get(job.spec.id)).toMatchObject({ submittedAt: time, endedAt: time })
+})
+
 test('another attempt makes the job new again, and the history shows both', () => {
   const { store } = opened()
   const job = newJob()
