@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -85,7 +85,7 @@ function isCompiled() {
   ])
 }
 
-function compile(flags = []) {
+async function compile(flags = []) {
   const begun = Date.now() / 1000
   const dist = join(root, 'dist')
   mkdirSync(dist, { recursive: true })
@@ -100,6 +100,7 @@ function compile(flags = []) {
       { stdio: 'inherit', cwd: root },
     )
     nameDeclarations(folder)
+    if (status === 0) await writeSchema(folder)
     const time = status === 0 ? begun : 0
     utimesSync(join(folder, stamp), time, time)
     const made = filesIn(folder).sort((a, b) => Number(a === stamp) - Number(b === stamp))
@@ -133,8 +134,15 @@ function nameDeclarations(folder) {
     }
 }
 
+/** The JSON Schema of configuration files, for editors. */
+async function writeSchema(folder) {
+  const { configJsonSchema } = await import(pathToFileURL(join(folder, 'config/json-schema.js')).href)
+  writeFileSync(join(folder, 'farcall.schema.json'), `${JSON.stringify(configJsonSchema(), null, 2)}\n`)
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [runtimeOnly, ifStale] = ['--runtime', '--if-stale'].map((flag) => process.argv.includes(flag))
   await buildRuntime({ force: !runtimeOnly && !ifStale })
-  if (!runtimeOnly && !(ifStale && isCompiled())) process.exitCode = compile(ifStale ? ['--noCheck'] : [])
+  if (!runtimeOnly && !(ifStale && isCompiled()))
+    process.exitCode = await compile(ifStale ? ['--noCheck'] : [])
 }

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
+import { asksToComplete, completeCommand } from './commands/complete.ts'
 import { configCommand } from './commands/config.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
 import { forwardCommand } from './commands/forward.ts'
+import { profileCommand } from './commands/profile.ts'
 import { runCommand } from './commands/run.ts'
 import { setupCommand } from './commands/setup.ts'
 import { shellCommand } from './commands/shell.ts'
@@ -27,6 +29,7 @@ const cli = new Command('farcall')
   .exitOverride()
   .addCommand(runCommand(leave))
   .addCommand(explainCommand())
+  .addCommand(profileCommand())
   .addCommand(configCommand())
   .addCommand(setupCommand())
   .addCommand(doctorCommand())
@@ -53,7 +56,9 @@ for (const command of [...cli.commands, ...cli.commands.flatMap(({ commands }) =
   command.exitOverride().showHelpAfterError('(farcall --help tells more)')
 
 try {
-  await cli.parseAsync()
+  if (asksToComplete(process.argv))
+    await (await import('./completion.ts')).complete(cli, process.argv.slice(3))
+  else await cli.addCommand(completeCommand()).parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage

@@ -20,7 +20,10 @@ export type EditablePlace = ConfigPlace & { readonly format: 'yaml' | 'json' }
  */
 export function editConfig(place: EditablePlace, edits: readonly Edit[]): string {
   const before = readConfig(place)
-  const wanted = edits.reduce<unknown>((tree, { path, value }) => withKey(tree, path, value, place.file), before)
+  const wanted = edits.reduce<unknown>(
+    (tree, { path, value }) => withKey(tree, path, value, place.file),
+    before,
+  )
   const made = place.format === 'json' ? editJson(place, wanted) : editYaml(place, edits)
   if (!isDeepStrictEqual(readConfig({ ...place, text: made }), wanted))
     throw unreadable(place.file, 'it cannot be changed without changing more of it; change it by hand')
@@ -52,10 +55,14 @@ function yamlOf(file: string, text: string): Document {
 
 function withKey(tree: unknown, [key, ...rest]: readonly string[], value: unknown, file: string): unknown {
   const here = record(tree ?? {}, file)
-  if (rest.length > 0) return { ...here, [key!]: withKey(here[key!], rest, value, file) }
+  const inner = rest.length > 0 ? withKey(here[key!], rest, value, file) : value
   const { [key!]: _, ...others } = here
-  return value === undefined ? others : { ...here, [key!]: value }
+  // What holds nothing any more goes as well.
+  return inner === undefined || (value === undefined && isEmpty(inner)) ? others : { ...here, [key!]: inner }
 }
+
+const isEmpty = (value: unknown) =>
+  typeof value === 'object' && value !== null && Object.keys(value).length === 0
 
 function editYaml({ file, text, at }: EditablePlace, edits: readonly Edit[]): string {
   const document = yamlOf(file, text)
@@ -63,7 +70,12 @@ function editYaml({ file, text, at }: EditablePlace, edits: readonly Edit[]): st
   for (const { path, value } of edits) {
     const full = [...at, ...path]
     if (value === undefined) {
+      if (!document.hasIn(full)) continue
       document.deleteIn(full)
+      for (let up = full.slice(0, -1); up.length > at.length; up = up.slice(0, -1)) {
+        const node = document.getIn(up, true)
+        if (isCollection(node) && node.items.length === 0) document.deleteIn(up)
+      }
       continue
     }
     // `profiles:` with nothing behind it, or {}, becomes lines of its own.
@@ -75,7 +87,8 @@ function editYaml({ file, text, at }: EditablePlace, edits: readonly Edit[]): st
     }
     document.setIn(full, document.createNode(value))
   }
-  return document.toString({ lineWidth: 0 })
+  const made = document.toString({ lineWidth: 0 })
+  return made.endsWith('\n') ? made : `${made}\n`
 }
 
 function editJson({ text, at }: EditablePlace, wanted: unknown): string {

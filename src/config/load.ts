@@ -50,9 +50,11 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   checkVariables(env, secretNames([runtime, ...files]))
   const [selected, selectedBy] = select(options, env, runtime, below)
   const environment = await environmentLayer(env, selected, place)
-  const { config, sources } = mergeLayers([runtime, environment, ...files])
+  const layers = [runtime, environment, ...files]
+  const { config, sources } = mergeLayers(layers)
   return {
     config,
+    layers,
     selected,
     selectedBy,
     cacheDir: cacheFolder(env, home),

@@ -279,6 +279,7 @@ export const partialProfileSchema = z
 
 export const configSchema = z
   .strictObject({
+    $schema: text.describe('where the JSON Schema of this file lies').exactOptional(),
     defaultProfile: text.describe("a profile's name").exactOptional(),
     profiles: z
       .record(text, partialProfileSchema)

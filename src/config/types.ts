@@ -3,6 +3,8 @@ import type { Duration, Resources } from '../core/resources.ts'
 
 /** What a farcall.config file holds. A file may hold a part of a profile; the layers are merged by key. */
 export interface Config {
+  /** Where the JSON Schema of this file lies, for editors. */
+  $schema?: string
   /** Used when neither FARCALL_PROFILE nor the call names one. */
   defaultProfile?: string
   profiles?: Readonly<Record<string, Partial<Profile>>>
@@ -30,6 +32,8 @@ export interface Layer {
 export interface LoadedConfig {
   /** All layers merged. */
   readonly config: Config
+  /** The layers, the strongest first. */
+  readonly layers: readonly Layer[]
   /** The profile used when a call names none. */
   readonly selected: string
   /** What selected it. */

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
-import { basename, dirname, isAbsolute, join } from 'node:path'
+import { join } from 'node:path'
 import { ConfigError } from '../core/errors.ts'
+import { included, readConfig } from './ssh-config-include.ts'
 import { configLines, splitCriteria, splitWords } from './ssh-config-lines.ts'
 import { expandTokens, tokensOf } from './ssh-tokens.ts'
-import { matchesAny, matchesPattern } from './wildcards.ts'
+import { matchesAny } from './wildcards.ts'
 
 /** Settings by name in small letters, as `ssh -G` prints them: the first that is said counts, some come more than once. */
 export type Settings = Map<string, string[]>
@@ -90,7 +90,7 @@ class Reading {
             hint: 'a file may include itself; correct ~/.ssh/config',
           })
         for (const pattern of splitWords(rest, where))
-          for (const found of glob(this.#includePath(pattern, file)))
+          for (const found of included(pattern, file, this.#here))
             this.#read(found, { active, never: never || !active, depth: depth + 1, mustExist: false })
       } else if (active) this.#set(keyword, rest, where)
     }
@@ -115,12 +115,6 @@ class Reading {
   #excluded(keyword: string): boolean {
     if (keyword === 'proxyjump') return this.settings.has('proxycommand')
     return keyword === 'proxycommand' && !/^(none)?$/i.test(this.settings.get('proxyjump')?.[0] ?? '')
-  }
-
-  #includePath(pattern: string, file: string): string {
-    if (pattern.startsWith('~/')) return join(this.#here.home, pattern.slice(2))
-    if (isAbsolute(pattern)) return pattern
-    return join(file === this.#here.systemFile ? dirname(file) : join(this.#here.home, '.ssh'), pattern)
   }
 
   #matches(words: readonly string[], where: string, never: boolean): boolean {
@@ -194,41 +188,5 @@ class Reading {
     const shell = env.SHELL || '/bin/sh'
     const text = `exec ${expandTokens(command, tokens)}`
     return spawnSync(shell, ['-c', text], { stdio: ['inherit', 'ignore', 'inherit'], env }).status === 0
-  }
-}
-
-function readConfig(file: string, mustExist: boolean): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' && !mustExist) return ''
-    throw new ConfigError('CONFIG_INVALID', `${file} cannot be read: ${message}`, {
-      hint: 'check its path and permissions',
-      cause: error,
-    })
-  }
-}
-
-/** Files by a pattern, sorted; wildcards in any part of the path. */
-function glob(pattern: string): string[] {
-  if (!/[*?]/.test(pattern)) return [pattern]
-  const parent = dirname(pattern)
-  const folders = parent === pattern ? [parent] : glob(parent)
-  const name = basename(pattern)
-  return folders.flatMap((folder) => {
-    if (!/[*?]/.test(name)) return [join(folder, name)]
-    return namesIn(folder)
-      .filter((found) => matchesPattern(name, found) && (name.startsWith('.') || !found.startsWith('.')))
-      .sort()
-      .map((found) => join(folder, found))
-  })
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return [] // not there, or not a folder: nothing matches
   }
 }

@@ -1,70 +1,79 @@
 import { Command } from 'commander'
-import { knownScheduler } from '../../client/found-schedulers.ts'
-import { loadConfig } from '../../config/load.ts'
-import { resolveProfile } from '../../config/profile.ts'
-import type { Source } from '../../config/types.ts'
-import { unnamedScheduler } from '../../core/profile.ts'
-
-interface Row {
-  key: string
-  value: unknown
-  source: Source
-}
 
 export function configCommand(): Command {
-  const show = new Command('show')
-    .description('print every setting, and where it comes from')
-    .option('--profile <name>', 'show this profile')
-    .option('--json', 'print JSON')
-    .addHelpText('after', '\nExamples:\n  farcall config show\n  farcall config show --profile hpc --json')
-    .action(showConfig)
-  return new Command('config').description('look at the configuration').addCommand(show)
-}
-
-async function showConfig(options: { profile?: string; json?: true }): Promise<void> {
-  const loaded = await loadConfig(options.profile ? { profile: options.profile } : {})
-  const { name, profile, sources } = resolveProfile(loaded)
-  const found = profile.scheduler === unnamedScheduler ? knownScheduler(loaded.storeDir, profile) : undefined
-  const byDefault: Source = { kind: 'default', name: 'default' }
-  const rows: Row[] = [
-    { key: 'profile', value: name, source: loaded.selectedBy },
-    {
-      key: 'cacheDir',
-      value: loaded.cacheDir,
-      source: process.env['FARCALL_CACHE_DIR']
-        ? { kind: 'environment', name: 'FARCALL_CACHE_DIR' }
-        : byDefault,
-    },
-    { key: 'store', value: loaded.storeDir, source: loaded.sources.get('store') ?? byDefault },
-    ...[...sources].map(([key, source]) =>
-      key === 'scheduler' && found
-        ? { key, value: found.scheduler, source: { kind: 'default', name: foundOn(found.time) } as const }
-        : { key, value: shown(key, valueAt(profile, key)), source },
-    ),
-  ]
-  if (options.json) {
-    const values = Object.fromEntries(rows.map(({ key, value, source }) => [key, { value, source }]))
-    process.stdout.write(`${JSON.stringify({ profile: name, files: loaded.files, values }, null, 2)}\n`)
-    return
-  }
-  const { default: Table } = await import('cli-table3')
-  const table = new Table({
-    head: ['setting', 'value', 'from'],
-    style: { head: [], border: [], compact: true },
-  })
-  for (const { key, value, source } of rows)
-    table.push([key, typeof value === 'string' ? value : JSON.stringify(value), source.name])
-  process.stdout.write(`${table.toString()}\n`)
-}
-
-const foundOn = (time: number) => `found there on ${new Date(time).toISOString().slice(0, 10)}`
-
-function valueAt(profile: object, key: string): unknown {
-  return key.split('.').reduce<unknown>((inner, part) => (inner as Record<string, unknown>)[part], profile)
-}
-
-/** Passwords are named, never held, by a configuration; a variable for the job may still be one. */
-function shown(key: string, value: unknown): unknown {
-  const name = key.match(/^environment\.variables\.(.+)$/)?.[1]
-  return name && /key|token|secret|passw|credential/i.test(name) ? '(not shown)' : value
+  return new Command('config')
+    .description('look at the configuration, and change it')
+    .addCommand(
+      new Command('show')
+        .description('print every setting, and where it comes from')
+        .option('--profile <name>', 'show this profile')
+        .option('--origin', "each value's line, and what it was put over")
+        .option('--json', 'print JSON')
+        .addHelpText(
+          'after',
+          '\nExamples:\n  farcall config show\n  farcall config show --profile hpc --origin\n  farcall config show --json',
+        )
+        .action(async (options) => (await import('../config/show.ts')).showConfig(options)),
+    )
+    .addCommand(
+      new Command('paths')
+        .description('the files that are read, and those that are looked for')
+        .option('--json', 'print JSON')
+        .addHelpText('after', '\nExamples:\n  farcall config paths')
+        .action(async (options) => (await import('../config/files.ts')).showPaths(options)),
+    )
+    .addCommand(
+      new Command('init')
+        .description('write a first configuration file')
+        .option('--project', 'here, for this project; default: your own')
+        .option('--format <format>', 'yaml, json or ts', 'yaml')
+        .addHelpText(
+          'after',
+          '\nExamples:\n  farcall config init\n  farcall config init --project --format ts',
+        )
+        .action(async (options) => (await import('../config/files.ts')).initConfig(options)),
+    )
+    .addCommand(
+      new Command('validate')
+        .description('tell all that is wrong with the configuration')
+        .argument('[files...]', 'default: those that are read here')
+        .option('--json', 'print JSON')
+        .addHelpText(
+          'after',
+          '\nExamples:\n  farcall config validate\n  farcall config validate farcall.config.yaml\n\nExit code: 3 when something is wrong.',
+        )
+        .action(async (files, options) =>
+          (await import('../config/files.ts')).validateConfig(files, options),
+        ),
+    )
+    .addCommand(
+      new Command('set')
+        .description('set one key in a configuration file; all else in it stays as it is')
+        .argument('<key>', 'like profiles.hpc.resources.time')
+        .argument('<value>', 'text, or YAML: [gcc, cuda]')
+        .option('--project', "in the project's file; default: in your own")
+        .option('--dry-run', 'show the change, and make none')
+        .addHelpText(
+          'after',
+          "\nExamples:\n  farcall config set defaultProfile hpc\n  farcall config set profiles.hpc.environment.modules '[gcc]' --project",
+        )
+        .action(async (key, value, options) =>
+          (await import('../config/set.ts')).setKey(key, value, options),
+        ),
+    )
+    .addCommand(
+      new Command('unset')
+        .description('take one key out of a configuration file')
+        .argument('<key>', 'like profiles.hpc.resources.time')
+        .option('--project', "of the project's file; default: of your own")
+        .option('--dry-run', 'show the change, and make none')
+        .addHelpText('after', '\nExamples:\n  farcall config unset profiles.hpc.resources.account')
+        .action(async (key, options) => (await import('../config/set.ts')).unsetKey(key, options)),
+    )
+    .addCommand(
+      new Command('schema')
+        .description('print the JSON Schema of configuration files, for editors')
+        .addHelpText('after', '\nExamples:\n  farcall config schema > farcall.schema.json')
+        .action(async () => (await import('../config/files.ts')).printSchema()),
+    )
 }
