@@ -268,6 +268,7 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
     if (submission.open === 0) submission.waiting.resolve()
     return
   }
+  if (submission.front && submission.nativeId === undefined) return cancelBehind(submission, open, reason)
   if (!submission.submitted || submission.nativeId === undefined) {
     const session = await handle.session.catch(ignoreRejection)
     // Not submitted; or, when all of it was to be canceled, the submission looked at `canceling` itself.

@@ -1,8 +1,11 @@
+import { systemClock } from '../core/clock.ts'
 import { attemptStep, type JobSpec, membersOf } from '../core/protocol.ts'
 import type { Executor, RetryPayload } from '../executor/executor.ts'
+import type { Item } from './item.ts'
 import { filesOf } from './payload-files.ts'
 import { readSecrets } from './secrets.ts'
 import type { Submission } from './submission.ts'
+import { submitWithinLimit } from './submit-limit.ts'
 
 /**
  * Submits the next attempt. Another client that follows the same job may have made that number, for other members:
@@ -22,7 +25,18 @@ export async function makeAttempts(
   for (let next = spec; ; ) {
     submission.tried(next)
     submission.records?.retry(next)
-    const answer = await executor.retry(next, { ...payload, ...filesOf(next) })
+    const asked = next
+    const answer = await submitWithinLimit(
+      {
+        submission,
+        executor,
+        spec: asked,
+        items: itemsOf(submission, asked),
+        clock: systemClock,
+        random: Math.random,
+      },
+      () => executor.retry(asked, { ...payload, ...filesOf(asked) }),
+    )
     submission.made(answer.spec, answer.nativeId)
     submission.records?.submitted(answer.spec.attempt, answer.nativeId)
     made(answer.spec)
@@ -31,4 +45,9 @@ export async function makeAttempts(
     if (only.length === 0) return
     next = { ...next, attempt: submission.lastAttempt + attemptStep, only }
   }
+}
+
+function itemsOf({ items }: Submission, spec: JobSpec): Item[] {
+  const members = new Set(membersOf(spec))
+  return items.filter(({ index }) => members.has(Math.floor(index / spec.chunk)))
 }

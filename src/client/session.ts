@@ -62,6 +62,8 @@ export class Session {
   readonly #read = new Map<JobId, Done>()
   readonly #stop = new AbortController()
   readonly #submitting = new Set<Promise<void>>()
+  /** What may have to wait before it is submitted: Ctrl-C and close() find it meanwhile. */
+  readonly #pending = new Set<Submission>()
   readonly #working = new Set<Promise<void>>()
   /** Where its jobs are recorded, and by which profile's name. */
   readonly #recordedIn = new Map<Recorder, string>()
@@ -90,6 +92,19 @@ export class Session {
     await submitting.finally(() => this.#submitting.delete(submitting))
   }
 
+  /** It is followed while it is submitted, however often that is tried. */
+  async submitting<T>(submission: Submission, submit: () => Promise<T>): Promise<T> {
+    this.#pending.add(submission)
+    try {
+      return await submit()
+    } catch (error) {
+      this.forget(submission)
+      throw error
+    } finally {
+      this.#pending.delete(submission)
+    }
+  }
+
   async #submit(submission: Submission, payload: JobPayload): Promise<void> {
     const { spec } = payload
     this.follow(submission)
@@ -98,7 +113,7 @@ export class Session {
       const sent = await this.#sending(() => this.executor.submit(payload))
       submission.nativeId = sent.nativeId
     } catch (error) {
-      this.forget(submission)
+      if (!this.#pending.has(submission)) this.forget(submission)
       this.#running.delete(spec.id)
       throw error
     }
@@ -173,6 +188,7 @@ export class Session {
 
   follow(submission: Submission): void {
     const followers = this.#submissions.get(submission.id) ?? new Set()
+    if (followers.has(submission)) return
     this.#submissions.set(submission.id, followers.add(submission))
     const unmeasured = this.#unmeasured.get(submission.id) ?? new Set()
     this.#unmeasured.set(submission.id, unmeasured.add(submission))

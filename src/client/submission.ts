@@ -68,8 +68,9 @@ export class Submission {
   /** Items whose outcome is not known yet. */
   open = 0
   failed = 0
-  /** Why all of it is to be canceled. */
-  canceling: unknown
+  #canceling: unknown
+  /** Made by the first that waits. */
+  #cancel: AbortController | undefined
   /** Why it never ran, or cannot be followed any more. */
   abandoned: { readonly error: unknown; readonly status: JobStatus } | undefined
   /** An item counts as canceled here and runs on there. */
@@ -100,6 +101,23 @@ export class Submission {
     this.id = id
     this.level = level
     this.part = part
+  }
+
+  /** Why all of it is to be canceled. */
+  get canceling(): unknown {
+    return this.#canceling
+  }
+
+  set canceling(reason: unknown) {
+    this.#canceling = reason
+    if (reason !== undefined) this.#cancel?.abort()
+  }
+
+  /** Aborts when all of it is to be canceled. */
+  get canceled(): AbortSignal {
+    this.#cancel ??= new AbortController()
+    if (this.#canceling !== undefined) this.#cancel.abort()
+    return this.#cancel.signal
   }
 
   /** It goes after so many others, and waits for them. */

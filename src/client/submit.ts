@@ -25,6 +25,7 @@ import type { Session } from './session.ts'
 import type { Settings } from './settings.ts'
 import { functionOf, makeSpec, placeOf } from './spec.ts'
 import type { Submission } from './submission.ts'
+import { submitWithinLimit } from './submit-limit.ts'
 
 /** What is to be submitted: one function with one set of captured values, and its inputs. */
 export interface Request {
@@ -57,9 +58,9 @@ const mostShared = 500
 
 /**
  * Submits what was recorded. It holds what is sent, and nothing else of the call. `concurrency`: what is left of it, when
- * other parts of the map have some.
+ * other parts of the map have some. Without `waits` it is for the caller to wait until the limit on submitted jobs lets it in.
  */
-export type Send = (concurrency?: number) => Promise<void>
+export type Send = (concurrency?: number, waits?: boolean) => Promise<void>
 
 /** All items of a submission that cannot be made get the error. */
 export async function abandoning<T>(submission: Submission, making: Promise<T>): Promise<T> {
@@ -141,13 +142,18 @@ function sending(
   tools: RetryTools,
   record: { readonly recorder: Recorder; readonly name: string },
 ): Send {
-  return async (concurrency) => {
+  const { executor } = session
+  const { clock, random } = tools
+  const limited = { submission, executor, spec: payload.spec, items: submission.items, clock, random }
+  return async (concurrency, waits = true) => {
     // What it was to be given the value of has failed meanwhile, and that was told.
     if (submission.open === 0) return
     const sent = concurrency === undefined ? payload : { ...payload, spec: { ...payload.spec, concurrency } }
-    const submitting = submitPatiently(submission, payload.spec.retry, tools, () =>
-      session.submit(submission, sent),
-    )
+    const patiently = () =>
+      submitPatiently(submission, payload.spec.retry, tools, () => session.submit(submission, sent))
+    const submitting = waits
+      ? session.submitting(submission, () => submitWithinLimit(limited, patiently))
+      : patiently()
     await submitting.catch((error) => {
       // Perhaps for that which was made there.
       if (error instanceof SubmitError) forgetMade(session.executor)

@@ -1,12 +1,9 @@
 import { systemClock } from '../core/clock.ts'
-import { SubmitError } from '../core/errors.ts'
 import { isFinal } from '../core/status.ts'
 import { canceledBefore } from './failures.ts'
 import type { Submission } from './submission.ts'
 import type { Send } from './submit.ts'
-
-/** What was refused because so many jobs are under way is tried again when some have ended, at most so often. */
-const refusedMs = 10_000
+import { isSubmitLimit, refusedMs } from './submit-limit.ts'
 
 /**
  * Sends the parts of one map one after the other, so that together they keep to what one array would: at most
@@ -43,11 +40,11 @@ export class Turns {
       const open = this.#openMembers()
       const rest = most === undefined || open === 0 ? undefined : Math.max(1, most - open)
       try {
-        return await send(rest)
+        return await send(rest, open === 0)
       } catch (error) {
-        if (!(error instanceof SubmitError && error.code === 'SUBMIT_LIMIT') || open === 0) throw error
+        if (!isSubmitLimit(error) || open === 0) throw error
         await this.#until(submission, () => this.#openMembers() < open)
-        await systemClock.sleep(refusedMs)
+        await systemClock.sleep(refusedMs, submission.canceled)
         if (submission.canceling !== undefined) throw canceledBefore(submission)
       }
     }

@@ -166,6 +166,8 @@ export interface Executor extends AsyncDisposable {
   open(): Promise<void>
   /** Idempotent on spec.id and spec.attempt. Gives the scheduler's id. @throws SubmitError, TransportError */
   submit(job: JobPayload): Promise<{ nativeId: string }>
+  /** Jobs of the user that wait or run there, whoever submitted them. An executor without it does not know. */
+  countJobs?(): Promise<number>
   /**
    * Submits the next attempt of a job that the place has, for the members in `spec.only`. Like submit, but for the
    * arguments, which lie there; the bundle is asked for only when the place has lost it. Where another client has made

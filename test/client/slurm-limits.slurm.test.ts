@@ -42,6 +42,19 @@ afterAll(close)
 const options = { profile: 'limits', memory: '20MB', time: '1m' } as const
 const held = ['--hold']
 
+/** What of all files of tests is in the queue counts: a limit is set once that is over. */
+async function limit(most: number): Promise<void> {
+  const { env } = slurm
+  const queued = async () => (await run('squeue', ['-h', '-o', '%i %j %T', '-u', user], { env })).stdout
+  if (most > 0) await expect.poll(queued, { timeout: 60_000 }).toBe('')
+  const asked = ['-i', 'modify', 'user', 'where', `name=${user}`, 'set', `MaxSubmitJobs=${most}`]
+  const { status, stdout, stderr } = spawnSync('sacctmgr', asked, {
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+  })
+  expect(status, stdout + stderr).toBe(0)
+}
+
 describe('a live slurmctld refuses, and the error says what to change:', () => {
   const policy = /violates accounting\/QOS policy/
   it.each<[ClusterOptions, RegExp, RegExp]>([
@@ -78,14 +91,10 @@ describe('a live slurmctld refuses, and the error says what to change:', () => {
 })
 
 it('a map is packed into as many members as the user may submit', async () => {
-  const limit = (most: number) =>
-    spawnSync('sacctmgr', ['-i', 'modify', 'user', 'where', `name=${user}`, 'set', `MaxSubmitJobs=${most}`], {
-      env: { ...process.env, ...slurm.env },
-    })
   const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts } as const
   configure({ profiles: { few: { ...place, queryInterval: '3s' } } })
   const double = cluster({ ...options, profile: 'few' }, (n: number) => n * 2)
-  limit(20)
+  await limit(20)
   try {
     const inputs = Array.from({ length: 100 }, (_, n) => n)
     expect(await double.map.plan(inputs)).toMatchObject({
@@ -95,18 +104,14 @@ it('a map is packed into as many members as the user may submit', async () => {
     })
     expect(await double.map(inputs)).toEqual(inputs.map((n) => n * 2))
   } finally {
-    limit(-1)
+    await limit(-1)
   }
 })
 
 it('an array with more members than that is sent in parts, each when there is room for it, and is one map', async () => {
-  const limit = (most: number) =>
-    spawnSync('sacctmgr', ['-i', 'modify', 'user', 'where', `name=${user}`, 'set', `MaxSubmitJobs=${most}`], {
-      env: { ...process.env, ...slurm.env },
-    })
   const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts } as const
   configure({ profiles: { parts: { ...place, queryInterval: '4s', keep: 'all' } } })
-  limit(3)
+  await limit(3)
   try {
     const f = cluster({ ...options, profile: 'parts', chunk: 1 }, (n: number) => {
       const { item, id } = currentTask()
@@ -119,7 +124,62 @@ it('an array with more members than that is sent in parts, each when there is ro
     const rows = (await jobs()).filter(({ id }) => id === array.id)
     expect(rows).toMatchObject([{ items: 5, members: 5, done: 5, status: { state: 'COMPLETED' } }])
   } finally {
-    limit(-1)
+    await limit(-1)
+  }
+})
+
+it('what other jobs are in the way of waits until they have ended, says so, and can be canceled meanwhile', async () => {
+  const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts } as const
+  configure({ profiles: { full: { ...place, queryInterval: '5s' } } })
+  const f = cluster({ ...options, profile: 'full', chunk: 1 }, (n: number) => n * 2)
+  await limit(2)
+  // of a client that knows no limit of it
+  const inTheWay = cluster({ ...options, native: held }, () => 1)()
+  inTheWay.catch(() => {})
+  try {
+    await expect.poll(() => inTheWay.nativeId, { timeout: 20_000 }).toBeDefined()
+    const waits = { state: 'QUEUED', message: expect.stringMatching(/AssocMaxSubmitJobLimit.*once some of/s) }
+    const map = f.map([1, 2])
+    const parts = f.map([1, 2, 3])
+    const unwanted = f.map([5, 6])
+    const all = [map, parts, unwanted]
+    for (const array of all) array.catch(() => {})
+    for (const array of all) {
+      const { job } = await array.job(0)
+      await expect.poll(() => job.status(), { timeout: 30_000 }).toMatchObject(waits)
+    }
+    const asked = Date.now()
+    await unwanted.cancel()
+    await expect(unwanted).rejects.toMatchObject({ code: 'JOB_CANCELED' })
+    expect(Date.now() - asked).toBeLessThan(5_000)
+    const said = onLogin(sshd, 'squeue -h -o %j')
+    expect(said.trim().split('\n')).toHaveLength(1)
+    await inTheWay.cancel()
+    expect(await map).toEqual([2, 4])
+    expect(await parts).toEqual([2, 4, 6])
+    expect([map, parts].map((array) => array.progress.done)).toEqual([2, 3])
+  } finally {
+    await inTheWay.cancel()
+    await limit(-1)
+  }
+})
+
+it('refused although nothing is in the way, it is another limit, and is told', async () => {
+  const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts } as const
+  configure({ profiles: { alone: { ...place, queryInterval: '6s' } } })
+  await limit(5)
+  try {
+    const array = cluster(
+      { ...options, profile: 'alone', qos: 'one-submit', chunk: 1 },
+      (n: number) => n,
+    ).map([1, 2])
+    await failure(array, {
+      name: 'SubmitError',
+      code: 'SUBMIT_LIMIT',
+      message: /QOSMaxSubmitJobPerUserLimit/,
+    })
+  } finally {
+    await limit(-1)
   }
 })
 

@@ -18,7 +18,7 @@ import {
   type PackagesRef,
   paths,
 } from '../../core/protocol.ts'
-import type { JobStatus } from '../../core/status.ts'
+import { isFinal, type JobStatus } from '../../core/status.ts'
 import { parseDuration } from '../../core/units.ts'
 import type { Measured } from '../../core/usage.ts'
 import type { YieldPosition } from '../../core/yields.ts'
@@ -51,6 +51,7 @@ import { measureJob } from './measure.ts'
 import { makePackages } from './packages.ts'
 import { persist } from './persist.ts'
 import { type Place, placeFailed, probePlace } from './place.ts'
+import { askQueue } from './queue.ts'
 import { roomOf } from './room.ts'
 import { runOf } from './runs.ts'
 import { RuntimeSupply } from './runtime-supply.ts'
@@ -196,6 +197,13 @@ export class BatchExecutor implements Executor {
   async submit({ spec, args, ...payload }: JobPayload): Promise<{ nativeId: string }> {
     const { nativeId } = await this.#submit(spec, args, payload)
     return { nativeId }
+  }
+
+  async countJobs(): Promise<number> {
+    await this.open()
+    const { transport, scheduler } = this.#options
+    const { snapshot } = await askQueue({ transport, scheduler, workdir: this.#place.workdir }, [], 0)
+    return [...snapshot.values()].filter(({ status }) => !isFinal(status.state)).length
   }
 
   async retry(spec: JobSpec, payload: RetryPayload = {}): Promise<{ nativeId: string; spec: JobSpec }> {
