@@ -1,37 +1,25 @@
-import { FarcallError, SubmitError } from '../core/errors.ts'
+import { FarcallError } from '../core/errors.ts'
 import type { CommandResult } from '../core/shell.ts'
 import { refusals } from './pbs-refusals.ts'
 import { pbsStatus } from './pbs-status.ts'
+import type { SubmitAnswers } from './refusal.ts'
 import type { QueueSnapshot } from './scheduler.ts'
 import { SnapshotBuilder } from './snapshot.ts'
 
 /** '123.server', '123[].server' of an array, '123[4].server' of one of its members. */
 const idForm = /^(\d+)(\[(\d*)\])?((?:\.[\w.-]+)?)$/
 
-export function parseSubmit(result: CommandResult): string {
-  const id = text(result)
-    .split('\n')
-    .map((line) => line.trim())
-    .findLast((line) => idForm.test(line))
-  if (result.exitCode === 0 && id) return id
-  const said = spoken(result) || `qsub gave exit code ${result.exitCode} and no job id`
-  const known = explainSubmit(result)
-  throw new SubmitError(known?.code ?? 'SUBMIT_REFUSED', said, {
-    ...(known?.hint && { hint: known.hint }),
-    transient: refusals.find(({ says }) => says.test(said))?.transient ?? false,
-  })
-}
-
 const onPath =
   'is it a login node of a PBS cluster? What a module brings is loaded in .profile, or before you start a program on it'
 
-export function explainSubmit(
-  result: CommandResult,
-): { code?: 'SCHEDULER_MISSING' | 'SUBMIT_REFUSED'; hint?: string } | undefined {
-  if (result.exitCode === 127)
-    return { code: 'SCHEDULER_MISSING', hint: `qsub is not on the PATH there; ${onPath}` }
-  const hint = refusals.find(({ says }) => says.test(spoken(result)))?.hint
-  return hint === undefined ? undefined : { code: 'SUBMIT_REFUSED', hint }
+export const submitAnswers: SubmitAnswers = {
+  command: 'qsub',
+  gives: 'job id',
+  refusals,
+  readId: (line) => (idForm.test(line) ? line : undefined),
+  spoken,
+  isMissing: ({ exitCode }) => exitCode === 127,
+  whenMissing: `qsub is not on the PATH there; ${onPath}`,
 }
 
 /** A command's own words, without its name on each line. */

@@ -1,9 +1,7 @@
+import type { Refusal } from './refusal.ts'
+
 /** What qsub says when it does not take a job (`qsub: …`), and what to do about it. First match counts. */
-export const refusals: readonly {
-  readonly says: RegExp
-  readonly hint: string
-  readonly transient?: boolean
-}[] = [
+export const refusals: readonly Refusal[] = [
   {
     says: /cannot connect to server|could not connect to|connection (refused|timed out)|no route to host|Communication failure|End of File|Server could not connect to MOM|System error/i,
     hint: 'the PBS server does not answer just now; the same submission may go through later',
@@ -20,6 +18,7 @@ export const refusals: readonly {
   },
   {
     says: /would exceed.*limit|Maximum number of jobs already in queue|exceed.*limit.*(queue|user|group|project)|job limit/i,
+    isLimit: true,
     hint: 'as many of your jobs are in the queue as the site allows; wait until some have ended, or use a larger chunk',
   },
   {

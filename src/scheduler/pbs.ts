@@ -1,7 +1,8 @@
 import { ConfigError } from '../core/errors.ts'
 import type { Command } from '../core/shell.ts'
-import { explainSubmit, parseJobs, parseSubmit, parseSubmitted } from './pbs-answers.ts'
+import { parseJobs, parseSubmitted, submitAnswers } from './pbs-answers.ts'
 import { cancelScript, historyScript, queryScript, submitScript } from './pbs-scripts.ts'
+import { explainRefusal, readSubmit } from './refusal.ts'
 import type { AfterJob, Directives, DirectiveTable, Scheduler } from './scheduler.ts'
 
 function script(text: string, name: string, args: readonly string[] = []): Command {
@@ -172,8 +173,8 @@ export function pbsCommands({ indexVariable, sizeAttribute, versionLine, version
 
     // The prefix may be another by the user's PBS_DPREFIX.
     submit: (file) => script(submitScript, 'qsub', ['-C', '#PBS', file]),
-    parseSubmit,
-    explainSubmit,
+    parseSubmit: (result) => readSubmit(submitAnswers, result),
+    explainSubmit: (result) => explainRefusal(submitAnswers, result),
     findSubmitted: { command: () => script(queryScript, 'qstat'), parse: parseSubmitted },
 
     query: () => script(queryScript, 'qstat'),

@@ -1,5 +1,6 @@
-import { FarcallError, SubmitError } from '../core/errors.ts'
+import { FarcallError } from '../core/errors.ts'
 import type { CommandResult } from '../core/shell.ts'
+import type { SubmitAnswers } from './refusal.ts'
 import type { QueueSnapshot, RunningJob } from './scheduler.ts'
 import { chooseInfo, inError } from './sge-reasons.ts'
 import { refusals } from './sge-refusals.ts'
@@ -11,31 +12,18 @@ export function text(result: CommandResult): string {
   return new TextDecoder().decode(result.stdout)
 }
 
-/** The job's number, of `12`, or of an array's `12.1-10:1`. */
-export function parseSubmit(result: CommandResult): string {
-  const id = text(result)
-    .split('\n')
-    .map((line) => /^(\d+)(?:\.\d+-\d+:\d+)?$/.exec(line.trim())?.[1])
-    .findLast((found) => found !== undefined)
-  if (result.exitCode === 0 && id) return id
-  const said = spoken(result) || `qsub gave exit code ${result.exitCode} and no job number`
-  const known = explainSubmit(result)
-  throw new SubmitError(known?.code ?? 'SUBMIT_REFUSED', said, {
-    ...(known?.hint && { hint: known.hint }),
-    transient: refusals.find(({ says }) => says.test(said))?.transient ?? false,
-  })
-}
-
 const onPath =
   'is it a submit host of a Grid Engine? Its settings are mostly read by `. $SGE_ROOT/default/common/settings.sh`, in .profile there'
 
-export function explainSubmit(
-  result: CommandResult,
-): { code?: 'SCHEDULER_MISSING' | 'SUBMIT_REFUSED'; hint?: string } | undefined {
-  if (isMissing(result)) return { code: 'SCHEDULER_MISSING', hint: `qsub does not work there; ${onPath}` }
-  const said = spoken(result)
-  const hint = refusals.find(({ says }) => says.test(said))?.hint
-  return hint === undefined ? undefined : { code: 'SUBMIT_REFUSED', hint }
+export const submitAnswers: SubmitAnswers = {
+  command: 'qsub',
+  gives: 'job number',
+  refusals,
+  // Of an array it is 12.1-10:1.
+  readId: (line) => /^(\d+)(?:\.\d+-\d+:\d+)?$/.exec(line)?.[1],
+  spoken,
+  isMissing,
+  whenMissing: `qsub does not work there; ${onPath}`,
 }
 
 /** No command, or one that has not been told of any Grid Engine. */

@@ -1,9 +1,7 @@
+import type { Refusal } from './refusal.ts'
+
 /** What qsub says when it does not take a job (`Unable to run job: …`), and what to do about it. First match counts. */
-export const refusals: readonly {
-  readonly says: RegExp
-  readonly hint: string
-  readonly transient?: boolean
-}[] = [
+export const refusals: readonly Refusal[] = [
   {
     says: /commlib error|unable to (contact|send message to) qmaster|can.t connect to service|got (select|send|read) error|qmaster.*(timeout|not running)|failed receiving gdi request|Connection (refused|reset|timed out)/i,
     hint: 'the Grid Engine master does not answer just now; the same submission may go through later',
@@ -38,7 +36,8 @@ export const refusals: readonly {
     hint: 'the site allows fewer tasks in an array (`qconf -sconf | grep max_aj_tasks`); use a larger chunk',
   },
   {
-    says: /jobs are allowed per user|too many jobs|max_u_jobs|max_jobs|job limit|exceeds limit/i,
+    says: /jobs are allowed per (user|cluster)|too many jobs|max_u_jobs|max_jobs|job limit|exceeds limit/i,
+    isLimit: true,
     hint: 'you have as many jobs in the queue as the site allows (`qconf -sconf | grep max_`); wait until some have ended, or put more calls into each with map and a larger chunk',
   },
   {

@@ -1,15 +1,9 @@
 import { ConfigError } from '../core/errors.ts'
 import { type Command, shellJoin } from '../core/shell.ts'
 import { parseWarning } from '../core/warning-signal.ts'
+import { explainRefusal, readSubmit } from './refusal.ts'
 import type { Directives, DirectiveTable, Scheduler } from './scheduler.ts'
-import {
-  explainSubmit,
-  parseHistory,
-  parseQuery,
-  parseSubmit,
-  parseSubmitted,
-  parseWhere,
-} from './sge-answers.ts'
+import { parseHistory, parseQuery, parseSubmitted, parseWhere, submitAnswers } from './sge-answers.ts'
 import { parseCapacity, parseVersion } from './sge-capacity.ts'
 import { explainWaiting } from './sge-reasons.ts'
 import {
@@ -298,8 +292,8 @@ function dialect(site: SgeSite): Scheduler {
     capacity: () => script(capacityScript, 'qstat', []),
     parseCapacity,
     submit: (file) => script(submitScript, 'qsub', [file]),
-    parseSubmit,
-    explainSubmit,
+    parseSubmit: (result) => readSubmit(submitAnswers, result),
+    explainSubmit: (result) => explainRefusal(submitAnswers, result),
     findSubmitted: { command: () => script(submittedScript, 'qstat', []), parse: parseSubmitted },
     query: () => script(queryScript, 'qstat', []),
     parseQuery,

@@ -1,8 +1,9 @@
-import { FarcallError, SubmitError } from '../core/errors.ts'
+import { FarcallError } from '../core/errors.ts'
 import type { CommandResult } from '../core/shell.ts'
 import type { JobStatus } from '../core/status.ts'
-import type { QueueSnapshot, SubmitCode } from './scheduler.ts'
-import { adviceOnLimit, isSubmitLimit } from './slurm-limits.ts'
+import type { SubmitAnswers } from './refusal.ts'
+import type { QueueSnapshot } from './scheduler.ts'
+import { adviseOnLimit } from './slurm-limits.ts'
 import { refusals } from './slurm-refusals.ts'
 import { slurmStatus } from './slurm-status.ts'
 import { readIndexes, SnapshotBuilder } from './snapshot.ts'
@@ -11,33 +12,18 @@ export function text(result: CommandResult): string {
   return new TextDecoder().decode(result.stdout)
 }
 
-export function parseSubmit(result: CommandResult): string {
-  const id = text(result)
-    .split('\n')
-    .map((line) => /^(\d+(?:;[\w.-]+)?)$/.exec(line.trim())?.[1])
-    .findLast((found) => found !== undefined)
-  if (result.exitCode === 0 && id) return id
-  const said = spoken(result) || `sbatch gave exit code ${result.exitCode} and no job id`
-  const known = explainSubmit(result)
-  throw new SubmitError(known?.code ?? 'SUBMIT_REFUSED', said, {
-    ...(known?.hint && { hint: known.hint }),
-    transient: refusals.find(({ says }) => says.test(said))?.transient ?? false,
-  })
-}
-
 const onPath =
   'is it a login node of a Slurm cluster? What a module brings is loaded in .profile, or before you start a program on it'
 
-export function explainSubmit(result: CommandResult): { code?: SubmitCode; hint?: string } | undefined {
-  if (result.exitCode === 127)
-    return {
-      code: 'SCHEDULER_MISSING',
-      hint: `sbatch is not on the PATH there; ${onPath}`,
-    }
-  const said = spoken(result)
-  const hint = adviceOnLimit(said) ?? refusals.find(({ says }) => says.test(said))?.hint
-  if (hint === undefined) return undefined
-  return { code: isSubmitLimit(said) ? 'SUBMIT_LIMIT' : 'SUBMIT_REFUSED', hint }
+export const submitAnswers: SubmitAnswers = {
+  command: 'sbatch',
+  gives: 'job id',
+  refusals,
+  advise: adviseOnLimit,
+  readId: (line) => /^(\d+(?:;[\w.-]+)?)$/.exec(line)?.[1],
+  spoken,
+  isMissing: ({ exitCode }) => exitCode === 127,
+  whenMissing: `sbatch is not on the PATH there; ${onPath}`,
 }
 
 /** A command's own words, without `sbatch: error: ` on each line. */

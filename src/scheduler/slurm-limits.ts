@@ -1,3 +1,5 @@
+import type { Refusal } from './refusal.ts'
+
 /** Slurm's things that limits count: in words, and what of a call's options asks for them. */
 const things: Record<string, readonly [words: string, option?: string]> = {
   Cpu: ['cores', 'resources.cores'],
@@ -64,18 +66,18 @@ export function explainLimit(word: string): string | undefined {
   return `${by} allows no more ${what}${limit.submitted ? '' : ' at once'}; it waits for other jobs to end${alone}`
 }
 
-/** Whether what sbatch refuses is one job more, whatever it asks for. */
-export function isSubmitLimit(said: string): boolean {
-  return said.split(/\W+/).some((word) => readLimit(word)?.submitted)
-}
-
 /** What to do about the limit that sbatch names when it refuses a job. */
-export function adviceOnLimit(said: string): string | undefined {
-  const limit = said
+export function adviseOnLimit(said: string): Omit<Refusal, 'says'> | undefined {
+  const limits = said
     .split(/\W+/)
     .map(readLimit)
-    .find((found) => found !== undefined)
+    .filter((found) => found !== undefined)
+  const [limit] = limits
   if (!limit) return undefined
+  return { hint: adviceOn(limit), isLimit: limits.some(({ submitted }) => submitted) }
+}
+
+function adviceOn(limit: NonNullable<ReturnType<typeof readLimit>>): string {
   const { kind, what, whose } = limit
   const [by, see] = limit.ofAccount
     ? ['your account', '`sacctmgr show associations user=$USER`']

@@ -1,9 +1,7 @@
+import type { Refusal } from './refusal.ts'
+
 /** What sbatch says when it does not take a job (`sbatch: error: …`), and what to do about it. First match counts. */
-export const refusals: readonly {
-  readonly says: RegExp
-  readonly hint: string
-  readonly transient?: boolean
-}[] = [
+export const refusals: readonly Refusal[] = [
   {
     says: /Unable to contact slurm controller|Socket timed out|Communication connection failure|Zero Bytes were transmitted|temporarily unable to accept job|Connection (refused|reset|timed out)|controller is in standby|Resource temporarily unavailable|Transport endpoint|No route to host/i,
     hint: 'the Slurm controller does not answer just now; the same submission may go through later',

@@ -1,13 +1,7 @@
 import type { Command } from '../core/shell.ts'
+import { explainRefusal, readSubmit } from './refusal.ts'
 import type { AfterJob, Directives, DirectiveTable, Scheduler } from './scheduler.ts'
-import {
-  explainSubmit,
-  parseHistory,
-  parseQuery,
-  parseRecent,
-  parseSubmit,
-  parseSubmitted,
-} from './slurm-answers.ts'
+import { parseHistory, parseQuery, parseRecent, parseSubmitted, submitAnswers } from './slurm-answers.ts'
 import { parseWhere } from './slurm-attach.ts'
 import { parseCapacity, parseVersion } from './slurm-capacity.ts'
 import { explainWaiting } from './slurm-reasons.ts'
@@ -158,8 +152,8 @@ export const slurm: Scheduler = {
       if (all[key] !== undefined && key !== 'native') argv.push(...options[key](all[key] as never, all))
     return script(submitScript, 'sbatch', ['--parsable', ...argv, ...nativeArguments(all.native ?? []), file])
   },
-  parseSubmit,
-  explainSubmit,
+  parseSubmit: (result) => readSubmit(submitAnswers, result),
+  explainSubmit: (result) => explainRefusal(submitAnswers, result),
   findSubmitted: {
     command: () => script(submittedScript, 'squeue', []),
     parse: parseSubmitted,

@@ -203,6 +203,15 @@ describe('answers of PBS', () => {
       hint: expect.stringContaining('qstat -Q'),
     })
     expect(refuse('qsub: cannot connect to server pbs (errno=111)\n')).toMatchObject({ transient: true })
+    // as OpenPBS and Torque say it
+    for (const said of [
+      "would exceed queue's generic per-user limit",
+      'Maximum number of jobs already in queue',
+    ])
+      expect(refuse(`qsub: ${said}\n`)).toMatchObject({ code: 'SUBMIT_LIMIT', transient: false })
+    expect(refuse('qsub: Job violates queue and/or server resource limits\n', 188)).toMatchObject({
+      code: 'SUBMIT_REFUSED',
+    })
     expect(refuse('sh: qsub: not found\n', 127)).toMatchObject({ code: 'SCHEDULER_MISSING' })
     expect(refuse('')).toMatchObject({ message: expect.stringContaining('no job id') })
   })

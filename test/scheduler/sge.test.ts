@@ -247,13 +247,19 @@ describe('answers', () => {
     ['reservation', /reservation id 77 is invalid/, /resources\.reservation/],
     ['value', /attribute "gpu" is not a integer/, /of its type/],
     ['name', /Space .* not allowed/, /takes no such name/],
-    ['user-jobs', /only 1 jobs are allowed per user/, /as many jobs in the queue as the site allows/],
   ])('refused: %s', (name, message, hint) => {
     const error = thrown(() => sge.parseSubmit(recorded(`refused-${name}`)))
     expect(error).toMatchObject({ code: 'SUBMIT_REFUSED', transient: false })
     expect(error.message).toMatch(message)
     expect(error.message).not.toMatch(/Exiting|Unable to run/)
     expect(error.hint).toMatch(hint)
+  })
+
+  test('refused as one job too many: it may be taken later', () => {
+    const error = thrown(() => sge.parseSubmit(recorded('refused-user-jobs')))
+    expect(error).toMatchObject({ code: 'SUBMIT_LIMIT', transient: false })
+    expect(error.message).toMatch(/only 1 jobs are allowed per user/)
+    expect(error.hint).toMatch(/as many jobs in the queue as the site allows/)
   })
 
   test('of a qmaster that is down change nothing, and come again', () => {
