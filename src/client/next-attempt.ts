@@ -30,7 +30,7 @@ export async function makeAttempts(
       {
         submission,
         executor,
-        spec: asked,
+        spec: () => asked,
         items: itemsOf(submission, asked),
         clock: systemClock,
         random: Math.random,

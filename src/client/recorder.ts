@@ -127,6 +127,12 @@ export class JobRecords {
     this.recorder.later((store) => store.submitted(this.#id, attempt, nativeId))
   }
 
+  /** The place takes no more members: written at once, as whoever takes it up goes by it. */
+  dealtAnew(spec: JobSpec): void {
+    this.recorder.later((store) => store.dealtAnew(spec))
+    this.recorder.flush()
+  }
+
   /** Another attempt that is about to be submitted: written at once. The place has its arguments. */
   retry(spec: JobSpec): void {
     this.recorder.later((store) => store.retry(spec))

@@ -253,6 +253,13 @@ export class Submission {
     for (const event of this.#early.splice(0)) this.handle(event)
   }
 
+  /** Nothing of it was submitted: its items go to other members than those of before. */
+  dealtAnew(spec: JobSpec): void {
+    this.submitted = { ...this.submitted!, spec }
+    this.#tries.splice(0, this.#tries.length, { spec })
+    this.records?.dealtAnew(spec)
+  }
+
   /** The record of a call that is the same as this item's. */
   deliver(item: Item, kind: RecordKind, bytes: Uint8Array): void {
     this.#intake.take(item, kind, bytes)

@@ -13,7 +13,8 @@ export const refusedMs = 10_000
 export interface WithinLimit {
   readonly submission: Submission
   readonly executor: Pick<Executor, 'traits' | 'countJobs'>
-  readonly spec: Pick<JobSpec, 'members' | 'only'>
+  /** As it is asked for now. */
+  readonly spec: () => Pick<JobSpec, 'members' | 'only'>
   /** Those that are told that they wait. */
   readonly items: readonly Item[]
   readonly clock: Clock
@@ -54,8 +55,10 @@ export function isSubmitLimit(error: unknown): error is SubmitError {
 }
 
 /** Whether it is the others that are in its way: by itself it has no more members than the user may have submitted. */
-function fits({ executor, spec: { members, only } }: WithinLimit): boolean {
-  const { maxSubmitted } = executor.traits
+function fits({ executor, spec }: WithinLimit): boolean {
+  const { members, only } = spec()
+  const { maxSubmitted, maxSubmissions } = executor.traits
+  if (maxSubmissions !== undefined) return true
   return maxSubmitted !== undefined && (only?.length ?? members) <= maxSubmitted
 }
 

@@ -10,6 +10,7 @@ import type { JobPayload } from '../executor/executor.ts'
 import { thisProcess } from '../store/owner.ts'
 import type { StoredPayload } from '../store/types.ts'
 import { type FromParents, followParents, jobsOf } from './chain.ts'
+import { dealtAnew } from './deal-anew.ts'
 import { canceledBefore } from './failures.ts'
 import { functionKey, itemTimeOf } from './item-time.ts'
 import { here, interpreterAt } from './node-seen.ts'
@@ -144,13 +145,25 @@ function sending(
 ): Send {
   const { executor } = session
   const { clock, random } = tools
-  const limited = { submission, executor, spec: payload.spec, items: submission.items, clock, random }
+  let { spec } = payload
+  const submit = async (concurrency: number | undefined): Promise<void> => {
+    for (;;) {
+      const asked = concurrency === undefined ? spec : { ...spec, concurrency }
+      try {
+        return await session.submit(submission, { ...payload, spec: asked })
+      } catch (error) {
+        const fewer = dealtAnew(spec, executor.traits, error)
+        if (!fewer) throw error
+        spec = fewer
+        submission.dealtAnew(spec)
+      }
+    }
+  }
   return async (concurrency, waits = true) => {
     // What it was to be given the value of has failed meanwhile, and that was told.
     if (submission.open === 0) return
-    const sent = concurrency === undefined ? payload : { ...payload, spec: { ...payload.spec, concurrency } }
-    const patiently = () =>
-      submitPatiently(submission, payload.spec.retry, tools, () => session.submit(submission, sent))
+    const patiently = () => submitPatiently(submission, spec.retry, tools, () => submit(concurrency))
+    const limited = { submission, executor, items: submission.items, clock, random, spec: () => spec }
     const submitting = waits
       ? session.submitting(submission, () => submitWithinLimit(limited, patiently))
       : patiently()

@@ -21,6 +21,8 @@ export interface ExecutorTraits {
   readonly maxMembers?: number
   /** Members that the user may have submitted at all; a larger submission is refused. */
   readonly maxSubmitted?: number
+  /** Submissions that the user may have there at once, where an array counts as one. */
+  readonly maxSubmissions?: number
   /** Cores that are free to us at once, where there is no queue. */
   readonly slots?: number
 }

@@ -8,6 +8,7 @@ import type { Executor } from './executor.ts'
 import { thisMachine } from './interpreter/provide.ts'
 import { KubernetesExecutor } from './kubernetes/kubernetes-executor.ts'
 import { isKubernetes } from './kubernetes/name.ts'
+import { LearnedLimits } from './learned-limits.ts'
 
 let wrap = (transport: Transport): Transport => transport
 
@@ -18,7 +19,8 @@ export function wrapTransports(wrapper: (transport: Transport) => Transport): vo
 
 /**
  * The executor that a profile names; nothing is connected before its first use.
- * @param cacheDir where it keeps the Node that it sends to machines without one; without it none is sent
+ * @param cacheDir where it keeps what it learns of the place's limits, and the Node that it sends to machines without one;
+ * without it none is sent
  * @throws ConfigError
  */
 export function openExecutor(
@@ -30,6 +32,9 @@ export function openExecutor(
   if (isKubernetes(profile.scheduler)) return new KubernetesExecutor({ profile, clock, random })
   const scheduler = findScheduler(profile.scheduler)
   const transport = wrap(openTransport(profile))
-  const provider = cacheDir === undefined ? {} : { provider: thisMachine(cacheDir) }
-  return new BatchExecutor({ profile, scheduler, transport, clock, random, ...provider })
+  const kept =
+    cacheDir === undefined
+      ? {}
+      : { provider: thisMachine(cacheDir), learned: new LearnedLimits(cacheDir, profile) }
+  return new BatchExecutor({ profile, scheduler, transport, clock, random, ...kept })
 }

@@ -44,3 +44,8 @@ rest=$(printf '%s\\n' "$said" | grep -Eiv 'unknown job ?id|has finished|invalid 
 printf '%s\\n' "$rest" >&2
 exit "$code"
 `
+
+// What the server is set to, and who asks. Attributes that nobody has set are not in it.
+export const limitsScript = `${cleanEnvironment}qmgr -c 'list server' || exit
+printf 'farcall-user %s\\n' "$(id -un)"
+`

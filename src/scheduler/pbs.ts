@@ -1,7 +1,8 @@
 import { ConfigError } from '../core/errors.ts'
 import type { Command } from '../core/shell.ts'
 import { parseJobs, parseSubmitted, submitAnswers } from './pbs-answers.ts'
-import { cancelScript, historyScript, queryScript, submitScript } from './pbs-scripts.ts'
+import { parseSubmitLimit, readServer, refusedSize } from './pbs-limits.ts'
+import { cancelScript, historyScript, limitsScript, queryScript, submitScript } from './pbs-scripts.ts'
 import { explainRefusal, readSubmit } from './refusal.ts'
 import type { AfterJob, Directives, DirectiveTable, Scheduler } from './scheduler.ts'
 
@@ -157,12 +158,10 @@ export function pbsCommands({ indexVariable, sizeAttribute, versionLine, version
       taskId: (nativeId, task) => nativeId.replace('[]', `[${task}]`),
       // max_array_size where the server does not say (PBS Professional Reference Guide); Torque's is unlimited then.
       defaultSize: 10_000,
-      sizeLimit: () => ({ argv: ['qmgr', '-c', `list server ${sizeAttribute}`] }),
-      parseSizeLimit: ({ stdout }) => {
-        const said = new TextDecoder().decode(stdout)
-        const size = new RegExp(`${sizeAttribute}\\s*=\\s*(\\d+)`).exec(said)?.[1]
-        return size === undefined ? undefined : Number(size)
-      },
+      sizeLimit: () => script(limitsScript, 'qmgr'),
+      parseSizeLimit: (result) => readServer(result, sizeAttribute),
+      parseSubmitLimit,
+      refusedSize,
     },
     restartCount: '0',
     detect: () => ({

@@ -76,6 +76,12 @@ export interface Scheduler {
     parseSizeLimit?(result: CommandResult): number | undefined
     /** Of the same answer: how many members the user may have submitted at all. Undefined: no limit is known. */
     parseSubmitLimit?(result: CommandResult): number | undefined
+    /** Submissions that the user may have at once, where an array counts as one; undefined: no limit is known. */
+    readonly maxSubmissions?: number
+    /** Of the words of a refusal: it has too many members; how many it may have, where they say. */
+    refusedSize?(said: string): { readonly most?: number } | undefined
+    /** Of the words of a refusal: what `maxSubmissions` is. */
+    refusedSubmissions?(said: string): number | undefined
   }
   /** A shell expression: how often the scheduler itself has restarted this job; '0' where it never does. */
   readonly restartCount: string

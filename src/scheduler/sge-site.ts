@@ -20,6 +20,8 @@ export interface SgeSite {
   readonly gpus: SgeResource | undefined
   readonly exclusive: string | undefined
   readonly maxArrayTasks: number
+  /** That a user may have there, waiting or running; an array is one. Undefined: no limit is known. */
+  readonly maxJobs: number | undefined
   /** Whether the site was asked, or this is how Grid Engine comes. */
   readonly asked: boolean
 }
@@ -34,6 +36,7 @@ export const usualSite: SgeSite = {
   gpus: { name: 'gpu', perSlot: true, counted: true },
   exclusive: 'exclusive',
   maxArrayTasks: usualArrayTasks,
+  maxJobs: undefined,
   asked: false,
 }
 
@@ -79,8 +82,17 @@ function readAnswer(answer: string): SgeSite {
     exclusive: complexes.find(({ relation }) => relation === 'EXCL')?.name,
     // 0: no limit.
     maxArrayTasks: tasks === 0 ? Number.POSITIVE_INFINITY : tasks,
+    maxJobs: readMaxJobs(answer),
     asked: true,
   }
+}
+
+/** max_u_jobs of the user, max_jobs of all users together; 0: no limit (sge_conf(5)). */
+function readMaxJobs(answer: string): number | undefined {
+  const limits = [...answer.matchAll(/^max_(?:u_)?jobs\s+(\d+)/gm)]
+    .map(([, most]) => Number(most))
+    .filter((most) => most > 0)
+  return limits.length === 0 ? undefined : Math.min(...limits)
 }
 
 interface Complex extends SgeResource {

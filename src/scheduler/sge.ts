@@ -258,6 +258,7 @@ function siteWords(site: SgeSite): string[] {
     site.gpus === undefined
       ? 'no resource for GPUs (gridEngine.gpuResource names one)'
       : `GPUs by ${each(site.gpus)}`,
+    ...(site.maxJobs === undefined ? [] : [`${site.maxJobs} jobs at once, an array counts as one`]),
   ]
 }
 
@@ -282,6 +283,15 @@ function dialect(site: SgeSite): Scheduler {
       dense: true,
       taskId: (nativeId, task) => `${nativeId}.${task + 1}`,
       defaultSize: site.maxArrayTasks,
+      ...(site.maxJobs === undefined ? {} : { maxSubmissions: site.maxJobs }),
+      refusedSize(said) {
+        const most = /submit a job with more than (\d+) tasks/i.exec(said)?.[1]
+        return most === undefined ? undefined : { most: Number(most) }
+      },
+      refusedSubmissions(said) {
+        const most = /only (\d+) jobs are allowed per user/i.exec(said)?.[1]
+        return most === undefined ? undefined : Number(most)
+      },
     },
     restartCount: '$(farcall_count_restarts)',
     detect: () => ({

@@ -88,7 +88,7 @@ exit $status
  * submitted. A slurmdbd that is away keeps nobody waiting for long.
  */
 export const sizeLimitScript = `${cleanEnvironment}config=$(scontrol show config)
-printf '%s\\n' "$config" | grep '^MaxArraySize '
+printf '%s\\n' "$config" | grep -E '^(MaxArraySize|SchedulerParameters) '
 printf '%s\\n' "$config" | grep -Eq '^AccountingStorageEnforce .*(limits|safe)' || exit 0
 ask() {
   kind=$1

@@ -1,10 +1,17 @@
 import type { CommandResult } from '../core/shell.ts'
 import { text } from './slurm-answers.ts'
 
-/** Of sizeLimitScript: how many members an array may have. */
+/**
+ * Of sizeLimitScript: how many members an array may have. MaxArraySize caps the index, and max_array_tasks the number
+ * (https://slurm.schedmd.com/slurm.conf.html#OPT_max_array_tasks).
+ */
 export function parseSizeLimit(result: CommandResult): number | undefined {
-  const size = /^MaxArraySize\s*=\s*(\d+)\s*$/m.exec(text(result))?.[1]
-  return size === undefined ? undefined : Number(size)
+  const said = text(result)
+  const known = [
+    /^MaxArraySize\s*=\s*(\d+)\s*$/m.exec(said)?.[1],
+    /^SchedulerParameters\s*=.*\bmax_array_tasks=(\d+)/m.exec(said)?.[1],
+  ].filter((size) => size !== undefined)
+  return known.length === 0 ? undefined : Math.max(1, Math.min(...known.map(Number)))
 }
 
 /**

@@ -136,6 +136,7 @@ export const slurm: Scheduler = {
     sizeLimit: () => script(sizeLimitScript, 'scontrol', []),
     parseSizeLimit,
     parseSubmitLimit,
+    refusedSize: (said) => (/Invalid job array specification/i.test(said) ? {} : undefined),
   },
   restartCount: '${SLURM_RESTART_COUNT:-0}',
   detect: () => ({ argv: ['sh', '-c', 'command -v sbatch && command -v squeue'] }),

@@ -208,6 +208,15 @@ export function retryJob(db: Database, spec: JobSpec, args: PackedArgs | undefin
   )
 }
 
+export function dealJobAnew(db: Database, spec: JobSpec): void {
+  const { id, attempt, members } = spec
+  const job = db.get('SELECT seq FROM jobs WHERE id = ? AND attempt = ? AND native_id IS NULL', id, attempt)
+  if (!job) return
+  const seq = job['seq'] as number
+  db.run('UPDATE details SET spec = ? WHERE job = ?', JSON.stringify(spec), seq)
+  db.run('UPDATE jobs SET members = ? WHERE seq = ?', members, seq)
+}
+
 export function attemptsOf(db: Database, id: JobId): AttemptEntry[] {
   const rows = db.all(
     `SELECT attempts.attempt, coalesce(attempts.spec, details.spec) AS spec, attempts.native_id, recorded,

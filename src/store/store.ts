@@ -22,6 +22,7 @@ import {
   addJob,
   attemptsOf,
   changeOwner,
+  dealJobAnew,
   markEnded,
   markSubmitted,
   type PackedArgs,
@@ -88,6 +89,10 @@ export class Store implements JobStore {
   retry(spec: JobSpec, payload?: StoredPayload): void {
     const args = payload && this.#keepArgs(spec, payload)
     this.#connection.write((db) => retryJob(db, spec, args, this.#clock.now()))
+  }
+
+  dealtAnew(spec: JobSpec): void {
+    this.#connection.write((db) => dealJobAnew(db, spec))
   }
 
   submitted(id: JobId, attempt: number, nativeId: string, folder?: string): void {

@@ -246,6 +246,8 @@ export interface JobStore {
    * payload may be left out when the place still has it.
    */
   retry(spec: JobSpec, payload?: StoredPayload): void
+  /** A job that was not submitted yet is asked for with other members. */
+  dealtAnew(spec: JobSpec): void
   /** The place has it: the arguments of this attempt are dropped. */
   submitted(id: JobId, attempt: number, nativeId: string, folder?: string): void
   /** In one transaction. What does not follow from the state before (`mayFollow`) is passed over. */

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { expect, inject } from 'vitest'
+import { cacheFolder } from '../../src/config/cache-folder.ts'
 import { FarcallError, type Profile } from '../../src/index.ts'
 import { descendants, processesWhere } from '../clusters/processes.ts'
 import type { Sshd } from '../clusters/sshd.ts'
@@ -45,6 +47,11 @@ function check(error: unknown, { name, code, message, hint }: Expected): Farcall
   if (hint) expect(error.hint).toMatch(hint)
   expect(existsSync(join(root, error.docs)), `${error.docs} explains it`).toBe(true)
   return error
+}
+
+/** What was learned of limits here is not to be known to the tests that follow. */
+export function forgetLimits(): void {
+  rmSync(join(cacheFolder(process.env, homedir()), 'limits'), { recursive: true, force: true })
 }
 
 /** What lies in a work folder beside blobs, which are meant to stay. */

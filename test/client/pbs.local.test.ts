@@ -12,9 +12,11 @@ import {
   type Job,
   JobCanceledError,
   JobFailedError,
+  jobs,
   SubmitError,
 } from '../../src/index.ts'
 import { type SimulatedScheduler, simulateScheduler } from '../../src/testing/simulated/simulated.ts'
+import { forgetLimits } from './left.ts'
 
 const forever = () => new Promise(() => setInterval(() => {}, 1000))
 
@@ -144,6 +146,26 @@ describe.each(['pbs', 'torque'] as const)('a call on a simulated %s', (kind) => 
     await expect(cluster({ profile: kind, signal: 'USR1@60' }, () => 1)()).rejects.toMatchObject({
       code: 'RESOURCE_UNSUPPORTED',
     })
+  })
+
+  it('has as many members as the server turns out to take, and the next program knows', async () => {
+    const f = cluster({ profile: kind, chunk: 1 }, (n: number) => [
+      n,
+      Number(process.env['PBS_ARRAY_INDEX'] ?? process.env['PBS_ARRAYID']),
+    ])
+    const inputs = [0, 1, 2, 3, 4, 5, 6]
+    expect(await f.map.plan(inputs)).toMatchObject({ submissions: 1 })
+    await simulated.set({ maxArraySize: 3 })
+    const array = f.map(inputs)
+    // 7 were refused, 3 are as many as half of them
+    expect(await array).toEqual(inputs.map((n) => [n, Math.floor(n / 3)]))
+    expect((await jobs()).find(({ id }) => id === array.id)).toMatchObject({ members: 3, items: 7 })
+    await close()
+    await simulated.set({ maxArraySize: 1000 })
+    expect(await f.map.plan(inputs)).toMatchObject({ submissions: 3 })
+    await close()
+    forgetLimits()
+    expect(await f.map.plan(inputs)).toMatchObject({ submissions: 1 })
   })
 
   it('goes on while the server does not answer, and is found by another program', async () => {

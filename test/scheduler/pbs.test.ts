@@ -186,6 +186,31 @@ describe('answers of PBS', () => {
     expect(pbs.parseQuery(answer('')).size).toBe(0)
   })
 
+  it('tell limits, as the server is set to them for this user', () => {
+    const { array } = pbs
+    const said = (lines: string) => answer(`Server pbs-1\n${lines}\nfarcall-user ada\n`)
+    const limits = (lines: string, of = array!) => [
+      of.parseSizeLimit!(said(lines)),
+      of.parseSubmitLimit!(said(lines)),
+    ]
+    expect(limits('    server_state = Active\n    max_array_size = 10000')).toEqual([10_000, undefined])
+    const [everybody, own] = ['[u:PBS_GENERIC=200],[o:PBS_ALL=1000]', '[u:ada=50],[u:PBS_GENERIC=200]']
+    expect(limits(`    max_queued = ${everybody}`)).toEqual([undefined, 200])
+    expect(limits(`    max_queued = ${own}`)).toEqual([undefined, 50])
+    expect(limits('    max_queued = [o:PBS_ALL=1000],\n\t[u:PBS_GENERIC=20]')).toEqual([undefined, 20])
+    expect(limits('    max_queued = [g:PBS_GENERIC=9]')).toEqual([undefined, undefined])
+    const older = '    max_job_array_size = 500\n    max_user_queuable = 80'
+    expect(limits(older, torque.array)).toEqual([500, 80])
+    const size = (words: string) => array!.refusedSize!(words)
+    expect(size('Array job exceeds server or queue size limit')).toEqual({})
+    expect(
+      size('submit error (Bad Job Array Request MSG=Requested array size too large, limit is 5)'),
+    ).toEqual({
+      most: 5,
+    })
+    expect(size('Unknown queue')).toBeUndefined()
+  })
+
   it('give the id of a submission, or the reason why there is none', () => {
     expect(pbs.parseSubmit(answer('Welcome to hpc!\n1234.pbs-1\n'))).toBe('1234.pbs-1')
     expect(pbs.parseSubmit(answer('1234[].pbs-1.hpc.edu\n'))).toBe('1234[].pbs-1.hpc.edu')

@@ -255,6 +255,15 @@ describe('answers', () => {
     expect(error.hint).toMatch(hint)
   })
 
+  test('of a site tell how many jobs a user may have, whatever an array has', () => {
+    const limits = (u: number, all: number) =>
+      sge.site!.adapt(answer(`== configuration\nmax_u_jobs ${u}\nmax_jobs ${all}\n`), profile).array!
+        .maxSubmissions
+    expect([limits(0, 0), limits(50, 0), limits(0, 70), limits(50, 20)]).toEqual([undefined, 50, 70, 20])
+    expect(sge.array!.refusedSize!(recorded('refused-tasks').stderr)).toEqual({ most: 75_000 })
+    expect(sge.array!.refusedSubmissions!(recorded('refused-user-jobs').stderr)).toBe(1)
+  })
+
   test('refused as one job too many: it may be taken later', () => {
     const error = thrown(() => sge.parseSubmit(recorded('refused-user-jobs')))
     expect(error).toMatchObject({ code: 'SUBMIT_LIMIT', transient: false })

@@ -150,6 +150,18 @@ test('another attempt makes the job new again, and the history shows both', () =
   expect(store.get(id)).toMatchObject({ attempt: 3, status: { state: 'NEW' }, hasPayload: false })
 })
 
+test('a job that is dealt anew before it is submitted is what is taken up, and not after', () => {
+  const { store } = opened()
+  const job = newJob()
+  store.add(job)
+  const fewer = { ...job.spec, chunk: 5, members: 1 }
+  store.dealtAnew(fewer)
+  expect(store.get(job.spec.id)).toMatchObject({ members: 1, spec: fewer })
+  store.submitted(job.spec.id, 1, '12')
+  store.dealtAnew({ ...fewer, members: 7 })
+  expect(store.get(job.spec.id)).toMatchObject({ members: 1, spec: fewer })
+})
+
 test('lists are newest first, and every filter filters', () => {
   const state = opened()
   const { store } = state

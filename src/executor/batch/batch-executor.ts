@@ -40,12 +40,14 @@ import type {
   StreamItem,
 } from '../executor.ts'
 import type { Provider } from '../interpreter/provide.ts'
+import type { LearnedLimits } from '../learned-limits.ts'
 import { type EarlierSubmission, jobsBefore } from './after.ts'
 import { Canceler } from './cancel.ts'
 import { agesOf, cleanPlace, isDue } from './clean.ts'
 import { inBatches, parsePacks } from './fetched.ts'
 import { parseFound } from './found.ts'
 import { directivesOf, renderJobScript } from './job-script.ts'
+import { askLimits, Limits } from './limits.ts'
 import { parseList } from './list.ts'
 import { measureJob } from './measure.ts'
 import { makePackages } from './packages.ts'
@@ -73,6 +75,8 @@ export interface BatchOptions {
   readonly random: () => number
   /** Where a Node comes from for machines that have none; without it none is sent. */
   readonly provider?: Provider
+  /** What is known of the place's limits from before; without it nothing is. */
+  readonly learned?: LearnedLimits
 }
 
 /** The runtime that runs on the node, as built; also its name under blobs/. */
@@ -103,7 +107,7 @@ export class BatchExecutor implements Executor {
   #canceler!: Canceler
   #supply!: RuntimeSupply
   #yields!: YieldFiles
-  #limits: Pick<ExecutorTraits, 'maxMembers' | 'maxSubmitted'> = {}
+  readonly #limits: Limits
   /** As many submissions as travel at once. */
   #sending!: LimitFunction
   #openedAt = 0
@@ -111,6 +115,7 @@ export class BatchExecutor implements Executor {
 
   constructor(options: BatchOptions) {
     const { scheduler, profile } = options
+    this.#limits = new Limits(options.learned)
     this.#options = { ...options, scheduler: scheduler.site?.adapt(undefined, profile) ?? scheduler }
     this.name = `${options.scheduler.name} on ${options.transport.name}`
   }
@@ -124,7 +129,7 @@ export class BatchExecutor implements Executor {
       dependencies: scheduler.directives.after !== 'unsupported',
       streaming: true,
       cancelsMembers: (scheduler.array ?? scheduler.memberId) !== undefined,
-      ...this.#limits,
+      ...this.#limits.traits,
       ...slots,
     }
   }
@@ -153,18 +158,14 @@ export class BatchExecutor implements Executor {
     const runtimeName = blobName(this.#runtime.ref)
     const [place, limits, scheduler] = await Promise.all([
       probePlace(transport, profile.workdir ?? '$HOME/.farcall', [runtimeName]),
-      this.#askLimits(),
+      askLimits(this.#options.scheduler, transport),
       adaptScheduler(this.#options),
     ])
     this.#options = { ...this.#options, scheduler }
     this.#place = place
     this.#openedAt = clock.now()
     this.#sending = pLimit(transport.concurrency)
-    const { maxMembers = scheduler.array?.defaultSize, maxSubmitted } = limits
-    this.#limits = {
-      ...(maxMembers === undefined ? {} : { maxMembers }),
-      ...(maxSubmitted === undefined ? {} : { maxSubmitted }),
-    }
+    this.#limits.told(scheduler, limits, this.#openedAt)
     if (this.#place.blobs.get(runtimeName) === this.#runtime.ref.size) this.#known.add(runtimeName)
     const workersOf = ({ concurrency, resources }: JobSpec) =>
       concurrency ?? Math.max(1, Math.floor(place.cores / (resources.cores ?? 1)))
@@ -180,18 +181,6 @@ export class BatchExecutor implements Executor {
     this.#yields = new YieldFiles(watched, (work) => this.#persist(work))
     this.#canceler = new Canceler(watched, (work) => this.#persist(work))
     this.#watcher = new Watcher(watched, this.#canceler, settings, clock, random, this.#events)
-  }
-
-  /** A site that does not answer has the scheduler's own default; a submission will tell if that is wrong. */
-  async #askLimits(): Promise<{ maxMembers?: number | undefined; maxSubmitted?: number | undefined }> {
-    const { scheduler, transport } = this.#options
-    const { array } = scheduler
-    if (!array?.sizeLimit) return {}
-    const answer = await transport.exec(array.sizeLimit())
-    return {
-      maxMembers: array.parseSizeLimit?.(answer) ?? array.defaultSize,
-      maxSubmitted: array.parseSubmitLimit?.(answer),
-    }
   }
 
   async submit({ spec, args, ...payload }: JobPayload): Promise<{ nativeId: string }> {
@@ -252,10 +241,12 @@ export class BatchExecutor implements Executor {
       time,
       spec: made = spec,
     } = await submit().catch(async (error: unknown) => {
+      this.#limits.refused(scheduler, error, spec.only?.length ?? spec.members)
       if (!(error instanceof SubmitError && error.code === 'DISK_LOW')) throw error
       await this.#makeRoom()
       return submit()
     })
+    this.#limits.taken(clock.now())
     const adopted = made.client !== spec.client
     const tracked = new TrackedJob(made, nativeId, time, clock.now(), adopted)
     tracked.restarted = adopted
