@@ -25,6 +25,15 @@ export function parseSubmitLimit(result: CommandResult): number | undefined {
   return Number.isFinite(most) ? Math.max(1, most) : undefined
 }
 
+/** Of limitsScript: bytes that a script may have, of 100mb. */
+export function parseScriptSize(result: CommandResult): number | undefined {
+  const [, size, unit] =
+    /^(\d+)([kmgt]?)b?$/i.exec(attributesOf(result).get('jobscript_max_size') ?? '') ?? []
+  return size === undefined
+    ? undefined
+    : Number(size) * 1024 ** ['', 'k', 'm', 'g', 't'].indexOf(unit!.toLowerCase())
+}
+
 /** OpenPBS names no number; Torque does. */
 export function refusedSize(said: string): { readonly most?: number } | undefined {
   const most = /array size too large, limit is (\d+)/i.exec(said)?.[1]

@@ -1,7 +1,7 @@
 import { ConfigError } from '../core/errors.ts'
 import type { Command } from '../core/shell.ts'
 import { parseJobs, parseSubmitted, submitAnswers } from './pbs-answers.ts'
-import { parseSubmitLimit, readServer, refusedSize } from './pbs-limits.ts'
+import { parseScriptSize, parseSubmitLimit, readServer, refusedSize } from './pbs-limits.ts'
 import { cancelScript, historyScript, limitsScript, queryScript, submitScript } from './pbs-scripts.ts'
 import { explainRefusal, readSubmit } from './refusal.ts'
 import type { AfterJob, Directives, DirectiveTable, Scheduler } from './scheduler.ts'
@@ -187,6 +187,8 @@ export function pbsCommands({ indexVariable, sizeAttribute, versionLine, version
 /** OpenPBS and PBS Professional, from 19 on. */
 export const pbs: Scheduler = {
   name: 'pbs',
+  // PBS Professional Reference Guide, "Server Attributes".
+  scriptSize: { usual: 100 * 2 ** 20, parse: parseScriptSize },
   aliases: ['openpbs', 'pbspro'],
   directives,
   compose: (all) => [...commonLines, ...selectOf(all)],

@@ -83,6 +83,13 @@ export interface Scheduler {
     /** Of the words of a refusal: what `maxSubmissions` is. */
     refusedSubmissions?(said: string): number | undefined
   }
+  /** Bytes that a script may have; absent: no limit is known. */
+  readonly scriptSize?: {
+    /** Where the site has not said. */
+    readonly usual: number
+    /** Of the answer to array.sizeLimit; undefined when it does not say. */
+    parse(result: CommandResult): number | undefined
+  }
   /** A shell expression: how often the scheduler itself has restarted this job; '0' where it never does. */
   readonly restartCount: string
   /** Whether a submitted job runs at once, without a queue. */

@@ -14,6 +14,12 @@ export function parseSizeLimit(result: CommandResult): number | undefined {
   return known.length === 0 ? undefined : Math.max(1, Math.min(...known.map(Number)))
 }
 
+/** Of sizeLimitScript: bytes that a script may have. */
+export function parseScriptSize(result: CommandResult): number | undefined {
+  const size = /^SchedulerParameters\s*=.*\bmax_script_size=(\d+)/m.exec(text(result))?.[1]
+  return size === undefined ? undefined : Number(size)
+}
+
 /**
  * Of sizeLimitScript: how many jobs the user may have submitted. Which association and QOS a job comes to have is decided
  * later, so the most generous ones count: a submission is never smaller than it has to be.

@@ -17,7 +17,7 @@ import {
   submittedScript,
   whereScript,
 } from './slurm-scripts.ts'
-import { parseSizeLimit, parseSubmitLimit } from './slurm-size.ts'
+import { parseScriptSize, parseSizeLimit, parseSubmitLimit } from './slurm-size.ts'
 import { writeIndexes } from './snapshot.ts'
 
 type Options = {
@@ -138,6 +138,8 @@ export const slurm: Scheduler = {
     parseSubmitLimit,
     refusedSize: (said) => (/Invalid job array specification/i.test(said) ? {} : undefined),
   },
+  // https://slurm.schedmd.com/slurm.conf.html#OPT_max_script_size
+  scriptSize: { usual: 4 * 2 ** 20, parse: parseScriptSize },
   restartCount: '${SLURM_RESTART_COUNT:-0}',
   detect: () => ({ argv: ['sh', '-c', 'command -v sbatch && command -v squeue'] }),
 

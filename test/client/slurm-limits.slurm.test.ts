@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { wrapTransports } from '../../src/executor/open.ts'
 import {
   attach,
   type ClusterOptions,
@@ -11,7 +12,7 @@ import {
   jobs,
 } from '../../src/index.ts'
 import { run } from '../clusters/processes.ts'
-import { failure, onLogin } from './left.ts'
+import { failure, forgetLimits, onLogin } from './left.ts'
 
 const { sshd, slurm } = inject('slurms').accounting
 const { host, port, user, identityFile, knownHosts } = sshd
@@ -162,6 +163,62 @@ it('what other jobs are in the way of waits until they have ended, says so, and 
     await inTheWay.cancel()
     await limit(-1)
   }
+})
+
+it('an array that is larger than the site turned out to take has fewer members', async () => {
+  const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts } as const
+  configure({ profiles: { large: { ...place, queryInterval: '7s' } } })
+  // What the site says of itself is another number than what it takes.
+  wrapTransports((inner) => ({
+    ...inner,
+    exec: async (command, how) => {
+      const { stdout, ...result } = await inner.exec(command, how)
+      const said = Buffer.from(stdout).toString('latin1')
+      return {
+        ...result,
+        stdout: Buffer.from(said.replace(/^MaxArraySize .*/m, 'MaxArraySize = 90000'), 'latin1'),
+      }
+    },
+  }))
+  const f = cluster({ ...options, profile: 'large', chunk: 1, native: held }, (n: number) => n)
+  const array = f.map(Array.from({ length: 10_002 }, (_, n) => n))
+  array.catch(() => {})
+  try {
+    await expect.poll(() => array.nativeId, { timeout: 60_000 }).toBeDefined()
+    const said = onLogin(sshd, `squeue -h -j ${array.nativeId} -o %K`)
+    expect(said.trim()).toBe('0-5000')
+    expect(await f.map.plan(Array.from({ length: 10_002 }, () => 0))).toMatchObject({ submissions: 2 })
+  } finally {
+    await array.cancel()
+    wrapTransports((inner) => inner)
+    forgetLimits()
+  }
+})
+
+it('a script that is larger than the site takes is refused with what makes it so', async () => {
+  const large = "{ echo '#!/bin/sh'; head -c 4194304 /dev/zero | tr '\\0' '#'; } | sbatch --hold 2>&1 || true"
+  expect(onLogin(sshd, large)).toMatch(/too long|too large/)
+  const setup = [`: ${'x'.repeat(3 * 2 ** 20)}`]
+  const f = (lines: string[]) => cluster({ ...options, environment: { setup: lines } }, () => 1)()
+  expect(await f(setup)).toBe(1)
+  await failure(f([...setup, ...setup]), {
+    name: 'SubmitError',
+    code: 'SUBMIT_REFUSED',
+    message: /script has \d+ KiB, and the site takes 4096 KiB: most of it is environment\.setup/,
+    hint: /travel beside the script/,
+  })
+  const variables = { LONG: 'x'.repeat(2 ** 17) }
+  await failure(cluster({ ...options, environment: { variables } }, () => 1)(), {
+    name: 'ConfigError',
+    code: 'OPTION_INVALID',
+    message: /variables\.LONG has 131077 bytes/,
+  })
+  const longest = { LONG: 'x'.repeat(2 ** 17 - 1 - 'LONG='.length) }
+  const count = cluster(
+    { ...options, environment: { variables: longest } },
+    () => process.env['LONG']?.length,
+  )
+  expect(await count()).toBe(longest.LONG.length)
 })
 
 it('refused although nothing is in the way, it is another limit, and is told', async () => {

@@ -201,6 +201,8 @@ describe('answers of PBS', () => {
     expect(limits('    max_queued = [g:PBS_GENERIC=9]')).toEqual([undefined, undefined])
     const older = '    max_job_array_size = 500\n    max_user_queuable = 80'
     expect(limits(older, torque.array)).toEqual([500, 80])
+    const script = (lines: string) => pbs.scriptSize!.parse(said(lines))
+    expect([script('    jobscript_max_size = 100mb'), script('')]).toEqual([100 * 2 ** 20, undefined])
     const size = (words: string) => array!.refusedSize!(words)
     expect(size('Array job exceeds server or queue size limit')).toEqual({})
     expect(

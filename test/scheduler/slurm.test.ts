@@ -473,6 +473,12 @@ test('an array is no larger than MaxArraySize, and than the user may submit at a
   const { parseSizeLimit: size, parseSubmitLimit } = slurm.array!
   expect(size!(answer(config))).toBe(10_001)
   expect(size!(answer(''))).toBeUndefined()
+  const parameters = 'SchedulerParameters     = bf_interval=5,max_array_tasks=700,max_script_size=9000'
+  expect(size!(answer(`${config}\n${parameters}`))).toBe(700)
+  expect([slurm.scriptSize!.parse(answer(parameters)), slurm.scriptSize!.parse(answer(config))]).toEqual([
+    9_000,
+    undefined,
+  ])
   const most = (...lines: string[]) => parseSubmitLimit!(answer([config, ...lines].join('\n')))
   expect(most()).toBeUndefined()
   expect(most('association|500|normal', 'qos|normal|')).toBe(500)

@@ -58,6 +58,7 @@ import { roomOf } from './room.ts'
 import { runOf } from './runs.ts'
 import { RuntimeSupply } from './runtime-supply.ts'
 import { saveRecord } from './save-record.ts'
+import { requireScriptSize } from './script-size.ts'
 import { exits, findScript, listScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
 import { adaptScheduler } from './site.ts'
 import { fetchOutputs, type RunOutputs, sendInputs } from './staging.ts'
@@ -227,7 +228,11 @@ export class BatchExecutor implements Executor {
     const { workdir } = this.#place
     const after = await this.#after(spec)
     const directives = directivesOf(spec, workdir, after)
-    const script = () => this.#script(spec, workdir, after)
+    const script = () => {
+      const text = this.#script(spec, workdir, after)
+      requireScriptSize(text, spec, this.#limits.scriptBytes)
+      return text
+    }
     const room = roomOf(this.#options.profile)
     const submission = { spec, args, script, directives, blobs, room, secrets, runtime }
     this.#clients.add(spec.client)

@@ -1,4 +1,5 @@
-import type { Profile } from '../../core/profile.ts'
+import { ConfigError } from '../../core/errors.ts'
+import type { Environment, Profile } from '../../core/profile.ts'
 import { type JobSpec, paths, scriptFile } from '../../core/protocol.ts'
 import { parseWarning } from '../../core/warning-signal.ts'
 import { renderDirectives } from '../../scheduler/directives.ts'
@@ -18,6 +19,21 @@ export function directivesOf(spec: JobSpec, workdir: string, after: readonly Aft
   }
 }
 
+/** MAX_ARG_STRLEN of Linux (execve(2)): no program starts with a longer one. */
+const longestVariable = 128 * 1024 - 1
+
+function requireShortVariables({ variables = {} }: Environment): void {
+  for (const [name, value] of Object.entries(variables)) {
+    const bytes = Buffer.byteLength(`${name}=${value}`)
+    if (bytes > longestVariable)
+      throw new ConfigError(
+        'OPTION_INVALID',
+        `environment.variables.${name} has ${bytes} bytes, and Linux starts no program with a variable of more than ${longestVariable}`,
+        { hint: 'give it as an argument, or put it into a file there and its path into the variable' },
+      )
+  }
+}
+
 /** job.sh: directives, then what starts the runtime. @throws ConfigError */
 export function renderJobScript(
   spec: JobSpec,
@@ -27,6 +43,7 @@ export function renderJobScript(
   after: readonly AfterJob[] = [],
 ): string {
   const { resources, concurrency } = spec
+  requireShortVariables(spec.environment)
   return renderScript(profile.template === undefined ? scheduler.template : { path: profile.template }, {
     ...place,
     directives: renderDirectives(scheduler, directivesOf(spec, place.workdir, after)),

@@ -3,14 +3,20 @@ import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { LearnedLimits, SiteLimits } from '../learned-limits.ts'
 
+interface ToldLimits extends SiteLimits {
+  readonly scriptBytes?: number
+}
+
 /** A site that does not answer has the scheduler's own default; a submission will tell if that is wrong. */
 export async function askLimits(
-  { array }: Scheduler,
+  { array, scriptSize }: Scheduler,
   transport: Pick<Transport, 'exec'>,
-): Promise<SiteLimits> {
+): Promise<ToldLimits> {
   if (!array?.sizeLimit) return {}
   const answer = await transport.exec(array.sizeLimit())
+  const scriptBytes = scriptSize?.parse(answer)
   return {
+    ...(scriptBytes === undefined ? {} : { scriptBytes }),
     ...defined('maxMembers', array.parseSizeLimit?.(answer)),
     ...defined('maxSubmitted', array.parseSubmitLimit?.(answer)),
   }
@@ -21,6 +27,7 @@ export class Limits {
   #now: SiteLimits = {}
   #learned: SiteLimits = {}
   #isNews = false
+  #scriptBytes: number | undefined
   readonly #kept: LearnedLimits | undefined
 
   constructor(kept: LearnedLimits | undefined) {
@@ -31,8 +38,14 @@ export class Limits {
     return this.#now
   }
 
+  /** Bytes that a script may have; undefined: no limit is known. */
+  get scriptBytes(): number | undefined {
+    return this.#scriptBytes
+  }
+
   /** `scheduler`: the dialect of the site. */
-  told({ array }: Scheduler, told: SiteLimits, now: number): void {
+  told({ array, scriptSize }: Scheduler, told: ToldLimits, now: number): void {
+    this.#scriptBytes = told.scriptBytes ?? scriptSize?.usual
     this.#learned = this.#kept?.at(now) ?? {}
     const { maxMembers = array?.defaultSize, maxSubmitted } = told
     this.#now = {
