@@ -79,6 +79,22 @@ ${rows.join('\n')}
 **refused**: the call rejects with [RESOURCE_UNSUPPORTED](errors/RESOURCE_UNSUPPORTED.md), and its hint names a way out. **by farcall**: no
 line of the scheduler's; the job's script, or the pod, sees to it. What is shown for \`sge\` is Grid Engine as it comes: parallel environment and
 resources are [found out](clusters/sge.md) on each site.
+
+## Limits
+
+What a site limits beside resources. **read**: asked for on connecting. **learned**: of the words of a refusal; the work is split anew, and
+farcall knows for a day. **unknown**: a refusal is told as it came.
+
+| | slurm | sge | pbs | torque |
+|---|---|---|---|---|
+| members of an array | read: \`MaxArraySize\`, \`max_array_tasks\`; learned | read: \`max_aj_tasks\`; learned | read: \`max_array_size\` of the server; learned, also a queue's | read: \`max_job_array_size\`; learned |
+| submitted jobs | read: \`MaxSubmitJobs\` of associations, \`MaxSubmitJobsPerUser\` of QOSs; unknown: \`Grp…\` limits, and a QOS that allows less than another of yours | read: \`max_u_jobs\`, \`max_jobs\`, which count an array as one; learned: \`max_u_jobs\` | read: \`max_queued\` of the server for users; unknown: of queues, groups and projects | read: \`max_user_queuable\` of the server; unknown: of queues |
+| bytes of a script | read: \`max_script_size\`, else 4 MiB | none | read: \`jobscript_max_size\`, else 100 MB | unknown |
+
+Work that fits into a limit on submitted jobs that is read or learned waits while other jobs of yours are in its way. \`direct\` and
+\`kubernetes\` ask for none of these. Tried on the real thing: Slurm's and Grid Engine's, but for \`max_script_size\`, \`max_array_tasks\` and \`max_jobs\`
+as a site may set them. PBS's and Torque's are from their manuals, and were tried on simulated ones.
+A variable of \`environment.variables\` has at most 128 KiB on all of them, as Linux starts no program with a longer one.
 `
 }
 

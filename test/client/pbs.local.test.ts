@@ -46,7 +46,17 @@ describe.each(['pbs', 'torque'] as const)('a call on a simulated %s', (kind) => 
     await simulated.close()
     rmSync(workdir, { recursive: true, force: true })
   })
-  afterEach(() => simulated.set({ startDelay: 0, outage: false, loseAnswers: false, history: 3600, lag: 0 }))
+  afterEach(() =>
+    simulated.set({
+      startDelay: 0,
+      outage: false,
+      loseAnswers: false,
+      history: 3600,
+      lag: 0,
+      maxArraySize: 1000,
+      maxJobs: 10_000,
+    }),
+  )
   const qdel = (...ids: string[]) => execFileSync('qdel', ids)
 
   it('comes back with its value, under a name that PBS takes', async () => {
@@ -163,6 +173,13 @@ describe.each(['pbs', 'torque'] as const)('a call on a simulated %s', (kind) => 
     await close()
     await simulated.set({ maxArraySize: 1000 })
     expect(await f.map.plan(inputs)).toMatchObject({ submissions: 3 })
+    // one job at a time: a further part is refused until the one before it has ended
+    await simulated.set({ maxJobs: 1, startDelay: 3 })
+    const parts = f.map(inputs.slice(3))
+    const lone = expect.anything()
+    expect(await parts).toEqual([3, 4, 5, 6].map((n) => [n, n < 6 ? n - 3 : lone]))
+    const [of] = (await jobs()).filter(({ id }) => id === parts.id)
+    expect(of).toMatchObject({ members: 4, done: 4 })
     await close()
     forgetLimits()
     expect(await f.map.plan(inputs)).toMatchObject({ submissions: 1 })
