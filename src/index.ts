@@ -41,6 +41,17 @@ export {
   TransportError,
 } from './core/errors.ts'
 export type { JobEnvironment } from './core/job-environment.ts'
+export type {
+  EmailEndpoint,
+  FromEnvironment,
+  JobNotification,
+  NotifyEndpoint,
+  NotifyOn,
+  NotifyOptions,
+  NotifyState,
+  SlackEndpoint,
+  WebhookEndpoint,
+} from './core/notification.ts'
 export type { Environment, Profile } from './core/profile.ts'
 export type { Duration, Memory, Resources } from './core/resources.ts'
 export type { RetryOptions, RetryReason } from './core/retry-policy.ts'

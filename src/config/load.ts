@@ -205,11 +205,13 @@ function shownPath(file: string, cwd: string, home: string): string {
 
 function secretNames(layers: readonly Layer[]): Set<string> {
   const profiles = layers.flatMap(({ config }) => Object.values(config.profiles ?? {}))
-  return new Set(
-    profiles.flatMap(({ password, passphrase }) =>
-      [password?.env, passphrase?.env].filter((name) => name !== undefined),
-    ),
-  )
+  const endpoints = [...layers.map(({ config }) => config), ...profiles].flatMap(({ notify = [] }) => notify)
+  const values = [
+    ...profiles.flatMap(({ password, passphrase }) => [password, passphrase]),
+    ...endpoints.flatMap((one) => ('url' in one ? [one.url] : [])),
+    ...endpoints.flatMap((one) => ('headers' in one ? Object.values(one.headers ?? {}) : [])),
+  ]
+  return new Set(values.flatMap((value) => (typeof value === 'object' ? [value.env] : [])))
 }
 
 /** A key whose value is undefined is not set: `host: process.env.HOST` in a farcall.config.ts. */

@@ -11,11 +11,14 @@ interface Node {
     valueType?: Node
     element?: Node
     shape?: Record<string, Node>
+    options?: readonly Node[]
+    discriminator?: string
+    values?: readonly unknown[]
   }
   description?: string
 }
 
-const secretKeys = new Set<PropertyKey>(['password', 'passphrase', 'secrets'])
+const secretKeys = new Set<PropertyKey>(['password', 'passphrase', 'secrets', 'url', 'headers'])
 
 /**
  * The value as the schema gives it.
@@ -47,7 +50,7 @@ export function validateOption(schema: z.ZodType, value: unknown, name: string):
   const locate = (path: Path) => [name, ...path].join('.').replace(/\.(\d+)(?=\.|$)/g, '[$1]')
   const problems = describeAll(schema, value, error, locate)
   const unknown = error.issues.find((issue) => issue.code === 'unrecognized_keys')
-  const { shape = {} } = (unknown && walk(schema as unknown as Node, unknown.path).node?.def) ?? {}
+  const { shape = {} } = (unknown && walk(schema as unknown as Node, unknown.path, value).node?.def) ?? {}
   throw new ConfigError(unknown ? 'OPTION_UNKNOWN' : 'OPTION_INVALID', problems.join('\n'), {
     hint: unknown
       ? `${locate(unknown.path)} has ${Object.keys(shape).join(', ')}`
@@ -71,7 +74,7 @@ function describe(
   issue: z.core.$ZodIssue,
   locate: (path: Path) => string,
 ): string[] {
-  const { node, expected } = walk(schema as unknown as Node, issue.path)
+  const { node, expected } = walk(schema as unknown as Node, issue.path, value)
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys(node?.def.shape ?? {})
     return issue.keys.map((key) => {
@@ -80,7 +83,8 @@ function describe(
     })
   }
   if (issue.code === 'invalid_key') {
-    const names = walk(schema as unknown as Node, issue.path.slice(0, -1)).node?.def.keyType?.description
+    const names = walk(schema as unknown as Node, issue.path.slice(0, -1), value).node?.def.keyType
+      ?.description
     return [`${locate(issue.path)}: this name cannot be used here${names ? `; it is made of ${names}` : ''}`]
   }
   if (isSecret(issue)) return [`${locate(issue.path)}: a secret is not written here; expected ${expected}`]
@@ -95,9 +99,13 @@ function isSecret(issue: z.core.$ZodIssue): boolean {
 }
 
 /** The schema at a path, and what the innermost description on the way there says. */
-function walk(root: Node, path: Path): { node: Node | undefined; expected: string | undefined } {
+function walk(
+  root: Node,
+  path: Path,
+  value: unknown,
+): { node: Node | undefined; expected: string | undefined } {
   let expected: string | undefined
-  const unwrap = (outer: Node | undefined): Node | undefined => {
+  const unwrap = (outer: Node | undefined, here: Path): Node | undefined => {
     let node = outer
     let description = node?.description
     while (node?.def.innerType) {
@@ -105,14 +113,24 @@ function walk(root: Node, path: Path): { node: Node | undefined; expected: strin
       description ??= node.description
     }
     expected = description ?? expected
-    return node
+    const chosen = node && optionFor(node, at(value, here))
+    return chosen ? unwrap(chosen, here) : node
   }
-  let node = unwrap(root)
-  for (const key of path) {
+  let node = unwrap(root, [])
+  for (const [depth, key] of path.entries()) {
     if (!node) break
-    node = unwrap(node.def.shape?.[String(key)] ?? node.def.valueType ?? node.def.element)
+    const inner: Node | undefined = node.def.shape?.[String(key)] ?? node.def.valueType ?? node.def.element
+    node = unwrap(inner, path.slice(0, depth + 1))
   }
   return { node, expected }
+}
+
+/** Of records that a key tells apart, the one that the value is to be. */
+function optionFor({ def }: Node, value: unknown): Node | undefined {
+  const { options, discriminator } = def
+  if (discriminator === undefined) return undefined
+  const named = (value as Record<string, unknown> | undefined)?.[discriminator]
+  return options?.find((one) => one.def.shape?.[discriminator]?.def.values?.includes(named))
 }
 
 function at(value: unknown, path: Path): unknown {

@@ -1,6 +1,7 @@
 import { ConfigError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
-import { unnamedScheduler } from '../core/profile.ts'
+import { type NotifyOptions, notifyNames } from '../core/notification.ts'
+import { type Profile, unnamedScheduler } from '../core/profile.ts'
 import type { LoadedConfig, ResolvedProfile, Source } from './types.ts'
 
 const builtIn: Source = { kind: 'default', name: 'default' }
@@ -13,11 +14,17 @@ const builtIn: Source = { kind: 'default', name: 'default' }
 export function resolveProfile(
   loaded: LoadedConfig,
   name = loaded.selected,
-): { name: string; profile: ResolvedProfile; sources: ReadonlyMap<string, Source> } {
+): {
+  name: string
+  profile: ResolvedProfile
+  notify: NotifyOptions
+  sources: ReadonlyMap<string, Source>
+} {
   const profiles = loaded.config.profiles ?? {}
   const own = Object.hasOwn(profiles, name) ? profiles[name] : undefined
   if (!own && name !== 'local') throw unknownProfile(name, Object.keys(profiles), loaded)
-  const written = { ...(name === 'local' ? { scheduler: 'direct' } : {}), ...own }
+  const { notify, rest } = notifyApart(loaded.config.notify, own ?? {})
+  const written = { ...(name === 'local' ? { scheduler: 'direct' } : {}), ...rest }
   const { scheduler = unnamedScheduler } = written
   if ((written.transport ?? 'local') !== 'local' && written.host === undefined) {
     throw new ConfigError(
@@ -45,7 +52,23 @@ export function resolveProfile(
   for (const path of leaves(profile)) {
     sources.set(path.join('.'), loaded.sources.get(['profiles', name, ...path].join('\0')) ?? builtIn)
   }
-  return { name, profile, sources }
+  return { name, profile, notify, sources }
+}
+
+/** What a profile's jobs tell, and to whom; that of no profile of its own, where the name is not there. */
+export function notifyOf({ config }: LoadedConfig, name: string): NotifyOptions {
+  const { profiles = {} } = config
+  return notifyApart(config.notify, (Object.hasOwn(profiles, name) && profiles[name]) || {}).notify
+}
+
+function notifyApart(general: NotifyOptions['notify'], profile: Partial<Profile>) {
+  const rest: Record<string, unknown> = { ...profile }
+  const notify: Record<string, unknown> = general ? { notify: general } : {}
+  for (const key of notifyNames) {
+    if (profile[key] !== undefined) notify[key] = profile[key]
+    delete rest[key]
+  }
+  return { notify: notify as NotifyOptions, rest: rest as Partial<Omit<Profile, keyof NotifyOptions>> }
 }
 
 function unknownProfile(name: string, names: string[], loaded: LoadedConfig): ConfigError {

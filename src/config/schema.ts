@@ -4,6 +4,7 @@ import type { Profile } from '../core/profile.ts'
 import type { Resources } from '../core/resources.ts'
 import { retryReasons } from '../core/retry-policy.ts'
 import { parseDuration, parseFree, parseMemory } from '../core/units.ts'
+import { notifySchema } from './notify-schema.ts'
 import type { Config } from './types.ts'
 
 // A leaf's description is both the "expected …" of an error and the text an editor shows.
@@ -219,7 +220,19 @@ export const retrySchema = z
 
 const gridEngineName = text.regex(/^[\w.-]+$/).describe("a name of Grid Engine's, like 'smp'")
 
+const callback = z
+  .any()
+  .refine((value) => typeof value === 'function')
+  .describe('a function')
+  .exactOptional()
+
 const profileShape = {
+  notify: notifySchema.exactOptional(),
+  onSubmit: callback,
+  onStart: callback,
+  onComplete: callback,
+  onFail: callback,
+  onCancel: callback,
   kubernetes: kubernetesSchema.exactOptional(),
   scheduler: text.describe("a scheduler's name, like 'slurm', or 'auto'"),
   host: text
@@ -287,6 +300,7 @@ export const configSchema = z
       .describe('a record of profiles by name')
       .exactOptional(),
     store: path.exactOptional(),
+    notify: notifySchema.exactOptional(),
   })
   .describe('a record with defaultProfile and profiles')
 

@@ -1,3 +1,4 @@
+import type { NotifyEndpoint, NotifyOptions } from '../core/notification.ts'
 import type { Environment, Profile } from '../core/profile.ts'
 import type { Duration, Resources } from '../core/resources.ts'
 
@@ -10,6 +11,8 @@ export interface Config {
   profiles?: Readonly<Record<string, Partial<Profile>>>
   /** The folder in which this machine keeps its record of jobs. */
   store?: string
+  /** Who is told of jobs of every profile that does not say so itself. */
+  notify?: readonly NotifyEndpoint[]
 }
 
 export type SourceKind = 'runtime' | 'environment' | 'project' | 'user' | 'site' | 'default'
@@ -48,8 +51,8 @@ export interface LoadedConfig {
   readonly sources: ReadonlyMap<string, Source>
 }
 
-/** A profile with every default filled in. */
-export interface ResolvedProfile extends Profile {
+/** A profile with every default filled in. Whom it notifies stands apart: it is not for the record. */
+export interface ResolvedProfile extends Omit<Profile, keyof NotifyOptions> {
   transport: 'local' | 'ssh' | 'openssh'
   workdir: string
   resources: Resources

@@ -1,4 +1,5 @@
 import type { KubernetesSettings } from './kubernetes-settings.ts'
+import type { NotifyOptions } from './notification.ts'
 import type { Duration, Memory, Resources } from './resources.ts'
 import type { RetryOptions } from './retry-policy.ts'
 
@@ -51,7 +52,7 @@ export interface GridEngineSettings {
 export const unnamedScheduler = 'auto'
 
 /** A named place: scheduler, transport, and defaults for what runs there. */
-export interface Profile {
+export interface Profile extends NotifyOptions {
   /** 'slurm', 'sge', 'direct' …; 'auto', or none: the one that the place is found to have. */
   scheduler: string
   /** Without it, commands run on this machine. */

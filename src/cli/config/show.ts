@@ -4,6 +4,7 @@ import { lineOf } from '../../config/lines.ts'
 import { loadConfig } from '../../config/load.ts'
 import { resolveProfile } from '../../config/profile.ts'
 import type { LoadedConfig, Source } from '../../config/types.ts'
+import type { NotifyEndpoint } from '../../core/notification.ts'
 import { unnamedScheduler } from '../../core/profile.ts'
 
 interface Row {
@@ -24,9 +25,13 @@ export interface ShowOptions {
 /** @throws ConfigError */
 export async function showConfig(options: ShowOptions): Promise<void> {
   const loaded = await loadConfig(options.profile ? { profile: options.profile } : {})
-  const { name, profile, sources } = resolveProfile(loaded)
+  const { name, profile, notify, sources } = resolveProfile(loaded)
   const found = profile.scheduler === unnamedScheduler ? knownScheduler(loaded.storeDir, profile) : undefined
   const byDefault: Source = { kind: 'default', name: 'default' }
+  const notifyPath = loaded.sources.has(['profiles', name, 'notify'].join('\0'))
+    ? ['profiles', name, 'notify']
+    : ['notify']
+  const notifySource = loaded.sources.get(notifyPath.join('\0')) ?? byDefault
   const rows: Row[] = [
     { key: 'profile', value: name, source: loaded.selectedBy },
     {
@@ -37,6 +42,9 @@ export async function showConfig(options: ShowOptions): Promise<void> {
         : byDefault,
     },
     { key: 'store', value: loaded.storeDir, source: loaded.sources.get('store') ?? byDefault },
+    ...(notify.notify
+      ? [{ key: 'notify', value: notify.notify.map(shownEndpoint), source: notifySource }]
+      : []),
     ...[...sources].map(([key, source]) =>
       key === 'scheduler' && found
         ? { key, value: found.scheduler, source: { kind: 'default', name: foundOn(found.time) } as const }
@@ -61,7 +69,7 @@ export async function showConfig(options: ShowOptions): Promise<void> {
     style: { head: [], border: [], compact: true },
   })
   for (const { key, value, source, over = [] } of rows) {
-    const path = ['profiles', name, ...key.split('.')]
+    const path = key === 'notify' ? notifyPath : ['profiles', name, ...key.split('.')]
     table.push([key, text(value), options.origin ? withLine(source, path) : source.name])
     for (const other of over)
       table.push(['', text(shown(key, other.value)), `not: ${withLine(other.source, path)}`])
@@ -94,6 +102,15 @@ function valueAt(tree: object, path: readonly string[]): unknown {
         : undefined,
     tree,
   )
+}
+
+/** A URL may hold a secret behind its host. */
+function shownEndpoint(endpoint: NotifyEndpoint): string {
+  const { type, on } = endpoint
+  const when = on === undefined ? '' : `: ${[on].flat().join(', ')}`
+  if (endpoint.type === 'email') return `${type} ${endpoint.to}${when}`
+  const { url } = endpoint
+  return `${type} ${typeof url === 'string' ? new URL(url).host : url.env}${when}`
 }
 
 /** Passwords are named, never held, by a configuration; a variable for the job may still be one. */
