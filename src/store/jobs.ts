@@ -364,7 +364,7 @@ export function removeJobs(db: Database, ids: readonly JobId[]): string[] {
     const files = db.all('SELECT args_file FROM details WHERE job = ? AND args_file IS NOT NULL', seq)
     for (const table of ['details', 'attempts', 'tags', 'statuses'])
       db.run(`DELETE FROM ${table} WHERE job = ?`, seq)
-    db.run('DELETE FROM claims WHERE job = ?', id)
+    for (const table of ['claims', 'notices']) db.run(`DELETE FROM ${table} WHERE job = ?`, id)
     db.run('DELETE FROM jobs WHERE seq = ?', seq)
     return files.map((row) => row['args_file'] as string)
   })

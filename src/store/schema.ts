@@ -152,6 +152,16 @@ export const migrations: readonly string[] = [
   ALTER TABLE jobs ADD COLUMN part_of TEXT;
   CREATE INDEX jobs_part_of ON jobs (part_of) WHERE part_of IS NOT NULL;
   `,
+  `
+  -- What is told of a job, by event and endpoint. owner '': it was told; else whose process is about to.
+  CREATE TABLE notices (
+    job TEXT NOT NULL,
+    notice TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY (job, notice)
+  ) WITHOUT ROWID;
+  `,
 ]
 
 const versionOf = (database: Database): number => Number(database.get('PRAGMA user_version')!['user_version'])

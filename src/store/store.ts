@@ -34,6 +34,7 @@ import {
   updateStatuses,
   writeProvenance,
 } from './jobs.ts'
+import { claimNotice, dropNotices, markTold, unclaimNotice } from './notices.ts'
 import { findJobs, getJob, listJobs } from './queries.ts'
 import { dropResults, findResult, isLarge, resultFile, saveResult, touchResult } from './results.ts'
 import { addTimes, dropTimes, timesOf } from './times.ts'
@@ -145,6 +146,18 @@ export class Store implements JobStore {
 
   own(id: JobId, owner: Owner | undefined, before?: Owner): boolean {
     return this.#connection.write((db) => changeOwner(db, id, owner, before))
+  }
+
+  claimNotice(id: JobId, notice: string, owner: Owner): boolean {
+    return this.#connection.write((db) => claimNotice(db, id, notice, owner, this.#clock.now()))
+  }
+
+  told(id: JobId, notice: string): void {
+    this.#connection.write((db) => markTold(db, id, notice, this.#clock.now()))
+  }
+
+  unclaimNotice(id: JobId, notice: string): void {
+    this.#connection.write((db) => unclaimNotice(db, id, notice))
   }
 
   get(id: JobId): JobRecord | undefined {
@@ -277,7 +290,10 @@ export class Store implements JobStore {
     }
     for (const path of oldDamaged(this.folder, now - maxAgeMs)) rmSync(path, { recursive: true, force: true })
     sweep(maxAgeMs, true)
-    this.#connection.write((db) => dropTimes(db, now - maxAgeMs))
+    this.#connection.write((db) => {
+      dropTimes(db, now - maxAgeMs)
+      dropNotices(db, now - maxAgeMs)
+    })
     this.#shrink(gone, now)
     while (bytesIn(this.folder) > maxBytes && sweep(0, false)) this.#shrink(gone, now)
     return { ...gone, bytes: Math.max(0, before - bytesIn(this.folder)) }

@@ -272,6 +272,16 @@ export interface JobStore {
   /** Who follows the job from now on; undefined: nobody. With `before`: only if it was that one; whether it was. */
   own(id: JobId, owner: Owner | undefined, before?: Owner): boolean
 
+  /**
+   * Whether this process is to tell an endpoint of an event: no other one has, nor is about to. One that died before it
+   * was told no longer counts.
+   */
+  claimNotice(id: JobId, notice: string, owner: Owner): boolean
+  /** It was told. */
+  told(id: JobId, notice: string): void
+  /** It could not be: whoever follows the job later may tell it. */
+  unclaimNotice(id: JobId, notice: string): void
+
   get(id: JobId): JobRecord | undefined
   /** Jobs whose id begins so (4 characters or more), or whose native id is that; the newest first. */
   find(text: string): JobRow[]
