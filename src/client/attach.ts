@@ -1,22 +1,26 @@
 import { resolve } from 'node:path'
 import { ConfigError, FarcallError } from '../core/errors.ts'
 import { isJobId } from '../core/ids.ts'
+import type { NotifyOptions } from '../core/notification.ts'
 import { furtherParts } from './further-parts.ts'
 import { alreadySealed, type Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { ignoreRejection, Job } from './job.ts'
 import { JobStream } from './job-stream.ts'
+import { tellOfAttached } from './notify/tell-of.ts'
+import { prepareTelling } from './notify/telling.ts'
+import { checkNotify } from './options.ts'
 import { Parts } from './parts.ts'
 import { recorderOf } from './recorder.ts'
 import { allResults } from './results.ts'
 import { type Session, sessionFor } from './session.ts'
-import { settingsFor, storeDirFor } from './settings.ts'
+import { notifyFor, settingsFor, storeDirFor } from './settings.ts'
 import { Settlement } from './settlement.ts'
 import { Submission } from './submission.ts'
 import { takeUp } from './take-up.ts'
 
 /** Options of `attach`. */
-export interface AttachOptions {
+export interface AttachOptions extends NotifyOptions {
   /** Where the job was submitted; default: what this machine's record of it says, else the configuration's profile. */
   profile?: string
   /**
@@ -63,6 +67,8 @@ export function attach(id: string, options: AttachOptions = {}): Job<unknown> | 
   submission.addView(item, match?.[2] === undefined ? undefined : item.index)
   const session = follow(submission, match?.[2] === undefined ? undefined : item, site, options)
   const handle: Handle = { submission, session, seal: alreadySealed }
+  // Of one item nobody here learns what becomes of the others.
+  if (match?.[2] === undefined) tellOfAttached(handle, () => isWhole(submission))
   session
     .then(() => resultOf(handle, match?.[2] === undefined ? undefined : item.index))
     .then(
@@ -91,7 +97,9 @@ async function follow(
         hint: "ids are f and 13 of a-z2-7, with [k] for one of several calls: 'fabcdefghijklm[3]'",
       },
     )
-  const recorder = recorderOf(await storeDirFor())
+  checkNotify(options)
+  const storeDir = await storeDirFor()
+  const recorder = recorderOf(storeDir)
   // What this process has just heard is not in the store yet.
   recorder.flush()
   let record = recorder.store.get(submission.id)
@@ -101,6 +109,7 @@ async function follow(
       ? { name: record.profile, profile: record.profileSettings }
       : await settingsFor(options.profile)
   const session = await sessionFor(profile)
+  if (!wanted) await prepareTelling(submission, { name, storeDir, notify: await notifyFor(name) }, options)
   submission.outputBase =
     options.to === undefined ? (record ? undefined : process.cwd()) : resolve(options.to)
   if (wanted) {
@@ -136,13 +145,23 @@ async function resultOf(handle: Handle, index: number | undefined): Promise<unkn
   return item.settled.promise
 }
 
-/** @throws FarcallError JOB_UNKNOWN when the program ended before it had submitted all of the map */
-function requireAll({ id, part, items, rest }: Submission): void {
-  if (part?.number !== 0) return
+/** How many of its items were submitted, where that is not all. */
+function countOfPart({ part, items, rest }: Submission): { count: number; total: number } | undefined {
+  if (part?.number !== 0) return undefined
   const last = rest.at(-1)?.submission
   const total = last?.part?.total ?? part.total
   const count = last ? last.first + last.items.length : items.length
-  if (total === undefined || count >= total) return
+  return total === undefined || count >= total ? undefined : { count, total }
+}
+
+const isWhole = (submission: Submission) => countOfPart(submission) === undefined
+
+/** @throws FarcallError JOB_UNKNOWN when the program ended before it had submitted all of the map */
+function requireAll(submission: Submission): void {
+  const short = countOfPart(submission)
+  if (!short) return
+  const { count, total } = short
+  const { id } = submission
   throw new FarcallError('JOB_UNKNOWN', `job ${id}: ${count} of its ${total} items were submitted`, {
     hint: `its program ended before; attach('${id}[0]') and so on have those that were`,
   })

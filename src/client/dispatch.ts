@@ -5,6 +5,8 @@ import { answerFromCache } from './front.ts'
 import { functionKey, itemTimeOf } from './item-time.ts'
 import { MapPlan } from './map-plan.ts'
 import { here, nodeAt, oldestNode } from './node-seen.ts'
+import { withMail } from './notify/mail.ts'
+import { prepareTelling } from './notify/telling.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
 import { packageChoices } from './packages.ts'
 import { isProbed, tryFirst } from './probe.ts'
@@ -46,6 +48,7 @@ async function prepare(submission: Submission, asked: Request): Promise<{ sessio
   // A map over nothing: its result is known.
   if (asked.inputs.entries.length === 0) return { session, send: async () => {} }
   submission.kept = kept
+  await prepareTelling(submission, settings, options)
   const request = { ...asked, options }
   if (asked.map && isProbed(request, asked.inputs.entries.length, settings))
     await tryFirst(request, settings, dispatch)
@@ -123,8 +126,9 @@ export async function mostItems(asked: ClusterOptions, total: number): Promise<n
 }
 
 /** The script that would be submitted for one input. */
-export async function renderOnly(id: string, snapshot: Snapshot, options: ClusterOptions): Promise<string> {
-  const { profile } = await settingsFor(options.profile)
+export async function renderOnly(id: string, snapshot: Snapshot, asked: ClusterOptions): Promise<string> {
+  const { profile, notify } = await settingsFor(asked.profile)
+  const options = withMail(asked, notify, profile.resources)
   const session = await sessionFor(profile)
   const at = placeOf(profile, options)
   const compiledFor = nodeAt(at, here())

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline'
 import type { Profile } from '../core/profile.ts'
 import type { Executor } from '../executor/executor.ts'
+import { endNotices } from './notify/outbox.ts'
 import type { Submission } from './submission.ts'
 
 /** What an interrupt needs of a place where jobs are awaited. */
@@ -68,6 +69,7 @@ class Interrupts {
     await Promise.all(
       sessions.map((session) => (wish(session) === 'detach' ? detach(session) : cancel(session, leaving))),
     )
+    if (leaving) await endNotices()
     return false
   }
 }

@@ -1,7 +1,9 @@
+import { notifySchema } from '../config/notify-schema.ts'
 import { validateOption } from '../config/problems.ts'
 import { environmentSchema } from '../config/schema.ts'
 import { ConfigError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
+import { callbackNames, type NotifyOptions, notifyNames } from '../core/notification.ts'
 import { mergePackages } from '../core/package-settings.ts'
 import type { Environment } from '../core/profile.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
@@ -23,7 +25,7 @@ import { checkStage, type StageOptions } from './stage-options.ts'
  * const long: ClusterOptions = { cores: 8, memory: '16GB', time: '2h', profile: 'hpc' }
  * const simulate = cluster(long, (seed: number) => Math.sin(seed))
  */
-export interface ClusterOptions extends Omit<Resources, 'signal'> {
+export interface ClusterOptions extends Omit<Resources, 'signal'>, NotifyOptions {
   /** A profile of the configuration; default: the configuration's, or this machine. */
   profile?: string
   /** Added to the profile's environment. */
@@ -87,7 +89,7 @@ export interface LogOptions {
 }
 
 /** Options of one `map`; they win over those of the function. */
-export interface MapOptions {
+export interface MapOptions extends NotifyOptions {
   /** Items for each array member; 'auto' lets farcall choose. */
   chunk?: number | 'auto'
   /** Like that of the function. */
@@ -125,6 +127,7 @@ export interface MapOptions {
 }
 
 const ownNames = [
+  ...notifyNames,
   'profile',
   'environment',
   'concurrency',
@@ -245,6 +248,7 @@ export function checkOptions(options: unknown, where: string): asserts options i
   const { resources, profile, signal, environment, tags, stage, parallel, ...flags } = splitOptions(
     options as ClusterOptions,
   )
+  checkNotify(options as ClusterOptions)
   for (const name of ['cache', 'force', 'probe'] as const)
     if (typeof flags[name] !== 'boolean') throw invalid(name, flags[name], 'true or false')
   if (!Array.isArray(tags) || !tags.every((tag) => typeof tag === 'string' && tag !== ''))
@@ -268,6 +272,15 @@ export function checkOptions(options: unknown, where: string): asserts options i
       )
   }
   resolveResources(resources)
+}
+
+/** @throws ConfigError OPTION_UNKNOWN, OPTION_INVALID */
+export function checkNotify(options: NotifyOptions): void {
+  if (options.notify !== undefined) validateOption(notifySchema, options.notify, 'notify')
+  for (const name of callbackNames) {
+    const callback: unknown = options[name]
+    if (callback !== undefined && typeof callback !== 'function') throw invalid(name, callback, 'a function')
+  }
 }
 
 function checkEnvironment(environment: unknown): void {

@@ -16,6 +16,7 @@ import { JobStream } from './job-stream.ts'
 import { callSplit, sayKept } from './loops.ts'
 import { type MapSource, startMap } from './map.ts'
 import type { MapPlan } from './map-plan.ts'
+import { tellOfCall, tellOfMap } from './notify/tell-of.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
 import { type Input, PackedInputs } from './packed-inputs.ts'
 import { levelOf } from './parents.ts'
@@ -143,6 +144,7 @@ export class Caller {
       const split = parallel && this.#split(self, args, parallel, callSite)
       if (split) {
         const job = new Job<R>(split.handle, split.item)
+        tellOfCall(split.handle)
         if (signal) followSignal(signal, job, ended(split.handle))
         return job
       }
@@ -173,6 +175,7 @@ export class Caller {
     })
     const parts = startMap(source, lists, merged)
     const array = new JobArray<R>(parts)
+    tellOfMap(parts)
     watchProgress({
       parts,
       name: this.#target.fn.name || 'map',
@@ -260,6 +263,7 @@ export class Caller {
     // What is to wait for others takes the classes of their results along, which nobody else's bundle needs.
     const own = level === 0 ? this.#turn.share(snapshot) : snapshot
     const group = { handle, snapshot: own, inputs }
+    tellOfCall(handle)
     this.#open.set(level, group)
     setImmediate(handle.seal)
     return group

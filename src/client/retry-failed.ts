@@ -4,6 +4,7 @@ import { resolveResources } from '../core/resolve-resources.ts'
 import type { Resources } from '../core/resources.ts'
 import { alreadySealed, type Handle } from './handle.ts'
 import type { Item } from './item.ts'
+import { tellOfMap } from './notify/tell-of.ts'
 import { Parts } from './parts.ts'
 import type { Session } from './session.ts'
 import { Submission } from './submission.ts'
@@ -16,6 +17,7 @@ export function retryFailed(before: Parts, resources: Resources): Parts {
     const ready = before.handles.map((handle) => {
       const { submission: old } = handle
       const submission = new Submission(old.id, 0, old.part)
+      submission.telling = old.telling
       const failed = copyItems(old, submission)
       const session = abandoning(submission, retrySubmission(old, submission, failed, handle, resources))
       next.add({ submission, session, seal: alreadySealed })
@@ -25,6 +27,7 @@ export function retryFailed(before: Parts, resources: Resources): Parts {
     await Promise.all(ready)
   })
   const next = new Parts(before.id, retrying)
+  tellOfMap(next)
   return next
 }
 
@@ -63,6 +66,7 @@ async function retrySubmission(
   const spec: JobSpec = {
     ...base,
     attempt: before.lastAttempt + attemptStep,
+    round: before.round + 1,
     // The tries that `retry` grants begin anew.
     retried: 0,
     client: session.client,

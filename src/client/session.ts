@@ -17,6 +17,7 @@ import { interrupts } from './interrupt.ts'
 import { type Item, isFailed } from './item.ts'
 import { makeAttempts } from './next-attempt.ts'
 import { here, noteNode } from './node-seen.ts'
+import { endNotices, whenTold } from './notify/outbox.ts'
 import { flushRecords, type JobRecords, type Recorder, trimRecords } from './recorder.ts'
 import { restoreOnce } from './restore.ts'
 import { trimShared } from './shared-files.ts'
@@ -437,7 +438,8 @@ export async function leaveSession(session: Session): Promise<void> {
 
 /**
  * Closes every connection of this process. Jobs go on; what still awaits one rejects with a TransportError
- * CONNECTION_LOST. The ends of what was canceled are waited for, up to 5 s, so that nothing of it stays. A program that
+ * CONNECTION_LOST. The ends of what was canceled are waited for, up to 5 s, so that nothing of it stays; so are notifications that are on their way.
+ * A program that
  * ends by itself need not call it.
  *
  * @example
@@ -450,6 +452,8 @@ export async function closeSessions(): Promise<void> {
   process.off('beforeExit', closeSessions)
   const open = [...sessions.values()]
   sessions.clear()
+  // What has just ended is told with what it used, which its connection brings.
+  await whenTold()
   if (open.length > 0) {
     const cacheDir = cacheFolder(process.env, homedir())
     trimDaily(cacheDir)
@@ -458,6 +462,8 @@ export async function closeSessions(): Promise<void> {
   }
   // Each is closed, whatever becomes of the others.
   const closed = await Promise.allSettled(open.map((session) => session.closeNow()))
+  await endNotices()
+  flushRecords()
   if (open.length > 0) trimRecords()
   for (const result of closed) if (result.status === 'rejected') throw result.reason
 }

@@ -1,7 +1,8 @@
 import { loadConfig } from '../config/load.ts'
-import { resolveProfile } from '../config/profile.ts'
+import { notifyOf, resolveProfile } from '../config/profile.ts'
 import { getConfig } from '../config/runtime.ts'
 import type { LoadedConfig, ResolvedProfile } from '../config/types.ts'
+import type { NotifyOptions } from '../core/notification.ts'
 import { withScheduler } from './found-schedulers.ts'
 
 /** What the configuration says of a call. */
@@ -11,6 +12,8 @@ export interface Settings {
   readonly profile: ResolvedProfile
   /** Where jobs are recorded. */
   readonly storeDir: string
+  /** Who is told of its jobs, where a call does not say. */
+  readonly notify: NotifyOptions
 }
 
 const known = new Map<string, Promise<LoadedConfig>>()
@@ -46,6 +49,11 @@ export async function localSettings(name: string | undefined): Promise<Settings>
 /** Where jobs are recorded; for that no profile has to be chosen among several. @throws ConfigError */
 export async function storeDirFor(): Promise<string> {
   return (await configFor('local')).storeDir
+}
+
+/** Who is told of jobs of a profile, as the configuration has it now: it need not be there any more. @throws ConfigError */
+export async function notifyFor(profile: string): Promise<NotifyOptions> {
+  return notifyOf(await configFor('local'), profile)
 }
 
 function configFor(name: string | undefined): Promise<LoadedConfig> {

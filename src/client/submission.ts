@@ -15,6 +15,7 @@ import { Intake, type MemberEndEvent } from './intake.ts'
 import { type Item, isFailed, makeItem, type Submitted } from './item.ts'
 import { functionKey } from './item-time.ts'
 import { noMeasures, takeMeasures } from './measures.ts'
+import type { Telling } from './notify/telling.ts'
 import type { Decoder } from './outcome.ts'
 import type { ParentItem } from './parents.ts'
 import type { JobRecords } from './recorder.ts'
@@ -57,6 +58,8 @@ export class Submission {
   records: JobRecords | undefined
   /** It is no job: its items are those of others, or known before. */
   front = false
+  /** Who is told what becomes of it. */
+  telling: Telling | undefined
   /** Why it runs on this machine and not where the call said. */
   kept: string | undefined
   /** A front whose one item several jobs answer, one after the other. */
@@ -331,6 +334,11 @@ export class Submission {
     const one = this.#tries.findLast((each) => each.spec.attempt === spec.attempt)
     if (one) Object.assign(one, { spec, nativeId })
     this.nativeId = nativeId
+  }
+
+  /** How often it was submitted as a whole; what `retry` does is not counted. */
+  get round(): number {
+    return Math.max(1, ...this.#tries.map(({ spec }) => spec.round ?? 1))
   }
 
   get lastAttempt(): number {

@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import type { Environment, Profile } from '../core/profile.ts'
 import type { ResolvedResources, Resources } from '../core/resources.ts'
 import { formatMemory } from '../core/units.ts'
+import { withMail, withoutMail } from './notify/mail.ts'
 import { type ClusterOptions, mergeEnvironments, splitOptions } from './options.ts'
 import { localSettings, type Settings, settingsFor } from './settings.ts'
 import { placeOf } from './spec.ts'
@@ -33,8 +34,9 @@ const ofTheQueue = [
 ] as const satisfies readonly (keyof Resources)[]
 
 /** Decides, before anything is sent, whether a map of so many items is small enough to stay here. @throws ConfigError */
-export async function whereToRun(options: ClusterOptions, items: number, map: boolean): Promise<Where> {
-  const settings = await settingsFor(options.profile)
+export async function whereToRun(asked: ClusterOptions, items: number, map: boolean): Promise<Where> {
+  const settings = await settingsFor(asked.profile)
+  const options = withMail(asked, settings.notify, settings.profile.resources)
   const { localThreshold = settings.profile.localThreshold ?? 0 } = splitOptions(options)
   if (!map || items > localThreshold || isHere(settings.profile)) return { settings, options }
   const at = placeOf(settings.profile, options)
@@ -43,7 +45,12 @@ export async function whereToRun(options: ClusterOptions, items: number, map: bo
   const local = await localSettings(options.profile)
   if (!isHere(local.profile)) return { settings, options, notKept: "profile 'local' is another machine" }
   const kept = `on this machine and not with profile ${settings.name}: ${items} items, localThreshold is ${localThreshold}`
-  return { settings: local, options: optionsHere(settings.profile, local.profile, options), kept }
+  const { notify = [], ...callbacks } = settings.notify
+  return {
+    settings: { ...local, notify: { ...callbacks, notify: withoutMail(notify) } },
+    options: optionsHere(settings.profile, local.profile, options),
+    kept,
+  }
 }
 
 export const isHere = ({ scheduler, host }: Profile) => scheduler === 'direct' && host === undefined

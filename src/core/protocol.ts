@@ -46,6 +46,8 @@ export interface JobSpec {
   readonly id: JobId
   /** Names the submission in submit.<n> and run.<n>.<k>; see attemptStep. */
   readonly attempt: number
+  /** How often all of it was submitted, from 1; absent: once. */
+  readonly round?: number
   /** What the scheduler shows. */
   readonly name: string
   /** The inbox that the job's notices go to. */

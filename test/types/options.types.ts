@@ -32,6 +32,10 @@ cluster({ signal: 'USR1@90' }, work)
 const shared = { cores: 2, time: '1h' } satisfies ClusterOptions
 cluster({ ...shared, memory: 4e9 }, work)
 
+cluster({ onFail: ({ id, reason }) => is<string>()(id) ?? reason, notify: [] }, work)
+cluster({ notify: [{ type: 'webhook', url: { env: 'HOOK' }, on: ['FAILED'] }] }, work)
+// @ts-expect-error Slack's URL is a secret
+cluster({ notify: [{ type: 'slack', url: 'https://hooks.slack.com/' }] }, work)
 // @ts-expect-error a typo
 cluster({ core: 2 }, work)
 // @ts-expect-error a typo
