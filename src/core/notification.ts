@@ -46,7 +46,7 @@ export interface PlaceNotification {
   /** What a person reads; may have several lines. */
   readonly text: string
   /** The same for programs; JSON. */
-  readonly facts: Readonly<Record<string, unknown>>
+  readonly facts: object
 }
 
 export type Notification = JobNotification | PlaceNotification

@@ -115,7 +115,9 @@ export class Teller {
     if (status.state === 'ACTIVE') this.#heardActive(status)
     if (status.state === 'QUEUED' && status.reason === 'requeued') this.#requeued(submission, status)
     if (!isFinal(status.state)) return
-    if (status.time !== undefined) this.#times.endedAt = Math.max(this.#times.endedAt ?? 0, status.time)
+    // Of one that was attached to, now may be days later.
+    const time = status.time ?? (this.#attached ? 0 : Date.now())
+    this.#times.endedAt = Math.max(this.#times.endedAt ?? 0, time)
     if (status.state === 'COMPLETED' || (this.#failed && this.#canceled)) return
     for (const item of items) {
       if (item.status.state === 'FAILED') this.#failed ??= { status: item.status, ...errorOf(item) }
@@ -164,7 +166,8 @@ export class Teller {
     if (!wasJob || !this.#telling || this.#isLost) return
     const final = this.#failed?.status ?? this.#canceled ?? { state: 'COMPLETED' }
     if (final.state === 'COMPLETED' && !this.#attached) this.#start({ state: 'ACTIVE' })
-    this.#times.endedAt ??= Date.now()
+    const { startedAt = 0, endedAt } = this.#times
+    this.#times.endedAt = Math.max(endedAt || Date.now(), startedAt)
     const event = final.state === 'FAILED' ? 'fail' : final.state === 'CANCELED' ? 'cancel' : 'complete'
     const message = this.#failed?.message
     const status = message === undefined ? final : { ...final, message }

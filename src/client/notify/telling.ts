@@ -84,7 +84,11 @@ function ledgerOf(recorder: Recorder, id: string): Ledger {
         return true
       }
     },
-    told: (notice) => recorder.later((store) => store.told(id, notice)),
+    told(notice) {
+      recorder.later((store) => store.told(id, notice))
+      // A process that dies before it is written down has another one tell it again.
+      recorder.flush()
+    },
     release: (notice) => recorder.later((store) => store.unclaimNotice(id, notice)),
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { tellOfPlace } from '../../../src/client/notify/place.ts'
 import {
   attach,
   close,
@@ -11,7 +12,7 @@ import {
   type NotifyEndpoint,
   type NotifyOptions,
 } from '../../../src/index.ts'
-import { startProgram } from '../helpers.ts'
+import { runProgram, startProgram } from '../helpers.ts'
 import { type HookServer, hookServer } from './server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-notify-'))
@@ -221,6 +222,21 @@ describe('a job tells', () => {
   })
 })
 
+describe('a place', () => {
+  it('is reported to whoever asked, in the same way', async () => {
+    const template = '{ "content": "{{ text }}{% if facts %}, {{ facts.free }} free{% endif %}" }'
+    const reports: unknown[] = []
+    const report = { event: 'report', profile: 'hpc', time: 0, text: '<3> GPUs', facts: { free: 3 } } as const
+    const onReport = (one: unknown) => void reports.push(one)
+    const { url } = hook
+    await tellOfPlace(report, { onReport, notify: [webhook({ url, on: [] }), webhook({ template, on: [] })] })
+    await close()
+    expect(reports).toEqual([report])
+    expect(hook.received.map(({ body }) => body)).toEqual([report, { content: 'hpc: <3> GPUs, 3 free' }])
+    expect(hook.received[0]!.headers['idempotency-key']).toBeUndefined()
+  })
+})
+
 describe('what goes wrong', () => {
   it('in a callback is a warning, and the job and the other callbacks go on', async () => {
     const { seen, callbacks } = noting()
@@ -317,16 +333,41 @@ describe('what goes wrong', () => {
   })
 })
 
+/** A configuration for a program of its own, which tells the server all. */
+function programSettings() {
+  const config = join(folder, 'farcall.config.json')
+  const notify = [webhook()]
+  const profile = { scheduler: 'direct', workdir, queryInterval: '1s', keep: 'all', notify }
+  writeFileSync(config, JSON.stringify({ store, defaultProfile: 'here', profiles: { here: profile } }))
+  return { FARCALL_CONFIG: config, TEST_HOOK: process.env['TEST_HOOK']! }
+}
+
+describe('a program', () => {
+  it('that is interrupted tells that its job was cancelled, before it ends', async () => {
+    const program = runProgram('lifecycle.ts', ['waits'], programSettings())
+    await program.line()
+    program.signal('SIGINT')
+    expect((await program.ended).code, program.stderr()).toBe(130)
+    expect(events()).toEqual(['submit 1', 'start 1', 'cancel 1'])
+  })
+
+  it('that just ends has told all of it, and says what it could not', async () => {
+    const settings = programSettings()
+    expect(await runProgram('lifecycle.ts', ['awaited'], settings).ended).toMatchObject({ code: 0 })
+    expect(events()).toEqual([...Array(2)].flatMap(() => ['submit 1', 'start 1', 'complete 1']))
+    hook.answer = (response) => response.writeHead(410).end()
+    const program = runProgram('lifecycle.ts', ['awaited'], settings)
+    expect(await program.ended).toMatchObject({ code: 0 })
+    expect(program.stderr()).toMatch(/farcall: webhook TEST_HOOK was not told of job f\w+: it answers 410/)
+    expect(program.stderr()).not.toContain(secret)
+    expect(program.stderr().match(/was not told/g)).toHaveLength(1)
+  })
+})
+
 describe('two processes', () => {
   it('tell each event once, also what the first died over', async () => {
-    const config = join(folder, 'farcall.config.json')
-    const notify = [webhook({ on: 'all' })]
-    const profile = { scheduler: 'direct', workdir, queryInterval: '1s', keep: 'all', notify }
-    writeFileSync(config, JSON.stringify({ store, defaultProfile: 'here', profiles: { here: profile } }))
-    const program = await startProgram('long.ts', ['4000'], {
-      FARCALL_CONFIG: config,
-      TEST_HOOK: process.env['TEST_HOOK']!,
-    })
+    const notify = [webhook()]
+    const program = await startProgram('long.ts', ['4000'], programSettings())
     await vi.waitUntil(() => hook.received.length === 2, 20_000)
     const { callbacks, events: called, seen } = noting()
     // Both follow it for a while; then the one that submitted is gone.
