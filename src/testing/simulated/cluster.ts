@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import type { Knobs } from './knobs.ts'
 import type { Asked, Call, Cause, Cluster, Dialect, Job, Member } from './model.ts'
 import { isOver, phaseOf } from './model.ts'
+import { readSessions, signalSession } from './sessions.ts'
 
 const defaults = {
   cores: 4,
@@ -14,6 +15,7 @@ const defaults = {
   enforceMemory: true,
   history: 3600,
   maxArraySize: 1000,
+  timeScale: 1,
 }
 
 /** How often memory and time of running members are looked at. */
@@ -40,6 +42,10 @@ export class SimulatedCluster implements Cluster {
     this.#start()
   }
 
+  takeNumber(): number {
+    return this.#next++
+  }
+
   get asOf(): number {
     return Date.now() - this.knobs.lag * 1000
   }
@@ -52,11 +58,12 @@ export class SimulatedCluster implements Cluster {
       index,
       phases: [first],
       peakMemory: 0,
+      peakVirtual: 0,
       cpuSeconds: 0,
       restarts: 0,
     }))
     const { user, uid } = call
-    const job: Job = { ...asked, number: this.#next++, user, uid, submittedAt: now, members }
+    const job: Job = { ...asked, number: this.takeNumber(), user, uid, submittedAt: now, members }
     this.jobs.set(job.number, job)
     setTimeout(() => this.#start(), this.knobs.startDelay * 1000)
     return job
@@ -71,6 +78,11 @@ export class SimulatedCluster implements Cluster {
     return open.length > 0
   }
 
+  hold(job: Job): void {
+    for (const member of job.members)
+      if (phaseOf(member).state === 'queued') member.phases.push({ at: Date.now(), state: 'held' })
+  }
+
   release(job: Job): void {
     for (const member of job.members)
       if (phaseOf(member).state === 'held') member.phases.push({ at: Date.now(), state: 'queued' })
@@ -83,7 +95,7 @@ export class SimulatedCluster implements Cluster {
   }
 
   stop(): void {
-    for (const [{ pid }] of this.#running) if (pid) signalSession(pid, 'SIGKILL')
+    for (const { pid } of this.#running.keys()) if (pid) signalSession(pid, 'SIGKILL')
   }
 
   #doom(member: Member, cause: Cause): void {
@@ -95,7 +107,7 @@ export class SimulatedCluster implements Cluster {
     }
     if (member.doom) return
     member.doom = cause
-    const atOnce = cause === 'memory' || cause === 'node'
+    const atOnce = this.#dialect.killsAtOnce.has(cause)
     signalSession(pid, atOnce ? 'SIGKILL' : 'SIGTERM')
     if (!atOnce)
       setTimeout(() => member.pid === pid && signalSession(pid, 'SIGKILL'), this.knobs.killDelay * 1000)
@@ -118,30 +130,41 @@ export class SimulatedCluster implements Cluster {
   }
 
   #lookAtDependencies(job: Job): void {
-    if (job.depends.length === 0 || phaseOf(job.members[0]!).state !== 'held') return
-    const fates = job.depends.map(({ kind, number }) => {
-      const other = this.jobs.get(number)
-      if (!other) return true
-      if (kind === 'after') return other.members.some((member) => member.startedAt !== undefined)
-      if (!isOver(other)) return undefined
-      const good = other.members.every((member) => phaseOf(member).exitCode === 0)
+    const first = phaseOf(job.members[0]!)
+    if (job.depends.length === 0 || job.held || first.state !== 'held' || first.cause) return
+    const fates = job.depends.map(({ kind, number, index }) => {
+      const members = this.jobs
+        .get(number)
+        ?.members.filter((member) => index === undefined || member.index === index)
+      if (!members) return true
+      if (kind === 'after') return members.some((member) => member.startedAt !== undefined)
+      if (!members.every((member) => phaseOf(member).state === 'ended')) return undefined
+      const good = members.every((member) => phaseOf(member).exitCode === 0)
       return kind === 'afterany' || good === (kind === 'afterok')
     })
-    if (fates.includes(false)) this.end(job, undefined, 'dependency')
-    else if (!fates.includes(undefined)) this.release(job)
+    if (fates.includes(false)) {
+      if (this.#dialect.endsHopeless) this.end(job, undefined, 'dependency')
+      else
+        for (const { phases } of job.members)
+          phases.push({ at: Date.now(), state: 'held', cause: 'dependency' })
+    } else if (!fates.includes(undefined)) this.release(job)
   }
 
   #run(job: Job, member: Member): void {
+    const { env: more, output: path } = this.#dialect.launch(job, member, this)
+    const output = this.#openOutput(job, member, path)
+    if (output === undefined) return
     const suffix = member.index === undefined ? '' : `.${member.index}`
     const script = join(this.#folder, `job.${job.number}${suffix}`)
     writeFileSync(script, job.script, { mode: 0o700 })
-    const output = openSync(job.output ?? '/dev/null', 'a')
     member.phases.push({ at: Date.now(), state: 'running' })
     member.startedAt = Date.now()
-    const env = { ...job.env, ...this.#dialect.environment(job, member) }
-    const child = spawn(job.shell ?? '/bin/sh', [script], {
+    const env = { ...job.env, ...more }
+    const argv = [job.shell ?? '/bin/sh', script]
+    if (job.virtualBytes !== undefined) argv.unshift(...limited(job.virtualBytes))
+    const child = spawn(argv[0]!, argv.slice(1), {
       detached: true,
-      cwd: env['HOME'] ?? '/',
+      cwd: job.cwd ?? env['HOME'] ?? '/',
       env,
       stdio: ['ignore', output, output],
     })
@@ -152,18 +175,42 @@ export class SimulatedCluster implements Cluster {
     child.on('exit', (code, signal) => this.#ended(job, member, code, signal))
   }
 
+  /** Undefined: it cannot be opened, and the member is not to run. */
+  #openOutput({ appends = true }: Job, member: Member, path = '/dev/null'): number | undefined {
+    try {
+      return openSync(path, appends ? 'a' : 'w')
+    } catch (error) {
+      const { withoutOutput } = this.#dialect
+      if (withoutOutput === 'runs') return openSync('/dev/null', 'a')
+      const why = `can't open output file "${path}": ${systemWords(error as NodeJS.ErrnoException)}`
+      const at = Date.now()
+      if (withoutOutput === 'waits') member.phases.push({ at, state: 'held', cause: 'launch', why })
+      else member.phases.push({ at, state: 'ended', cause: 'launch', why })
+      return undefined
+    }
+  }
+
   #ended(job: Job, member: Member, code: number | null, signal: NodeJS.Signals | null): void {
     if (!this.#running.delete(member)) return
     if (member.pid !== undefined) signalSession(member.pid, 'SIGKILL')
-    const { doom: cause } = member
+    const { doom } = member
     delete member.doom
     delete member.pid
+    delete member.isWarned
     const number = signal ? constants.signals[signal] : undefined
     const how = number === undefined ? { exitCode: code ?? 1 } : { signal: number }
-    if ((cause === 'node' || cause === 'preempted') && job.requeue) {
+    const { again, error } = this.#dialect.exitCodes ?? {}
+    const asksAgain = doom === undefined && code !== null && code === again
+    const cause = asksAgain ? 'requeued' : doom
+    const runsAgain = ((doom === 'node' || doom === 'preempted') && job.requeue) || cause === 'requeued'
+    const at = Date.now()
+    if (runsAgain) {
       member.restarts++
-      member.phases.push({ at: Date.now(), state: 'queued' })
-    } else member.phases.push({ at: Date.now(), state: 'ended', ...how, ...(cause ? { cause } : {}) })
+      member.phases.push({ at, state: 'queued', ...how, ...(cause && { cause }) })
+    } else if (doom === undefined && code !== null && code === error) {
+      const why = `exit_status of job start = ${code}`
+      member.phases.push({ at, state: 'held', ...how, cause: 'launch', why })
+    } else member.phases.push({ at, state: 'ended', ...how, ...(cause && { cause }) })
     this.#start()
   }
 
@@ -176,11 +223,19 @@ export class SimulatedCluster implements Cluster {
         const used = sessions.get(member.pid ?? -1)
         if (used) {
           member.peakMemory = Math.max(member.peakMemory, used.bytes)
+          member.peakVirtual = Math.max(member.peakVirtual, used.virtualBytes)
           member.cpuSeconds = Math.max(member.cpuSeconds, used.cpuSeconds)
         }
-        const { timeSeconds = Number.POSITIVE_INFINITY, memoryBytes = Number.POSITIVE_INFINITY } = job
-        if (now - member.startedAt! > timeSeconds * 1000) this.#doom(member, 'time')
-        if (this.knobs.enforceMemory && used && used.bytes > memoryBytes) this.#doom(member, 'memory')
+        const { timeSeconds = none, memoryBytes = none, virtualBytes = none } = job
+        const seconds = ((now - member.startedAt!) / 1000) * this.knobs.timeScale
+        if (seconds > (job.warning?.afterSeconds ?? none)) this.#warn(job, member)
+        if (seconds > timeSeconds) this.#doom(member, 'time')
+        if (
+          this.knobs.enforceMemory &&
+          used &&
+          (used.bytes > memoryBytes || used.virtualBytes > virtualBytes)
+        )
+          this.#doom(member, 'memory')
       }
     }
     for (const [number, job] of this.jobs) {
@@ -190,43 +245,23 @@ export class SimulatedCluster implements Cluster {
     }
     this.#start()
   }
-}
 
-interface Used {
-  bytes: number
-  cpuSeconds: number
-}
-
-/** Resident memory and CPU time of all processes, by session: a job's own is that of its shell. */
-function readSessions(): Map<number, Used> {
-  const sessions = new Map<number, Used>()
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue
-    let stat: string
-    try {
-      stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    } catch {
-      continue // it has ended meanwhile
-    }
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const session = Number(fields[3])
-    const used = sessions.get(session) ?? { bytes: 0, cpuSeconds: 0 }
-    used.bytes += Number(fields[21]) * 4096
-    used.cpuSeconds += (Number(fields[11]) + Number(fields[12])) / 100
-    sessions.set(session, used)
+  #warn({ warning }: Job, member: Member): void {
+    if (member.isWarned || member.pid === undefined) return
+    member.isWarned = true
+    const { signal, toShellOnly } = warning!
+    signalSession(member.pid, signal, toShellOnly)
   }
-  return sessions
 }
 
-function signalSession(leader: number, signal: NodeJS.Signals): void {
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-      const session = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])
-      if (session === leader) process.kill(Number(pid), signal)
-    } catch {
-      // it has ended meanwhile
-    }
-  }
+const none = Number.POSITIVE_INFINITY
+
+/** Before a command: no process of it gets more address space. */
+function limited(bytes: number): string[] {
+  return ['/bin/sh', '-c', 'ulimit -v "$1"; shift; exec "$@"', 'sh', String(Math.ceil(bytes / 1024))]
+}
+
+function systemWords({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'ENOENT') return 'No such file or directory'
+  return code === 'EACCES' ? 'Permission denied' : message
 }

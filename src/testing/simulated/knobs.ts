@@ -12,12 +12,20 @@ export interface Knobs {
   readonly maxJobs?: number
   /** Seconds of wall clock that a job may ask for; more is refused. */
   readonly maxTime?: number
+  /** How much faster than the clock the time of running jobs counts: with 60 a limit of a minute is over in a second. Default 1. */
+  readonly timeScale?: number
   /** Seconds between SIGTERM and SIGKILL. Default 2. */
   readonly killDelay?: number
   /** Whether memory is enforced: what is over is killed. Default true. */
   readonly enforceMemory?: boolean
   /** Seconds for which ended jobs are remembered; 0: none is. Default 3600. */
   readonly history?: number
+  /** Whether there is accounting (`sacct`, `qacct`); PBS has none beside `history`. Default true. */
+  readonly accounting?: boolean
+  /** The state that all jobs are said to be in: a word of a version to come, say. */
+  readonly unknownState?: string
+  /** Commands that ask say nothing, and succeed. */
+  readonly emptyAnswers?: boolean
   /** Every command fails, in the scheduler's words for a server that does not answer. */
   readonly outage?: boolean
   /** Each submission is refused with these words. */

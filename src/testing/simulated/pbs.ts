@@ -1,17 +1,22 @@
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { Asked, Call, Cluster, Dependency, Dialect, Job, Member, Phase, Reply } from './model.ts'
-import { isOver, phaseAt, Refused } from './model.ts'
+import { isOver, phaseAt, Refused, wasOver } from './model.ts'
 import { directivesOf, readBytes, readClock, readIndexes, readOptions, writeClock } from './options.ts'
 
 /** PBS Professional, and Torque where it differs: https://help.altair.com and https://docs.adaptivecomputing.com/torque. */
 export function pbsDialect(kind: 'pbs' | 'torque'): Dialect {
   const isTorque = kind === 'torque'
   return {
-    commands: ['qsub', 'qstat', 'qdel', 'qselect', 'qmgr'],
-    outage: {
+    questions: new Set(['qstat', 'qselect']),
+    killsAtOnce: new Set(['memory', 'node']),
+    withoutOutput: 'runs',
+    endsHopeless: true,
+    outage: ({ command }) => ({
       exitCode: 111,
-      stderr: 'Connection refused\nqstat: cannot connect to server pbs (errno=111)\n',
-    },
+      stderr: `Connection refused\n${command}: cannot connect to server ${server} (errno=111)\n`,
+    }),
+    refusal: (words) => ({ exitCode: 1, stderr: `qsub: ${words}\n` }),
     lostAnswer: { exitCode: 137, stderr: 'qsub: End of File\n' },
     run(call, cluster) {
       if (call.command === 'qsub') return qsub(call, cluster, isTorque)
@@ -20,13 +25,16 @@ export function pbsDialect(kind: 'pbs' | 'torque'): Dialect {
       if (call.command === 'qselect') return qselect(call, cluster)
       return qmgr(cluster, isTorque)
     },
-    environment: (job, { index }) => ({
-      PBS_JOBID: index === undefined ? idOf(job) : idOf(job, index),
-      PBS_JOBNAME: job.name,
-      PBS_O_HOST: 'login',
-      PBS_QUEUE: job.queue ?? 'workq',
-      ...(isTorque ? { PBS_NUM_PPN: String(job.cores) } : { NCPUS: String(job.cores) }),
-      ...(index === undefined ? {} : { [isTorque ? 'PBS_ARRAYID' : 'PBS_ARRAY_INDEX']: String(index) }),
+    launch: (job, { index }) => ({
+      ...(job.output === undefined ? {} : { output: job.output }),
+      env: {
+        PBS_JOBID: index === undefined ? idOf(job) : idOf(job, index),
+        PBS_JOBNAME: job.name,
+        PBS_O_HOST: 'login',
+        PBS_QUEUE: job.queue ?? 'workq',
+        ...(isTorque ? { PBS_NUM_PPN: String(job.cores) } : { NCPUS: String(job.cores) }),
+        ...(index === undefined ? {} : { [isTorque ? 'PBS_ARRAYID' : 'PBS_ARRAY_INDEX']: String(index) }),
+      },
     }),
   }
 }
@@ -42,7 +50,7 @@ const valued = new Set('-N -q -A -l -J -t -W -p -m -M -r -S -j -o -e -C -a -u -v
 function qsub(call: Call, cluster: Cluster, isTorque: boolean): Reply {
   const given = readOptions(call.args, valued)
   const [file] = given.operands
-  const script = file === undefined ? call.stdin : readFileSync(file, 'utf8')
+  const script = file === undefined ? call.stdin : readFileSync(resolve(call.cwd, file), 'utf8')
   const prefix = given.options.find(([name]) => name === '-C')?.[1] ?? '#PBS'
   const inScript = directivesOf(script, prefix).flatMap((words) => readOptions(words, valued).options)
   // Of an option that is given twice, the command's counts: it is read last.
@@ -181,7 +189,12 @@ function exitStatusOf({ exitCode, signal, cause }: Phase, isTorque: boolean): nu
   return signal === undefined ? exitCode : 256 + signal
 }
 
-function fullStatus(job: Job, member: Member | undefined, time: number, isTorque: boolean): string {
+function fullStatus(
+  job: Job,
+  member: Member | undefined,
+  { asOf: time, knobs }: Cluster,
+  isTorque: boolean,
+): string {
   const lines = [`Job Id: ${idOf(job, member?.index)}`]
   const field = (name: string, value: string | number | undefined) => {
     if (value !== undefined) lines.push(...wrap(`    ${name} = ${value}`))
@@ -197,7 +210,7 @@ function fullStatus(job: Job, member: Member | undefined, time: number, isTorque
     field('resources_used.walltime', writeClock((until - one.startedAt) / 1000))
   }
   const array = job.members.some((each) => phaseAt(each, time)?.state !== 'queued') ? 'B' : 'Q'
-  field('job_state', seen?.letter ?? (isOver(job) ? 'F' : array))
+  field('job_state', knobs.unknownState ?? seen?.letter ?? (isOver(job) ? 'F' : array))
   field('queue', job.queue ?? 'workq')
   field('server', server)
   if (job.depends.length > 0)
@@ -255,7 +268,7 @@ function qstat({ args }: Call, cluster: Cluster, isTorque: boolean): Reply {
   for (const id of operands) {
     const { job, index } = find(id, cluster)
     const isSeen = job && job.submittedAt <= cluster.asOf
-    const over = job?.members.every((member) => phaseAt(member, cluster.asOf)?.state === 'ended')
+    const over = job && wasOver(job, cluster.asOf)
     if (!job || !isSeen) {
       stderr += `qstat: Unknown Job Id ${id}\n`
       exitCode = 153
@@ -266,8 +279,8 @@ function qstat({ args }: Call, cluster: Cluster, isTorque: boolean): Reply {
       const members = job.members.filter((member) => index === undefined || member.index === index)
       const each = job.array && (has('-t') || index !== undefined) ? members : []
       if (!(isTorque && each.length > 0) && index === undefined)
-        stdout += `${fullStatus(job, undefined, cluster.asOf, isTorque)}\n`
-      for (const member of each) stdout += `${fullStatus(job, member, cluster.asOf, isTorque)}\n`
+        stdout += `${fullStatus(job, undefined, cluster, isTorque)}\n`
+      for (const member of each) stdout += `${fullStatus(job, member, cluster, isTorque)}\n`
     }
   }
   return { exitCode, stdout, stderr }
@@ -275,10 +288,7 @@ function qstat({ args }: Call, cluster: Cluster, isTorque: boolean): Reply {
 
 function qselect({ user }: Call, cluster: Cluster): Reply {
   const own = [...cluster.jobs.values()].filter(
-    (job) =>
-      job.user === user &&
-      job.submittedAt <= cluster.asOf &&
-      !job.members.every((member) => phaseAt(member, cluster.asOf)?.state === 'ended'),
+    (job) => job.user === user && job.submittedAt <= cluster.asOf && !wasOver(job, cluster.asOf),
   )
   return { exitCode: 0, stdout: own.map((job) => `${idOf(job)}\n`).join('') }
 }

@@ -24,10 +24,11 @@ function answer(call: Call): Reply {
     cluster.failNode(call.command === 'farcall-preempt' ? 'preempted' : 'node')
     return { exitCode: 0 }
   }
-  const { outage, refuse, loseAnswers } = cluster.knobs
-  if (outage) return dialect.outage
+  const { outage, refuse, loseAnswers, emptyAnswers } = cluster.knobs
+  if (outage) return dialect.outage(call)
+  if (emptyAnswers && dialect.questions.has(call.command)) return { exitCode: 0 }
   const isSubmission = call.command === 'qsub' || call.command === 'sbatch'
-  if (isSubmission && refuse !== undefined) return { exitCode: 1, stderr: `${call.command}: ${refuse}\n` }
+  if (isSubmission && refuse !== undefined) return dialect.refusal(refuse)
   try {
     const reply = dialect.run(call, cluster)
     return isSubmission && loseAnswers && reply.exitCode === 0 ? dialect.lostAnswer : reply

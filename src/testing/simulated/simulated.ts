@@ -67,7 +67,8 @@ export async function simulateScheduler(kind: SimulatedKind, knobs: Knobs = {}):
     if (exitCode !== 0) throw new Error(stderr)
   }
   const close = async () => {
-    process.env['PATH'] = pathBefore
+    if (pathBefore === undefined) delete process.env['PATH']
+    else process.env['PATH'] = pathBefore
     if (child.exitCode === null && child.signalCode === null) {
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.stdin.end()
