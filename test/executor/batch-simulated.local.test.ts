@@ -7,7 +7,7 @@ import { openExecutor } from '../../src/executor/open.ts'
 import { executorSuite } from '../../src/testing/executor-suite.ts'
 import { type SimulatedScheduler, simulateScheduler } from '../../src/testing/simulated/simulated.ts'
 
-describe.each(['pbs', 'torque'] as const)('a simulated %s', (kind) => {
+describe.each(['pbs', 'torque', 'slurm', 'sge'] as const)('a simulated %s', (kind) => {
   let simulated: SimulatedScheduler
   let workdir = ''
   beforeAll(async () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { userInfo } from 'node:os'
@@ -23,9 +24,9 @@ socket.on('data', (part) => {
   text += part
 })
 socket.on('end', () => {
-  const { exitCode, stdout = '', stderr = '' } = JSON.parse(text) as Reply
+  const { exitCode, stdout = '', stderr = '', exec } = JSON.parse(text) as Reply
   process.stderr.write(stderr)
   process.stdout.write(stdout)
-  process.exitCode = exitCode
+  process.exitCode = exec ? (spawnSync(exec[0]!, exec.slice(1), { stdio: 'inherit' }).status ?? 1) : exitCode
 })
 socket.end(JSON.stringify(call))

@@ -74,6 +74,8 @@ export interface Asked {
   /** Where it starts; default: HOME. */
   readonly cwd?: string
   readonly queue?: string
+  /** What of it the scheduler's accounting says. */
+  readonly category?: string
   /** Of the submission, as the scheduler shows it. */
   readonly submitArgs: string
   /** The text, as it was when it was submitted. */
@@ -119,6 +121,8 @@ export interface Reply {
   readonly exitCode: number
   readonly stdout?: string
   readonly stderr?: string
+  /** What the command becomes instead. */
+  readonly exec?: readonly string[]
 }
 
 /** What a dialect may ask of the scheduler behind it. */

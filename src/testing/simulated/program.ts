@@ -4,11 +4,15 @@ import { SimulatedCluster } from './cluster.ts'
 import type { Knobs } from './knobs.ts'
 import { type Call, type Dialect, Refused, type Reply } from './model.ts'
 import { pbsDialect } from './pbs.ts'
+import { sgeDialect } from './sge.ts'
+import { slurmDialect } from './slurm.ts'
 
 /** The scheduler's process: node program.mjs KIND FOLDER KNOBS. Its commands ask it through a socket in the folder. */
 const dialects: Record<string, () => Dialect> = {
   pbs: () => pbsDialect('pbs'),
   torque: () => pbsDialect('torque'),
+  slurm: () => slurmDialect,
+  sge: () => sgeDialect,
 }
 
 const [kind, folder, knobs] = process.argv.slice(2) as [string, string, string]

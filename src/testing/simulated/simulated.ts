@@ -12,11 +12,13 @@ import type { Reply } from './model.ts'
 export type { Knobs } from './knobs.ts'
 
 /** Schedulers that can be simulated. */
-export type SimulatedKind = 'pbs' | 'torque'
+export type SimulatedKind = 'pbs' | 'torque' | 'slurm' | 'sge'
 
 const commands: Record<SimulatedKind, readonly string[]> = {
   pbs: ['qsub', 'qstat', 'qdel', 'qselect', 'qmgr'],
   torque: ['qsub', 'qstat', 'qdel', 'qselect', 'qmgr'],
+  slurm: ['sbatch', 'squeue', 'sacct', 'sacctmgr', 'scancel', 'scontrol', 'sinfo', 'srun'],
+  sge: ['qsub', 'qstat', 'qacct', 'qdel', 'qconf', 'qmod', 'qhold', 'qrls'],
 }
 
 /** A scheduler that is none, with jobs that are real processes. */
