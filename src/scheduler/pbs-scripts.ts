@@ -8,13 +8,14 @@ export const submitScript = `${cleanEnvironment}exec qsub "$@"
 `
 
 /**
- * Of qstat's full answer, the lines that are asked for, continuation lines joined: ten thousand members would else be
+ * Of qstat's full answer, the lines that are asked for, continuation lines joined (what follows their tab is the value's
+ * own, spaces too): ten thousand members would else be
  * tens of MB. Its exit code is the last line. Not -F json: that is no JSON for some jobs (openpbs issue 2541), and some
  * versions name only the first of several (issue 2672).
  */
 const keep = `awk '
   function flush() { if (kept != "") print kept; kept = "" }
-  /^\\t/ || /^        / { if (kept != "") { sub(/^[ \\t]+/, ""); kept = kept $0 } next }
+  /^\\t/ || /^        / { if (kept != "") { sub(/^(\\t|        )/, ""); kept = kept $0 } next }
   { flush() }
   /^Job Id: / { kept = $0; next }
   /^    (job_state|[Ee]xit_status|substate|comment|depend|Hold_Types|resources_used\\.(mem|cput|walltime)|Resource_List\\.(mem|walltime)|exec_host|[Ss]ubmit_arg(ument)?s) = / { kept = $0; next }
