@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import * as farcall from '../src/index.ts'
 import * as testing from '../src/testing/index.ts'
+import * as suites from '../src/testing/suites.ts'
 import * as vite from '../src/vite/index.ts'
 
 // A name that goes is a breaking change; one that comes has to be documented and kept.
@@ -56,10 +57,17 @@ test('farcall/testing exports these values', () => {
   expect(Object.keys(testing).sort()).toMatchInlineSnapshot(`
     [
       "MemoryExecutor",
-      "executorSuite",
       "injectFaults",
       "lateFiles",
       "simulateScheduler",
+    ]
+  `)
+})
+
+test('farcall/testing/suites exports these values', () => {
+  expect(Object.keys(suites).sort()).toMatchInlineSnapshot(`
+    [
+      "executorSuite",
       "transportSuite",
     ]
   `)

@@ -23,7 +23,8 @@ export interface ExecutorSuiteOptions {
 /**
  * What every executor must do, as tests of vitest. Give it a fresh one; it is closed at the end.
  * @example
- * import { executorSuite, MemoryExecutor } from 'farcall/testing'
+ * import { MemoryExecutor } from 'farcall/testing'
+ * import { executorSuite } from 'farcall/testing/suites'
  *
  * executorSuite('memory', async () => new MemoryExecutor())
  */

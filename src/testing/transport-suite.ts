@@ -43,7 +43,7 @@ const hostile = [
 /**
  * What every Transport must do, whatever carries it, as tests of vitest.
  * @example
- * import { type TransportUnderTest, transportSuite } from 'farcall/testing'
+ * import { type TransportUnderTest, transportSuite } from 'farcall/testing/suites'
  *
  * declare function connect(): Promise<TransportUnderTest['transport']> // yours
  *

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type App, execute, install, link, pack, root } from './packed.ts'
@@ -32,9 +32,21 @@ const offset = 2
 const add = cluster((n) => n + offset)
 add(40).then(console.log)
 `
-const suite = `import { executorSuite, MemoryExecutor } from 'farcall/testing'
+const suite = `import { MemoryExecutor } from 'farcall/testing'
+import { executorSuite } from 'farcall/testing/suites'
 
 executorSuite('memory', async () => new MemoryExecutor())
+`
+
+const simulated = `import { close, cluster, configure } from 'farcall'
+import { simulateScheduler } from 'farcall/testing'
+
+const slurm = await simulateScheduler('slurm')
+configure({ profiles: { test: { scheduler: slurm.kind, queryInterval: '1s' } } })
+const where = cluster({ profile: 'test', time: '1m' }, (n) => [n, process.env.SLURM_ARRAY_TASK_ID])
+console.log(JSON.stringify(await where.map([1, 2], { chunk: 1 })))
+await close()
+await slurm.close()
 `
 
 describe('in an empty folder, after npm install', () => {
@@ -42,7 +54,13 @@ describe('in an empty folder, after npm install', () => {
 
   beforeAll(async () => {
     app = await install(await pack())
-    const files = { 'study.ts': study, 'study.mjs': module, 'study.cjs': commonJs, 'suite.test.mjs': suite }
+    const files = {
+      'study.ts': study,
+      'study.mjs': module,
+      'study.cjs': commonJs,
+      'suite.test.mjs': suite,
+      'simulated.mjs': simulated,
+    }
     for (const [name, text] of Object.entries(files)) writeFileSync(join(app.folder, name), text)
   })
   afterAll(() => app?.remove())
@@ -73,7 +91,12 @@ describe('in an empty folder, after npm install', () => {
     expect({ code, errors: stderr.match(/npm error.*/g) }).toEqual({ code: 0, errors: null })
   })
 
-  it('farcall/testing runs under the vitest of the project', async () => {
+  it('farcall/testing brings up a simulated scheduler, and needs no vitest', async () => {
+    expect(existsSync(join(app.folder, 'node_modules/vitest'))).toBe(false)
+    expect(await app.node('simulated.mjs')).toEqual({ code: 0, stdout: '[[1,"0"],[2,"1"]]\n', stderr: '' })
+  })
+
+  it('farcall/testing/suites runs under the vitest of the project', async () => {
     link('vitest', app.folder)
     const { code, stdout, stderr } = await app.node('node_modules/vitest/vitest.mjs', 'run', '--root', '.')
     expect(stdout + stderr).toMatch(/Tests +\d+ passed/)

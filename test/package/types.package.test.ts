@@ -15,7 +15,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { execute, link, pack, root, unpack } from './packed.ts'
 
 let folder = ''
-const entries = ['dist/index.d.ts', 'dist/testing/index.d.ts', 'dist/vite/index.d.ts']
+const entries = [
+  'dist/index.d.ts',
+  'dist/testing/index.d.ts',
+  'dist/testing/suites.d.ts',
+  'dist/vite/index.d.ts',
+]
 let exported: PublicSymbol[] = []
 /** Each example of the documentation, as a module of its own: [what it belongs to, file]. */
 let examples: [name: string, file: string][] = []
@@ -139,7 +144,8 @@ describe('the types that users get', () => {
 
   it('are there for farcall/testing', () => {
     const file = 'suite.ts'
-    const text = `import { executorSuite, MemoryExecutor } from 'farcall/testing'
+    const text = `import { MemoryExecutor } from 'farcall/testing'
+import { executorSuite } from 'farcall/testing/suites'
 
 executorSuite('memory', async () => new MemoryExecutor(), { timeoutMs: 1000 })
 // @ts-expect-error no name

@@ -37,8 +37,10 @@ export class SimulatedCluster implements Cluster {
     setInterval(() => this.#look(), lookMs)
   }
 
-  set(knobs: Knobs): void {
-    this.knobs = { ...this.knobs, ...knobs }
+  /** What is null is again as it is by default. */
+  set(changes: { readonly [K in keyof Knobs]?: Knobs[K] | null }): void {
+    const given = Object.entries({ ...this.knobs, ...changes }).filter(([, value]) => value !== null)
+    this.knobs = { ...defaults, ...(Object.fromEntries(given) as Knobs) }
     this.#start()
   }
 

@@ -33,3 +33,6 @@ export interface Knobs {
   /** Jobs are taken, and the answer is lost on the way: the command says that none came. */
   readonly loseAnswers?: boolean
 }
+
+/** Some of them; undefined: as it is by default. */
+export type KnobChanges = { readonly [K in keyof Knobs]?: Knobs[K] | undefined }

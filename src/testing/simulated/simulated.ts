@@ -6,10 +6,10 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { shellQuote } from '../../core/shell.ts'
-import type { Knobs } from './knobs.ts'
+import type { KnobChanges, Knobs } from './knobs.ts'
 import type { Reply } from './model.ts'
 
-export type { Knobs } from './knobs.ts'
+export type { KnobChanges, Knobs } from './knobs.ts'
 
 /** Schedulers that can be simulated. */
 export type SimulatedKind = 'pbs' | 'torque' | 'slurm' | 'sge'
@@ -26,8 +26,8 @@ export interface SimulatedScheduler extends AsyncDisposable {
   readonly kind: SimulatedKind
   /** The folder of its commands, for PATH. */
   readonly bin: string
-  /** Changes what it does from now on. */
-  set(knobs: Knobs): Promise<void>
+  /** Changes what it does from now on; what is undefined is again as it is by default. */
+  set(changes: KnobChanges): Promise<void>
   /** All that runs ends at once, as when its node goes down; with 'preempt', as for a job of higher priority. */
   failNode(how?: 'down' | 'preempt'): Promise<void>
   /** Ends it and all its jobs. */
@@ -35,7 +35,7 @@ export interface SimulatedScheduler extends AsyncDisposable {
 }
 
 /**
- * Brings up a simulated scheduler on this machine: its commands (`qsub`, `qstat` …) are programs on PATH, and its jobs
+ * Brings up a simulated scheduler on this machine: its commands (`sbatch`, `squeue` …) are programs on PATH, and its jobs
  * run as processes, with time limits, memory limits, arrays and dependencies. For tests of programs that use a cluster.
  * It is no scheduler: what was tested on it was not tested on the real one.
  *
@@ -45,8 +45,8 @@ export interface SimulatedScheduler extends AsyncDisposable {
  * import { cluster, configure } from 'farcall'
  * import { simulateScheduler } from 'farcall/testing'
  *
- * await using pbs = await simulateScheduler('pbs', { cores: 2 })
- * configure({ profiles: { test: { scheduler: pbs.kind } } })
+ * await using slurm = await simulateScheduler('slurm', { cores: 2 })
+ * configure({ profiles: { test: { scheduler: slurm.kind } } })
  * console.log(await cluster({ profile: 'test', time: '1m' }, (n: number) => n * n).map([1, 2, 3]))
  */
 export async function simulateScheduler(kind: SimulatedKind, knobs: Knobs = {}): Promise<SimulatedScheduler> {
@@ -81,7 +81,11 @@ export async function simulateScheduler(kind: SimulatedKind, knobs: Knobs = {}):
   return {
     kind,
     bin,
-    set: (changed) => tell('farcall-set', JSON.stringify(changed)),
+    set: (changes) =>
+      tell(
+        'farcall-set',
+        JSON.stringify(changes, (_, value) => value ?? null),
+      ),
     failNode: (how = 'down') => tell(how === 'preempt' ? 'farcall-preempt' : 'farcall-fail-node'),
     close,
     [Symbol.asyncDispose]: close,

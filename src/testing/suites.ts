@@ -1,0 +1,2 @@
+export { type ExecutorSuiteOptions, executorSuite } from './executor-suite.ts'
+export { type TransportUnderTest, transportSuite } from './transport-suite.ts'
