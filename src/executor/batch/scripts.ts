@@ -64,7 +64,8 @@ command -v node >/dev/null 2>&1 || command -v nodejs >/dev/null 2>&1 || {
 exit 0`
 
 /** Words of a scheduler that may have taken a job, and has not come to say so: a controller that is busy, mostly. */
-const lostAnswer = 'timed out|end of file|zero bytes|communication failure|connection reset|broken pipe'
+const lostAnswer =
+  'timed out|end of file|zero bytes|communication failure|connection reset|broken pipe|failed receiving gdi request'
 
 /**
  * Puts a job in its place and submits it. $1 workdir, $2 id, $3 attempt, $4 client, $5 KiB and $6 hundredths of a
