@@ -54,11 +54,10 @@ export class SchedulerBench {
   /** Ends what is left of jobs, and waits until it has. */
   async cancelAllBut(spared?: string): Promise<void> {
     const ids = [...this.#files.keys()].filter((id) => id !== spared)
+    if (ids.length === 0) return
     await this.cancel(ids)
-    for (const id of ids) {
-      await this.untilGone(id)
-      this.#files.delete(id)
-    }
+    await this.untilGone(ids)
+    for (const id of ids) this.#files.delete(id)
   }
 
   async close(): Promise<void> {
@@ -137,9 +136,11 @@ export class SchedulerBench {
     )
   }
 
-  async findSubmitted(file: string): Promise<string | undefined> {
+  /** The jobs of scripts, by one question. */
+  async findSubmitted(...files: readonly string[]): Promise<(string | undefined)[]> {
     const { command, parse } = this.#place.scheduler.findSubmitted!
-    return parse(await this.run(command()), file)
+    const answer = await this.run(command())
+    return files.map((file) => parse(answer, file))
   }
 
   async arrayLimit(): Promise<number> {
@@ -205,13 +206,20 @@ export class SchedulerBench {
     return this.#poll(async () => (await this.status(id)) ?? (await this.history(id))?.status, isRight)
   }
 
-  /** Until it is in the queue no more, or only as something that has ended. */
-  async untilGone(id: string, timeoutMs?: number): Promise<void> {
+  /** Until they are in the queue no more, or only as what has ended. */
+  async untilGone(id: string | readonly string[], timeoutMs?: number): Promise<void> {
+    const { scheduler } = this.#place
+    const ids = [id].flat()
     const isOver = ({ state }: JobStatus) => isFinal(state)
     await this.#poll(
-      () => this.entry(id),
-      (entry) =>
-        entry === undefined || (isOver(entry.status) && [...(entry.members?.values() ?? [])].every(isOver)),
+      async () => {
+        const snapshot = scheduler.parseQuery(await this.run(scheduler.query(ids)))
+        return ids.flatMap((each) => snapshot.get(each) ?? [])
+      },
+      (entries) =>
+        entries.every(
+          ({ status, members }) => isOver(status) && [...(members?.values() ?? [])].every(isOver),
+        ),
       timeoutMs,
     )
   }

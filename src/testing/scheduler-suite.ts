@@ -44,8 +44,8 @@ export function schedulerSuite(name: string, open: () => Promise<SchedulerPlace>
       const gate = bench.gate()
       const id = await bench.submit(`echo ran >>"$out"; ${gate.wait}`)
       await bench.until(id, is('ACTIVE'))
-      expect(await bench.findSubmitted(bench.fileOf(id))).toBe(id)
-      expect(await bench.findSubmitted(`${bench.fileOf(id)}.other`)).toBeUndefined()
+      const file = bench.fileOf(id)
+      expect(await bench.findSubmitted(file, `${file}.other`)).toEqual([id, undefined])
       await gate.open()
       await bench.untilGone(id)
       expect(await bench.output(id)).toBe('ran\n')
@@ -95,7 +95,7 @@ export function schedulerSuite(name: string, open: () => Promise<SchedulerPlace>
 
     it('keeps a history of how jobs ended, and how long they took', async () => {
       const ids = await Promise.all(['sleep 1', 'exit 3', 'kill -9 $$'].map((body) => bench.submit(body)))
-      await Promise.all(ids.map((id) => bench.untilGone(id)))
+      await bench.untilGone(ids)
       const [good, bad, killed] = await Promise.all(ids.map((id) => bench.ended(id)))
       expect(good).toMatchObject({ state: 'COMPLETED' })
       expect(good!.elapsed ?? 1).toBeGreaterThanOrEqual(1)
@@ -115,7 +115,7 @@ export function schedulerSuite(name: string, open: () => Promise<SchedulerPlace>
       const entry = await bench.untilEntry(array, (seen) => isGone(bench.memberStatus(seen, 0)))
       expect(bench.memberStatus(entry, 1)?.state).toBe('ACTIVE')
       await bench.cancel([running, array])
-      await Promise.all([running, array].map((id) => bench.untilGone(id)))
+      await bench.untilGone([running, array])
       await bench.cancel([running, waiting, ...bench.unknownIds(running, 3)])
       // A job that a signal ended is not told from one that was canceled by all of them.
       const how = await bench.ended(running)
@@ -215,9 +215,9 @@ export function schedulerSuite(name: string, open: () => Promise<SchedulerPlace>
           }),
         )
       // Before they run: each is found by its path.
-      for (const id of ids) expect(await bench.findSubmitted(bench.fileOf(id))).toBe(id)
+      expect(await bench.findSubmitted(...ids.map((id) => bench.fileOf(id)))).toEqual(ids)
       await gate.open()
-      for (const id of ids) await bench.untilGone(id)
+      await bench.untilGone(ids)
       const names = await Promise.all(ids.map((id) => bench.output(id)))
       const { scheduler } = place
       if (scheduler.name === 'slurm') expect(names).toEqual(hostileNames.map((text) => `${text}\n`))
