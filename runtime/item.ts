@@ -33,6 +33,7 @@ export function loadBundle(
   provideFiles()
   return guard(async () => {
     const loaded = await importBundle(path, spec.compiledFor)
+    if (spec.command) (await import('./command.ts')).provideCommands(place, spec)
     if (loaded.splits) (await import('./loops.ts')).provideLoops(loaded, elsewhere)
     loaded.setValues(decodeWith(loaded, values, elsewhere))
     return loaded

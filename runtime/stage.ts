@@ -118,9 +118,13 @@ export class Stage {
     const { stage } = this.#spec
     if (!stage || stage.out.length === 0) return
     const folder = `run.${this.#place.attempt}.${this.#place.member}/${workFolder(item)}`
-    const files = collect(this.#work, stage.out, this.#given, !failed)
+    const files = collect(this.#work, stage.out, this.#given, failed ? undefined : this.#what)
     const line: ItemOutputs = { item, folder, files, ...(failed ? { failed } : {}) }
     this.#tell(line)
+  }
+
+  get #what(): string {
+    return this.#spec.command ? 'command' : 'function'
   }
 
   add(line: ItemOutputs): void {
@@ -145,11 +149,12 @@ export class Stage {
   }
 }
 
+/** `writer`: what was to write all of it. */
 function collect(
   work: string,
   patterns: readonly string[],
   given: ReadonlySet<number>,
-  whole: boolean,
+  writer: string | undefined,
 ): OutputFile[] {
   const rules = patterns.map((pattern) => {
     const plain = pattern.replace(/^(\.\/)+/, '').replace(/\/+$/, '')
@@ -187,11 +192,11 @@ function collect(
     }
   }
   walk('', false)
-  const missing = rules.find(({ pattern, used }) => whole && !used && !hasMagic(pattern))
+  const missing = rules.find(({ pattern, used }) => writer !== undefined && !used && !hasMagic(pattern))
   if (missing)
     throw new FileError(
       'OUTPUT_MISSING',
-      `stage.out: the function has not written ${missing.pattern}`,
+      `stage.out: the ${writer} has not written ${missing.pattern}`,
       missing.pattern,
       {
         hint: 'paths are relative to the working directory; one with * may be missing',

@@ -28,6 +28,7 @@ test('farcall exports these values', () => {
       "clean",
       "close",
       "cluster",
+      "command",
       "configure",
       "connect",
       "currentTask",

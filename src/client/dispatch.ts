@@ -74,7 +74,9 @@ async function prepareAt(
   if (!cache) session.executor.open().catch(() => {})
   const recorder = recorderOf(settings.storeDir)
   const bundle = await making
-  const stage = await stageFor(splitOptions(options).stage, new Set(asked.inputs.files.flat()), asked.cwd)
+  const { snapshot, inputs, cwd } = asked
+  const own = snapshot.command && at.environment.cwd === undefined ? {} : undefined
+  const stage = await stageFor(splitOptions(options).stage ?? own, new Set(inputs.files.flat()), cwd)
   const prepared = { ...asked, fromParents, settings, session, recorder, bundle, stage, node }
   const send = cache ? () => answerFromCache(submission, prepared) : await recordJob(submission, prepared, [])
   return { session, send }

@@ -14,6 +14,8 @@ export interface MemberFailure {
   readonly stderrTail?: string | undefined
   /** The bundle's source map, for the stack that `end` may hold. */
   readonly map?: string | undefined
+  /** What to do, where it is known better than by the reason. */
+  readonly advice?: string | undefined
 }
 
 /** The error for a member that ended without a result: the reason in words, what it used, and what to do about it. */
@@ -28,7 +30,7 @@ export function failureOf(failure: MemberFailure): FarcallError {
     })
   const usage = usageOf(spec, mergeMeasured(status, end?.gpu ? { gpu: end.gpu } : {}))
   const used = describeUsage(usage, status.reason)
-  const hint = adviceFor(failure, usage)
+  const hint = failure.advice ?? adviceFor(failure, usage)
   const error = new JobFailedError(
     status.reason === 'interpreter-missing' ? 'INTERPRETER_MISSING' : 'JOB_FAILED',
     used === '' ? text : `${text}\n  ${used}`,
@@ -76,10 +78,12 @@ export function canceledBefore({ id, canceling }: { id: string; canceling: unkno
 }
 
 function describe(failure: MemberFailure): string {
-  const { status, end } = failure
+  const { status, end, spec } = failure
   const native = status.native ? `, ${status.native} in the scheduler's words` : ''
   const first = framesOfEnd(failure)?.split('\n')[0]?.trim()
-  const message = status.message ? `: ${status.message}${first ? ` ${first}` : ''}` : ''
+  // Of a command's end it says no more.
+  const isSaid = spec.command && (status.reason === 'exit-code' || status.reason === 'signal')
+  const message = status.message && !isSaid ? `: ${status.message}${first ? ` ${first}` : ''}` : ''
   const where = end?.host ? ` on ${end.host}` : ''
   if (status.state === 'CANCELED' && status.reason !== 'by-user' && status.reason !== 'by-admin')
     return `was canceled outside of farcall${native}`
@@ -128,8 +132,9 @@ function adviceFor({ status, spec }: MemberFailure, { memory, time }: JobUsage):
     case 'signal':
       return status.signal === 9
         ? 'SIGKILL is most likely the memory limit; ask for more with memory, or look at the log of the node'
-        : 'nothing of farcall sent it: look at what your function and its libraries do, and at the log of the node'
+        : `nothing of farcall sent it: look at what your ${spec.command ? 'program' : 'function'} and its libraries do, and at the log of the node`
     case 'exit-code':
+      if (spec.command) return commandAdvice(status.exitCode)
       if (/event loop ran empty/.test(status.message ?? ''))
         return 'the function awaits what never comes: a promise that nothing resolves any more'
       return /ENOSPC|EDQUOT|No space left|quota/i.test(status.message ?? '')
@@ -152,6 +157,12 @@ function adviceFor({ status, spec }: MemberFailure, { memory, time }: JobUsage):
     default:
       return undefined
   }
+}
+
+function commandAdvice(exitCode: number | undefined): string {
+  if (exitCode === 127) return 'a shell says 127 for a command that it does not find: its words are in stderr'
+  if (exitCode === 126) return 'a shell says 126 for a file that it may not execute: its words are in stderr'
+  return '`job.logs()` has all that it wrote; with `check: false` an exit code is a result'
 }
 
 const sentence = (fact: string, advice: string) => (fact === '' ? advice : `${fact}: ${advice}`)

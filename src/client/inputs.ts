@@ -31,10 +31,16 @@ export function requireIterable(items: unknown, where: string): void {
 
 /** Each input as a list of one argument. */
 export function asLists<T>(items: Inputs<T>): Inputs<[T]> {
+  return mapInputs(items, (item) => [item])
+}
+
+/** What each input is made into, when it is read. */
+export function mapInputs<T, U>(items: Inputs<T>, change: (item: T, index: number) => U): Inputs<U> {
   requireIterable(items, 'map')
-  if (knownSize(items) !== undefined) return Array.from(items as Iterable<T>, (item): [T] => [item])
-  const wrap = ({ value, done }: IteratorResult<T>): IteratorResult<[T]> =>
-    done ? { value: undefined, done } : { value: [value] }
+  if (knownSize(items) !== undefined) return Array.from(items as Iterable<T>, change)
+  let index = 0
+  const wrap = ({ value, done }: IteratorResult<T>): IteratorResult<U> =>
+    done ? { value: undefined, done } : { value: change(value, index++) }
   if (isIterable(items)) return { [Symbol.iterator]: () => wrapped(items[Symbol.iterator](), wrap) }
   return {
     [Symbol.asyncIterator]: () => {

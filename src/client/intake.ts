@@ -6,6 +6,7 @@ import type { JobSpec } from '../core/protocol.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import type { JobEvent } from '../executor/executor.ts'
 import type { NewResult } from '../store/types.ts'
+import { commandFailure, withFiles } from './command-outcome.ts'
 import { failureOf, type MemberFailure } from './failures.ts'
 import { completed, type Item } from './item.ts'
 import { type Decoder, decodeOptions, type Outcome, outcomeOf, readOutcome } from './outcome.ts'
@@ -84,9 +85,12 @@ export class Intake {
       const callSite = kind === 'error' ? framesOf(item.callSite) : ''
       const outcome = read({ ...this.#submission.decoder!, from: `job ${jobId}`, callSite })
       this.#submission.records?.result(item.index, kind, content)
-      if (outcome.ok) this.#submission.settle(item, completed, () => item.settled.resolve(outcome.value))
-      else if (!this.#failWithParent(item, outcome.thrown))
-        this.#submission.fail(item, { state: 'FAILED', reason: 'exception' }, outcome.thrown)
+      if (outcome.ok) {
+        const value = this.#submission.submitted?.spec.command
+          ? withFiles(outcome.value, item.outputs)
+          : outcome.value
+        this.#submission.settle(item, completed, () => item.settled.resolve(value))
+      } else if (!this.#failWithParent(item, outcome.thrown)) this.#fail(item, outcome.thrown)
     } catch (cause) {
       const error = new ResultError('RESULT_CORRUPT', `job ${jobId}: the result cannot be read`, {
         cause,
@@ -94,6 +98,15 @@ export class Intake {
       })
       this.#settleUnread(item, { state: 'FAILED', reason: 'lost' }, error)
     }
+  }
+
+  #fail(item: Item, thrown: unknown): void {
+    const jobId = this.#submission.itemId(item)
+    const { status, error } = commandFailure(this.#submission.submitted?.spec, jobId, thrown) ?? {
+      status: { state: 'FAILED', reason: 'exception' },
+      error: thrown,
+    }
+    this.#submission.fail(item, status, error)
   }
 
   /** What the runtime says in place of a call that could not be made, since a job has failed whose value it needs. */

@@ -84,6 +84,8 @@ export interface Target {
   readonly site: CallSite
   readonly options: ClusterOptions
   readonly method?: CaptureOptions['method']
+  /** Of what is no function of the program. */
+  readonly snapshot?: () => Snapshot
 }
 
 /** Calls made in this turn of the event loop, still open for more. Their jobs keep the handle, and nothing else of it. */
@@ -214,7 +216,8 @@ export class Caller {
   }
 
   #snapshot(parallel?: 'auto' | 'strict'): Snapshot {
-    const { fn, site, method } = this.#target
+    const { fn, site, method, snapshot } = this.#target
+    if (snapshot) return snapshot()
     return takeSnapshot(fn, site, {
       cacheDir: cacheFolder(process.env, homedir()),
       ...(method ? { method } : {}),

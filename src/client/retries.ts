@@ -157,7 +157,8 @@ export class Retries {
   }
 
   #nextSpec({ base, reasons, retry }: Batch, items: readonly Item[]): JobSpec {
-    const again = items.filter(({ failure }) => failure!.status.reason === 'exception')
+    // What has a record of its failure.
+    const again = items.filter(({ failure }) => base.command || failure!.status.reason === 'exception')
     const { again: _, skip: __, ...rest } = base
     const only = membersOf(base, items)
     const skip = this.#cuts.tooLong(base, only)

@@ -106,6 +106,7 @@ export function makeSpec(
     attempt: 1,
     name: requirePlainText(resources.name ?? (snapshot.name || 'farcall'), 'name'),
     function: functionOf(snapshot),
+    ...(snapshot.command ? { command: true } : {}),
     // The executor fills in its own: a client does not know what runs there.
     runtime: { sha256: '', size: 0, ext: 'cjs' },
     ...facts,

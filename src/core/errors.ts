@@ -194,6 +194,11 @@ export class JobFailedError extends FarcallError {
   get reason(): JobStatus['reason'] {
     return this.status.reason
   }
+
+  /** That of the command, or of the job; undefined where there is none. */
+  get exitCode(): number | undefined {
+    return this.status.exitCode
+  }
 }
 
 /**

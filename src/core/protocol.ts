@@ -55,6 +55,8 @@ export interface JobSpec {
   /** Whose native ids its submissions have; a place may have several schedulers. Absent in specs of older versions. */
   readonly scheduler?: string
   readonly function: { readonly name: string; readonly file?: string; readonly line?: number }
+  /** Each item is a command: its argument is a CommandCall, its value a CommandResult. */
+  readonly command?: true
   readonly runtime: BlobRef
   readonly bundle: BlobRef
   /** Major version of the oldest Node that the bundle is compiled for; absent: any that farcall runs on. */
