@@ -103,6 +103,12 @@ export class Stage {
       chmodSync(native, 0o700)
       return path
     }
+    if (input.executable) {
+      copyFileSync(blob, native)
+      chmodSync(native, 0o500)
+      this.#given.add(statSync(native).ino)
+      return path
+    }
     try {
       linkSync(blob, native)
     } catch {

@@ -47,6 +47,7 @@ test('farcall exports these values', () => {
       "recover",
       "remote",
       "remoteFile",
+      "script",
       "setLoginPrompt",
       "share",
       "warned",

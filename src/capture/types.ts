@@ -76,7 +76,7 @@ export interface Snapshot {
   /** The classes of this program that a result may hold instances of, by their id in the bundle. */
   classes(): ReadonlyMap<string, Function>
   /** It is no function of the program, but runs a command. */
-  readonly command?: true
+  readonly command?: { readonly script?: { readonly name: string; readonly text: string } }
   /** What was found of its loops, when that was asked for. */
   readonly loops?: SnapshotLoops
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Bundle, Snapshot } from '../capture/types.ts'
 import { encode } from '../codec/codec.ts'
 import { commandKey } from '../core/command.ts'
+import type { JobScript } from './script-directives.ts'
 
 /** What runs a command lies in the runtime: all commands have this bundle. */
 const code = Buffer.from(
@@ -22,10 +23,10 @@ const bundle: Bundle = {
 const nothing = encode({}, { root: 'captured' })
 
 /** What stands for a function's code and variables where a command is run. */
-export function commandSnapshot(name: string): Snapshot {
+export function commandSnapshot(name: string, script?: JobScript): Snapshot {
   return {
     name,
-    command: true,
+    command: script ? { script } : {},
     values: () => nothing,
     blobs: () => [],
     encode: (value, root, elsewhere) => encode(value, { root, ...(elsewhere ? { elsewhere } : {}) }),

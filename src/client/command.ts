@@ -87,13 +87,13 @@ export const command: Command = Object.assign(
           },
         )
       const lists = mapInputs(items, (item, index): [CommandCall] => [callOf(argv(item, index), options)])
-      const name = namesOf(lists)
-      const caller = new Caller(targetOf(name, checked(options, 'command.map')))
+      const all = { argv: [namesOf(lists)] }
+      const caller = new Caller(targetOf(all, checked(options, 'command.map')))
       return caller.map<CommandResult>(lists, {}, command.map)
     },
     async script(argv: Argv, options: CommandOptions = {}) {
       const call = callOf(argv, options)
-      return new Caller(targetOf(nameOf(call), checked(options, 'command.script'))).script([call])
+      return new Caller(targetOf(call, checked(options, 'command.script'))).script([call])
     },
   },
 )
@@ -109,11 +109,12 @@ export function sendCommand(
   hide: Function,
 ): Job<CommandResult> {
   const own = checked(options, where)
-  const name = nameOf(call)
-  const key = `${name} ${keyOf(own)}`
+  // Scripts that travel together have the same directives.
+  const comments = call.script?.match(/^#.*$/gm) ?? []
+  const key = JSON.stringify([nameOf(call), comments, keyOf(own)])
   let caller = callers.get(key)
   if (!caller) {
-    caller = new Caller(targetOf(name, own))
+    caller = new Caller(targetOf(call, own))
     callers.set(key, caller)
     setImmediate(() => callers.delete(key))
   }
@@ -121,9 +122,11 @@ export function sendCommand(
 }
 
 /** @internal */
-export function targetOf(name: string, options: ClusterOptions) {
+export function targetOf(call: CommandCall, options: ClusterOptions) {
+  const name = nameOf(call)
+  const script = call.script === undefined ? undefined : { name, text: call.script }
   const fn = Object.defineProperty(() => undefined, 'name', { value: name })
-  return { fn, site: '', options, snapshot: () => commandSnapshot(name) }
+  return { fn, site: '', options, snapshot: () => commandSnapshot(name, script) }
 }
 
 /** Options without those that are of commands alone. @throws ConfigError OPTION_INVALID, OPTION_UNKNOWN @internal */

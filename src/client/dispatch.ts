@@ -11,6 +11,7 @@ import { type ClusterOptions, splitOptions } from './options.ts'
 import { packageChoices } from './packages.ts'
 import { isProbed, tryFirst } from './probe.ts'
 import { flushRecords, recorderOf } from './recorder.ts'
+import { type Asked, withDirectives } from './script-directives.ts'
 import { type Session, sessionFor } from './session.ts'
 import { type Settings, settingsFor } from './settings.ts'
 import { functionOf, makeSpec, placeOf, planFor } from './spec.ts'
@@ -58,13 +59,14 @@ async function prepare(submission: Submission, asked: Request): Promise<{ sessio
 }
 
 async function prepareAt(
-  settings: Settings,
+  written: Settings,
   session: Session,
   submission: Submission,
-  asked: Request,
+  request: Request,
   fromParents: FromParents,
 ): Promise<{ session: Session; send: Send }> {
-  const { options } = asked
+  const { settings, options } = withScript(written, request.options, request.snapshot, session)
+  const asked = { ...request, options }
   const { cache } = splitOptions(options)
   // A call is the same wherever it runs: code that is to be found again is compiled for all of them.
   const at = placeOf(settings.profile, options)
@@ -127,11 +129,25 @@ export async function mostItems(asked: ClusterOptions, total: number): Promise<n
   return chunk * Math.min(maxMembers, maxSubmitted)
 }
 
+/** What a job script says for itself. @throws ConfigError OPTION_INVALID */
+function withScript(
+  settings: Settings,
+  options: ClusterOptions,
+  { command }: Snapshot,
+  session: Session,
+): Asked {
+  const asked = { settings, options }
+  const warn = (message: string) => process.emitWarning(`farcall: ${message}`)
+  return command?.script ? withDirectives(asked, command.script, session.executor, warn) : asked
+}
+
 /** The script that would be submitted for one input. */
 export async function renderOnly(id: string, snapshot: Snapshot, asked: ClusterOptions): Promise<string> {
-  const { profile, notify } = await settingsFor(asked.profile)
-  const options = withMail(asked, notify, profile.resources)
-  const session = await sessionFor(profile)
+  const written = await settingsFor(asked.profile)
+  const mailed = withMail(asked, written.notify, written.profile.resources)
+  const session = await sessionFor(written.profile)
+  const { settings, options } = withScript(written, mailed, snapshot, session)
+  const { profile } = settings
   const at = placeOf(profile, options)
   const compiledFor = nodeAt(at, here())
   const bundle = blobOf((await snapshot.bundle(compiledFor, packageChoices(at))).code, 'mjs')

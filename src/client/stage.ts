@@ -8,7 +8,7 @@ import { fileFailure } from '../files/failures.ts'
 import { localFiles } from '../files/local.ts'
 import { joinPath, nameOf, trimSlashes } from '../files/paths.ts'
 import { hasMagic, matcher, splitPattern } from '../files/pattern.ts'
-import type { FileSystem } from '../files/types.ts'
+import type { FileInfo, FileSystem } from '../files/types.ts'
 import { hashFile } from './file-hash.ts'
 import type { StageInput, StageOptions } from './stage-options.ts'
 
@@ -70,14 +70,21 @@ async function withHashes(fs: FileSystem, wanted: readonly Wanted[]): Promise<St
     while (next < wanted.length) {
       const at = next++
       const { from, path, argument } = wanted[at]!
-      await requireFile(fs, from, argument === undefined ? 'stage.in' : 'localFile')
+      const { mode } = await fileAt(fs, from, argument === undefined ? 'stage.in' : 'localFile')
       try {
         const { sha256, size } = await hashFile(from, cacheDir, Date.now())
         const blob = { sha256, size, ext: 'dat' }
+        const executable = (mode & 0o100) === 0 ? {} : ({ executable: true } as const)
         staged[at] =
           argument === undefined
-            ? { path, blob, from }
-            : { path: `.files/${sha256.slice(0, 16)}/${nameOf(from)}`, blob, from, argument }
+            ? { path, blob, from, ...executable }
+            : {
+                path: `.files/${sha256.slice(0, 16)}/${nameOf(from)}`,
+                blob,
+                from,
+                argument,
+                ...executable,
+              }
       } catch (error) {
         throw fileFailure('read', from, error)
       }
@@ -87,15 +94,15 @@ async function withHashes(fs: FileSystem, wanted: readonly Wanted[]): Promise<St
   return staged
 }
 
-async function requireFile(fs: FileSystem, path: string, what: string): Promise<void> {
-  const { type } = await fs.stat(path).catch((error: unknown) => {
+async function fileAt(fs: FileSystem, path: string, what: string): Promise<FileInfo> {
+  const info = await fs.stat(path).catch((error: unknown) => {
     if (!(error instanceof FileError)) throw error
     throw new FileError(error.code, `${what}: ${error.message.split('\n')[0]}`, path, {
       cause: error,
       hint: 'nothing was submitted; paths are relative to the working directory',
     })
   })
-  if (type === 'file') return
+  if (info.type === 'file') return info
   throw new FileError('FILE_WRONG_TYPE', `${what}: ${path} is no file`, path, {
     hint: "a folder goes along with stage: { in: ['folder'] }",
   })

@@ -177,7 +177,7 @@ function sending(
 }
 
 function record(
-  { settings, recorder, options, snapshot, bundle }: Prepared,
+  { settings, session, recorder, options, snapshot, bundle }: Prepared,
   spec: JobSpec,
   payload: StoredPayload,
   cacheKeys: readonly (string | undefined)[],
@@ -188,7 +188,8 @@ function record(
   const { now, later } = provenanceOf(snapshot.file === undefined ? process.cwd() : dirname(snapshot.file))
   const file = recorder.store.add({
     spec,
-    profile: { name: settings.name, settings: settings.profile },
+    // As it is written: a job script may have taken its place for this one.
+    profile: { name: settings.name, settings: session.profile },
     payload,
     map: bundle.map,
     tags,

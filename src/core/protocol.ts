@@ -190,6 +190,8 @@ export interface StagedInput {
   readonly blob: BlobRef
   /** Where it was on the caller's machine. */
   readonly from: string
+  /** A program: it may be executed there, too. */
+  readonly executable?: true
   /** What stands for it in arguments: it is there for items that have it. */
   readonly argument?: string
 }

@@ -7,6 +7,7 @@ import type { JobStatus } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
 import type { Measured } from '../core/usage.ts'
 import type { YieldPosition, YieldReport } from '../core/yields.ts'
+import type { ScriptDirective } from '../scheduler/script-directives.ts'
 import type { Transport } from '../transport/transport.ts'
 
 /** What the executor can do; the client asks these and never the executor's name. */
@@ -164,6 +165,8 @@ export interface Executor extends AsyncDisposable {
   readonly traits: ExecutorTraits
   /** The machine that it submits from: commands and files there. An executor without it has no such machine. */
   readonly transport?: Transport
+  /** The directives of its scheduler in a job script of the user's. An executor without it has none. */
+  directivesIn?(script: string): readonly ScriptDirective[]
   /** Reads what traits need to know; idempotent. */
   open(): Promise<void>
   /** Idempotent on spec.id and spec.attempt. Gives the scheduler's id. @throws SubmitError, TransportError */

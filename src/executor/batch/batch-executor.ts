@@ -23,6 +23,7 @@ import { parseDuration } from '../../core/units.ts'
 import type { Measured } from '../../core/usage.ts'
 import type { YieldPosition } from '../../core/yields.ts'
 import type { AfterJob, Scheduler } from '../../scheduler/scheduler.ts'
+import { directivesIn, type ScriptDirective } from '../../scheduler/script-directives.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type {
   CancelTarget,
@@ -137,6 +138,10 @@ export class BatchExecutor implements Executor {
 
   get transport(): Transport {
     return this.#options.transport
+  }
+
+  directivesIn(script: string): readonly ScriptDirective[] {
+    return directivesIn(this.#options.scheduler.name, script)
   }
 
   /** How long a file may take to be seen here. */
