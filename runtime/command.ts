@@ -22,6 +22,8 @@ import { type Tail, tailOfLog, tailOfPipe } from './tail.ts'
 const errorTailBytes = 4_096
 
 export function provideCommands(place: Place, spec: JobSpec): void {
+  // For job.sh, where it alone is told.
+  writeFileSync(`${place.run}/hears-term`, '', { mode: 0o600 })
   Reflect.set(globalThis, Symbol.for(commandKey), (call: CommandCall) => run(place, spec, call))
 }
 

@@ -31,6 +31,7 @@ export function withDirectives(
   const native: string[] = []
   const said = new Set<keyof Resources>()
   let cwd: string | undefined
+  let called: string | undefined
   const { resources } = splitOptions(options)
   for (const directive of directives) {
     const { line, prefix, text, sets, use, value } = directive
@@ -46,6 +47,10 @@ export function withDirectives(
     if (use === 'shell') requireShell(directive, script)
     if (use === 'folder') cwd = value
     if (use) continue
+    if (sets.includes('name') && value !== undefined) {
+      called = value
+      continue
+    }
     for (const name of sets) said.add(name)
     native.push(text)
   }
@@ -59,6 +64,7 @@ export function withDirectives(
     settings: { ...settings, profile: { ...profile, resources: Object.fromEntries(kept) } },
     options: {
       ...options,
+      ...(called === undefined ? {} : { name: called }),
       ...(native.length > 0 ? { native: [...native, ...(options.native ?? [])] } : {}),
       ...(cwd === undefined ? {} : { environment: { ...options.environment, cwd } }),
     },

@@ -86,7 +86,7 @@ it('a cancel reaches it once, with all that it has started, and leaves nothing',
   const job = command([
     'sh',
     '-c',
-    `sleep 600 & echo $! >>${file}; trap 'echo TERM >>${file}.got; kill $!; exit 0' TERM; echo $$ >>${file}; wait; wait`,
+    `sleep 600 & echo $! >>${file}; trap 'echo TERM >>${file}.got; sleep 1; exit 0' TERM; echo $$ >>${file}; wait; wait`,
   ])
   job.catch(() => {})
   expect(await until(() => read(file).length === 2, 60_000)).toBe(true)

@@ -84,6 +84,10 @@ describe('directives', () => {
     expect(settings.profile.resources).toEqual({ account: 'a' })
   })
 
+  test("its name is the job's", () => {
+    expect(ask('#SBATCH -J "my job" -c 2\n').options).toEqual({ name: 'my job', native: ['-c 2'] })
+  })
+
   test('one that an option says as well is an error', () => {
     expect(() => ask('#!/bin/sh\n\n#SBATCH --time=10\n', { time: '1h' })).toThrow(
       'job.sh:3: #SBATCH --time=10: the option time of the call says it, too\n  hint: remove one of the two',

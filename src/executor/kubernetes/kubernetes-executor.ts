@@ -215,7 +215,7 @@ export class KubernetesExecutor implements Executor {
           hint: "set it in the profile, for example `kubernetes: { image: 'node:22' }`; it must have a POSIX sh and Node 16 or newer",
         },
       )
-    if (stage)
+    if (stage && stage.in.length + stage.out.length > 0)
       throw new ConfigError(
         'OPTION_INVALID',
         `job ${id}: files cannot be staged into pods yet (stage, and arguments that are files)`,
