@@ -92,6 +92,8 @@ export const localMap = async (items, fn, ...rest) => {
 const runHere = async (items, fn) => { let index = 0; const out = []; for (const item of await collect(items)) out.push(await fn(item, index++)); return out }
 export const connect = () => refuse("connect()")
 export const attach = () => refuse("attach()")
+export const command = Object.assign(() => refuse("command()"), { map: () => refuse("command.map()"), script: () => refuse("command.script()") })
+export const script = Object.assign(() => refuse("script()"), { script: () => refuse("script.script()") })
 export class FarcallError extends Error {
   constructor(code, message, options = {}) {
     super(message)
@@ -109,7 +111,7 @@ export class SubmitError extends FarcallError {}
 export class ResultError extends FarcallError {}
 export class JobFailedError extends FarcallError {}
 export class JobCanceledError extends FarcallError {}
-export default { fs, localFile, remoteFile, checkpoint, lastCheckpoint, onWarning, warned, cluster, remote, configure, getConfig, defineConfig, currentTask, progress, range, gather, share, localMap, connect, attach }
+export default { fs, localFile, remoteFile, checkpoint, lastCheckpoint, onWarning, warned, cluster, remote, configure, getConfig, defineConfig, currentTask, progress, range, gather, share, localMap, connect, attach, command, script }
 `
 
 /** Files that travel in the bundle: written when they are first asked for, gone with the process. */

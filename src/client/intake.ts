@@ -86,9 +86,7 @@ export class Intake {
       const outcome = read({ ...this.#submission.decoder!, from: `job ${jobId}`, callSite })
       this.#submission.records?.result(item.index, kind, content)
       if (outcome.ok) {
-        const value = this.#submission.submitted?.spec.command
-          ? withFiles(outcome.value, item.outputs)
-          : outcome.value
+        const value = this.#valueOf(item, outcome.value)
         this.#submission.settle(item, completed, () => item.settled.resolve(value))
       } else if (!this.#failWithParent(item, outcome.thrown)) this.#fail(item, outcome.thrown)
     } catch (cause) {
@@ -98,6 +96,10 @@ export class Intake {
       })
       this.#settleUnread(item, { state: 'FAILED', reason: 'lost' }, error)
     }
+  }
+
+  #valueOf(item: Item, value: unknown): unknown {
+    return this.#submission.submitted?.spec.command ? withFiles(value, item.outputs) : value
   }
 
   #fail(item: Item, thrown: unknown): void {
@@ -218,7 +220,9 @@ export class Intake {
       callSite: '',
     }
     const deliver = (outcome: Outcome) =>
-      outcome.ok ? item.settled.resolve(outcome.value) : item.settled.reject(outcome.thrown)
+      outcome.ok
+        ? item.settled.resolve(this.#valueOf(item, outcome.value))
+        : item.settled.reject(outcome.thrown)
     try {
       if (executor.save)
         await throughFile(

@@ -392,6 +392,10 @@ test('words and options that cannot be are refused before anything is sent', () 
   expect(() => command.map([1], ['echo'] as never)).toThrow('expected a function that gives the words')
 })
 
+test('inside a job it is refused, with the reason', async () => {
+  await expect(cluster(() => command(['true']))()).rejects.toMatchObject({ code: 'CALLED_IN_JOB' })
+})
+
 test('the script is shown, and nothing is sent', async () => {
   const script = await command.script(['echo'], { cores: 2 })
   expect(script).toContain('farcall_cores=2')
