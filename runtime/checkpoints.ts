@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { BundleModule } from '../src/core/bundle-module.ts'
 import { decodeRecords, encodeRecord, type PackRecord } from '../src/core/pack.ts'
 import { checkpointFile, type JobSpec } from '../src/core/protocol.ts'
@@ -15,6 +15,11 @@ type Save = () => unknown
 
 const key = Symbol.for('farcall.checkpoints')
 
+// Taken before user code can replace it with a fake.
+const { setInterval } = globalThis
+/** Between two looks at whether a rank was warned, milliseconds: no launcher passes every signal on to every node. */
+const warnedMs = 1_000
+
 /**
  * What `checkpoint`, `lastCheckpoint`, `onWarning` and `warned` of a bundle's 'farcall' are. `leave` ends this attempt in
  * favour of the next one; it returns where there will be none.
@@ -24,6 +29,8 @@ export class Checkpoints {
   readonly #bundle: BundleModule
   readonly #elsewhere: ReadElsewhere
   readonly #leave: (why: string) => void
+  /** Of one of several processes that run the item; undefined: there is one. */
+  readonly #rank: number | undefined
   #item = 0
   #yields: Yields | undefined
   #saves: Save[] = []
@@ -37,7 +44,9 @@ export class Checkpoints {
     bundle: BundleModule,
     elsewhere: ReadElsewhere,
     leave: (why: string) => void,
+    rank?: number,
   ) {
+    this.#rank = rank
     this.#place = place
     this.#bundle = bundle
     this.#elsewhere = elsewhere
@@ -49,7 +58,9 @@ export class Checkpoints {
       warned: () => this.#isWarned(),
     })
     const warning = spec.resources.signal === undefined ? undefined : parseWarning(spec.resources.signal)
-    if (warning && /^(USR1|USR2|HUP|INT)$/.test(warning.name)) {
+    if (rank !== undefined) {
+      if (warning) setInterval(() => this.#warned || !this.#isWarned() || this.#warn(), warnedMs).unref()
+    } else if (warning && /^(USR1|USR2|HUP|INT)$/.test(warning.name)) {
       process.on(`SIG${warning.name}`, () => this.#warn())
       // job.sh sends no signal before that.
       writeFileSync(`${place.run}/listening`, '', { mode: 0o600 })
@@ -63,10 +74,10 @@ export class Checkpoints {
     this.#files = new Set()
   }
 
-  /** The item has its record. */
+  /** The item has its record. What ranks have saved goes when all of them are done. */
   done(): void {
     this.#saves = []
-    for (const file of this.#files) rmSync(file, { force: true })
+    if (this.#rank === undefined) for (const file of this.#files) rmSync(file, { force: true })
   }
 
   #checkpoint(state: unknown): void {
@@ -75,7 +86,7 @@ export class Checkpoints {
   }
 
   #save(item: number, state: unknown): void {
-    const name = checkpointFile(item)
+    const name = checkpointFile(item, this.#rank)
     const { run } = this.#place
     const record = { kind: 'value', index: item, bytes: encodeCheckpoint(this.#bundle, state) } as const
     const parts = encodeRecord(record)
@@ -95,7 +106,7 @@ export class Checkpoints {
   #last(): unknown {
     const runs = [this.#place.run, ...earlierRuns(this.#place).map(({ folder }) => folder)]
     for (const run of runs) {
-      const file = `${run}/${checkpointFile(this.#item)}`
+      const file = `${run}/${checkpointFile(this.#item, this.#rank)}`
       const [state, yielded] = readCheckpoint(file)
       if (!state) continue
       this.#files.add(file)
@@ -114,7 +125,10 @@ export class Checkpoints {
 
   /** job.sh leaves a file as well: a loop that never lets the event loop turn hears of no signal. */
   #isWarned(): boolean {
-    this.#warned ||= existsSync(`${this.#place.run}/warned`)
+    const { run } = this.#place
+    // To another node a listing shows a file that is new.
+    this.#warned ||=
+      this.#rank === undefined ? existsSync(`${run}/warned`) : readdirSync(run).includes('warned')
     return this.#warned
   }
 

@@ -42,7 +42,7 @@ export function loadBundle(
 
 /**
  * `keep` is called before user code can run again, since the result shows memory of its own. Of a generator it is what
- * it returns; `yields` takes what it yields.
+ * it returns; `yields` takes what it yields. Of what is not `wanted` nothing is encoded, so that it may be anything.
  */
 export function runItem(
   bundle: BundleModule,
@@ -52,6 +52,7 @@ export function runItem(
   files: Stage,
   keep: (result: Uint8Array[]) => void,
   yields?: Yields,
+  wanted = true,
 ): Promise<void> {
   return guard(async () => {
     const call = files.paths(await parents.decode(bundle, bytes, elsewhere)) as {
@@ -62,7 +63,7 @@ export function runItem(
     const value = await (yields ? readAll(bundle, returned as AnyGenerator, yields) : returned)
     // One turn, so that a rejection which nobody handles is found while this item is the one running.
     await new Promise((resolve) => setImmediate(resolve))
-    keep(encodeResult(bundle, value))
+    keep(wanted ? encodeResult(bundle, value) : [])
   })
 }
 

@@ -7,13 +7,13 @@ import { keepEarlier } from './earlier.ts'
 import { watchExit } from './exits.ts'
 import { interpreterFacts } from './interpreter.ts'
 import { bundlePath } from './item.ts'
+import { multipleFlag, takeRank } from './launchers.ts'
 import { type Member, runHere } from './member.ts'
 import { Meter } from './meter.ts'
 import { OutputError, openOutput } from './output.ts'
 import { ProgressReports } from './progress.ts'
 import { canRequeue, requeueCode, requeueFile } from './requeue.ts'
 import { ownSlot, runSlot } from './slot.ts'
-import type { Slots } from './slots.ts'
 import { Stage } from './stage.ts'
 import { Stopwatch } from './stopwatch.ts'
 import { Streams } from './streams.ts'
@@ -35,6 +35,15 @@ async function main(): Promise<void> {
     await makePackages(process.argv[3]!)
     return
   }
+  if (process.argv[2] === multipleFlag) {
+    const { runMultiple } = await import('./multiple.ts')
+    exit(await runMultiple(Number(process.argv[3]), process.argv.slice(4)))
+  }
+  const rank = takeRank(process.env)
+  if (rank) {
+    const { runRank } = await import('./rank.ts')
+    return runRank(readPlace(process.argv.slice(2)), Number(process.argv[6]), rank)
+  }
   const place = readPlace(process.argv.slice(2))
   const output = openOutput(place)
   let spec: JobSpec | undefined
@@ -46,7 +55,8 @@ async function main(): Promise<void> {
   let environment: MemberEnd['environment']
   const stopwatch = new Stopwatch()
   const meter = new Meter(place, stopwatch)
-  let slots: Slots | undefined
+  /** Processes other than this one that run the items. */
+  let others: { readonly peakMemory: number; readonly cpuTime?: number } | undefined
 
   const finish = (how: Partial<MemberEnd>) => {
     const range = spec && memberItems(spec, place.member)
@@ -69,7 +79,8 @@ async function main(): Promise<void> {
       startedAt,
       endedAt: Date.now(),
       ...used,
-      peakMemory: Math.max(used.peakMemory ?? 0, slots?.peakMemory ?? 0),
+      peakMemory: Math.max(used.peakMemory ?? 0, others?.peakMemory ?? 0),
+      cpuTime: Math.max(used.cpuTime ?? 0, others?.cpuTime ?? 0),
       ...(environment ? { environment } : {}),
     })
   }
@@ -127,8 +138,14 @@ async function main(): Promise<void> {
     let end: Partial<MemberEnd> = {}
     if (spec.slots) {
       const { Slots } = await import('./slots.ts')
-      slots = new Slots(member, spec.slots)
+      const slots = new Slots(member, spec.slots)
+      others = slots
       end = await slots.run()
+    } else if (spec.ranks) {
+      const { RankedItems } = await import('./ranks.ts')
+      const ranked = new RankedItems(member, spec.ranks)
+      others = ranked
+      end = await ranked.run()
     } else await runHere(member)
     if (end.reason === undefined && skipped.length > 0) end = tookTooLong(skipped)
     failed ||= end.reason !== undefined

@@ -76,7 +76,7 @@ export class Meter {
 }
 
 /** Of this process and of the children that have ended. */
-function cpuSeconds(): number {
+export function cpuSeconds(): number {
   const { userCPUTime, systemCPUTime } = process.resourceUsage()
   const { waited = 0 } = statOf('self') ?? {}
   return (userCPUTime + systemCPUTime) / 1e6 + waited / ticksPerSecond

@@ -7,6 +7,7 @@ import { thisMachine } from '../src/core/machine.ts'
 import type { MemberEnd, Slots as SlotsSpec } from '../src/core/protocol.ts'
 import { LaunchError } from './arguments.ts'
 import { readExactly } from './bundle.ts'
+import { endOf, type Lost } from './lost.ts'
 import type { Member } from './member.ts'
 import { OutputError } from './output.ts'
 import { requeueCode } from './requeue.ts'
@@ -16,11 +17,6 @@ import { type FromSlot, type LastWords, slotFiles, slotVariable, type ToSlot } f
 const passedOn = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
 const endings: readonly string[] = ['SIGTERM', 'SIGINT', 'SIGHUP']
 const piece = 2 ** 30
-
-interface Lost {
-  readonly item: number
-  readonly how: Partial<MemberEnd> & { readonly message: string }
-}
 
 export class Slots {
   readonly #member: Member
@@ -230,13 +226,4 @@ function readPieces(path: string): Uint8Array[] {
   } finally {
     closeSync(file)
   }
-}
-
-/** The first one's end is the member's; the words are of all. */
-function endOf(lost: readonly Lost[]): Partial<MemberEnd> {
-  const [first] = lost
-  if (!first) return {}
-  const told = lost.slice(0, 5).map(({ how }) => how.message)
-  const more = lost.length > 5 ? [`${lost.length - 5} more`] : []
-  return { ...first.how, message: [...told, ...more].join('; ') }
 }

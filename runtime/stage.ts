@@ -13,8 +13,11 @@ import {
   readFileSync,
   readSync,
   realpathSync,
+  renameSync,
+  rmSync,
   statSync,
 } from 'node:fs'
+import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { FileError } from '../src/core/errors.ts'
 import { isFileArgument, mapStrings, remoteMark } from '../src/core/file-arguments.ts'
@@ -41,6 +44,8 @@ export class Stage {
   /** Inodes of inputs: they are no outputs. */
   #given = new Set<number>()
   #work = ''
+  /** Others put files into the same folder. */
+  #isShared = false
   #bytes = 0
   readonly #tell: (line: ItemOutputs) => void
 
@@ -75,6 +80,22 @@ export class Stage {
     process.chdir(this.#work)
   }
 
+  /** For one of several processes that run the item: the member has made its folder. */
+  join(item: number): void {
+    this.#work = `${this.#place.run}/${workFolder(item)}`
+    this.#isShared = true
+  }
+
+  /** Files that this process has put there, as `except` takes them. */
+  get given(): readonly number[] {
+    return [...this.#given]
+  }
+
+  /** Files of the item that are no outputs. */
+  except(given: readonly number[]): void {
+    for (const inode of given) this.#given.add(inode)
+  }
+
   /** Arguments that stand for files become their paths here. */
   paths(call: unknown): unknown {
     if (!this.#spec.stage) return call
@@ -91,32 +112,43 @@ export class Stage {
     const path = `${this.#work}/${input.path}`
     const native = nativeName(path)
     // Of two arguments that are the same file.
-    if (existsSync(native)) return path
+    if (existsSync(native)) {
+      if (this.#isShared && !this.#spec.stage?.copy) this.#given.add(statSync(native).ino)
+      return path
+    }
     const size = statSync(blob, { throwIfNoEntry: false })?.size
     if (size !== input.blob.size)
       throw new LaunchError(
         `the input ${input.path} is ${size === undefined ? 'not there' : `damaged: ${size} bytes of ${input.blob.size}`} (${blob}); call it again to send it anew`,
       )
     mkdirSync(nativeName(dirname(path)), { recursive: true, mode: 0o700 })
+    if (this.#isShared) {
+      // Whole at once, whoever is first.
+      const own = nativeName(`${path}.${hostname()}.${process.pid}`)
+      this.#bring(blob, own, input.executable)
+      makeKnown(own, native)
+    } else this.#bring(blob, native, input.executable)
+    if (!this.#spec.stage?.copy) this.#given.add(statSync(native).ino)
+    return path
+  }
+
+  #bring(blob: string, to: string | Buffer, executable = false): void {
     if (this.#spec.stage?.copy) {
-      copyFileSync(blob, native)
-      chmodSync(native, 0o700)
-      return path
+      copyFileSync(blob, to)
+      chmodSync(to, 0o700)
+      return
     }
-    if (input.executable) {
-      copyFileSync(blob, native)
-      chmodSync(native, 0o500)
-      this.#given.add(statSync(native).ino)
-      return path
+    if (executable) {
+      copyFileSync(blob, to)
+      chmodSync(to, 0o500)
+      return
     }
     try {
-      linkSync(blob, native)
+      linkSync(blob, to)
     } catch {
       // Another file system, or one without links: it takes a moment longer.
-      copyFileSync(blob, native)
+      copyFileSync(blob, to)
     }
-    this.#given.add(statSync(native).ino)
-    return path
   }
 
   /** Writes down what the item has left. @throws FileError OUTPUT_MISSING, unless it failed */
@@ -153,6 +185,17 @@ export class Stage {
       }
     }
   }
+}
+
+/** Gives a file its name, unless another one has that. */
+function makeKnown(file: string | Buffer, name: string | Buffer): void {
+  try {
+    linkSync(file, name)
+  } catch (error) {
+    // There are file systems without links.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') renameSync(file, name)
+  }
+  rmSync(file, { force: true })
 }
 
 /** `writer`: what was to write all of it. */

@@ -14,6 +14,7 @@ const systemFolders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
 /** Command -> Debian package, for each kind of test that needs more than Node. */
 const sshCommands = { sshd: 'openssh-server', ssh: 'openssh-client', 'ssh-keygen': 'openssh-client' }
 const rsyncCommands = { rsync: 'rsync' }
+const mpiCommands = { mpirun: 'openmpi-bin' }
 /** Machines that have nothing but a C library. */
 const rootfsCommands = { busybox: 'busybox-static', 'ld-musl-config': 'musl' }
 const slurmCommands = {
@@ -45,10 +46,10 @@ const kubernetesCommands = {
 }
 const kinds = {
   unit: {},
-  local: { commands: rsyncCommands },
+  local: { commands: { ...rsyncCommands, ...mpiCommands } },
   ssh: { commands: { ...sshCommands, ...rootfsCommands, ...rsyncCommands } },
   slurm: { commands: { ...sshCommands, ...slurmCommands }, root: true, npm: true },
-  sge: { commands: { ...sshCommands, ...sgeCommands }, root: true },
+  sge: { commands: { ...sshCommands, ...sgeCommands, ...mpiCommands }, root: true },
   kubernetes: { commands: kubernetesCommands, root: true },
   package: {},
   toolchains: { npm: true },

@@ -3,7 +3,7 @@ export type { Attempt } from './client/attempt.ts'
 export type { Chained } from './client/chained.ts'
 export { checkpoint, lastCheckpoint, onWarning, warned } from './client/checkpoint.ts'
 export { type CleanOptions, clean } from './client/clean.ts'
-export { type ClusterDecorator, cluster, type RemoteOf } from './client/cluster.ts'
+export { type ClusterDecorator, cluster, type GatheredOf, type RemoteOf } from './client/cluster.ts'
 export { type Argv, type Command, type CommandOptions, command } from './client/command.ts'
 export { Cluster, type CommandOutput, connect, type RunOptions } from './client/connect.ts'
 export { type LocalFile, localFile, type RemoteFile, remoteFile } from './client/file-argument.ts'
@@ -16,7 +16,7 @@ export { localMap } from './client/local-map.ts'
 export type { MapPlan } from './client/map-plan.ts'
 export { type RemoteMethod, remote } from './client/method.ts'
 export { type OpenResultOptions, openResult } from './client/open-result.ts'
-export type { ClusterOptions, LogOptions, MapOptions } from './client/options.ts'
+export type { ClusterOptions, GatheredOptions, LogOptions, MapOptions } from './client/options.ts'
 export { fs } from './client/own-files.ts'
 export { range } from './client/range.ts'
 export { type Recovered, type RecoverOptions, recover } from './client/recover.ts'
@@ -45,6 +45,7 @@ export {
   TransportError,
 } from './core/errors.ts'
 export type { JobEnvironment } from './core/job-environment.ts'
+export type { Launcher } from './core/launcher.ts'
 export type {
   EmailEndpoint,
   FromEnvironment,

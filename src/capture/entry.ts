@@ -53,7 +53,7 @@ export const identify=(fn,within)=>{
 };
 export const instantiate=(id)=>{
   if(id==="bound")return bound();
-  if(id==="remote"){let inner;const object=$cluster(function(...args){return inner.apply(this,args)});return{object,fill(fields){inner=fields.fn}}}
+  if(id==="remote"){let inner,all;const object=$cluster(function(...args){const value=inner.apply(this,args);return !all?value:value instanceof Promise?value.then((one)=>[one]):[value]});return{object,fill(fields){inner=fields.fn;all=fields.gather}}}
   if(Object.prototype.hasOwnProperty.call(makes,id)){const made=makes[id]();$farcallThread.of(made[0],id,made[2]);return{object:made[0],fill(fields,properties){made[1](fields);own(made[0],properties)}}}
   const type=Object.prototype.hasOwnProperty.call(refs,id)?refs[id]():unknown(id);
   const object=blank(type);

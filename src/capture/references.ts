@@ -111,7 +111,8 @@ export class References {
     const marked = targetOf(fn)
     if (marked) {
       if (marked.site && !marked.method) placeOf(marked.fn, marked.site, this.options)
-      return { kind: 'instance', id: 'remote', fields: { fn: marked.fn } }
+      const gather = marked.options?.gather === undefined ? {} : { gather: true }
+      return { kind: 'instance', id: 'remote', fields: { fn: marked.fn, ...gather } }
     }
     const { bound } = isNative(fn) ? inspectFunction(fn) : {}
     if (bound) return { kind: 'instance', id: 'bound', fields: { ...bound }, privates: { ...fn } }
@@ -185,8 +186,15 @@ export class References {
   }
 }
 
+interface MarkedFunction {
+  readonly fn: Function
+  readonly site?: string
+  readonly method?: unknown
+  readonly options?: { readonly gather?: unknown }
+}
+
 /** What cluster() keeps of a function that it wraps: inside a job the function itself is called. */
-function targetOf(fn: Function): { fn: Function; site?: string; method?: unknown } | undefined {
+function targetOf(fn: Function): MarkedFunction | undefined {
   const target = Reflect.get(fn, Symbol.for('farcall.target')) ?? Reflect.get(fn, Symbol.for('farcall.meta'))
   return typeof target?.fn === 'function' ? target : undefined
 }

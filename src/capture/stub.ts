@@ -30,7 +30,13 @@ const decorator = (target, key, descriptor) => {
   if (typeof target === "function" && key === undefined) return wrap(target)
   return key !== null && typeof key === "object" ? undefined : descriptor
 }
-export const cluster = (options, fn) => typeof options === "function" ? wrap(options) : fn !== undefined ? wrap(fn) : decorator
+const gathered = (fn) => {
+  const all = function (...args) { const value = fn.apply(this, args); return value instanceof Promise ? value.then((one) => [one]) : [value] }
+  Object.defineProperty(all, "name", { value: fn.name, configurable: true })
+  Object.defineProperty(all, "length", { value: fn.length, configurable: true })
+  return all
+}
+export const cluster = (options, fn) => typeof options === "function" ? wrap(options) : fn === undefined ? decorator : wrap(options && options.gather ? gathered(fn) : fn)
 cluster.as = () => cluster
 export const remote = (target, key) => {
   if (key === undefined) return typeof target === "function" && !target.map ? wrap(target) : target

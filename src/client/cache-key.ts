@@ -10,6 +10,8 @@ export interface CacheFacts {
   readonly environment: Environment
   /** name@version of what the bundle imports and does not hold. */
   readonly packages?: readonly string[]
+  /** Processes that run it together, and whether it is all their values. */
+  readonly ranks?: { readonly size: number; readonly gather: boolean } | undefined
   /** sha256 of declared input files, by their path. */
   readonly files?: ReadonlyMap<string, string>
 }
@@ -19,11 +21,12 @@ const keyVersion = 'farcall-call-1'
 
 /** A key for each input. Resources are no part of it: with more memory the same call gives the same result. */
 export function cacheKeys(facts: CacheFacts, inputs: readonly Uint8Array[]): string[] {
-  const { bundle, values, environment, files = new Map(), packages = [] } = facts
+  const { bundle, values, environment, files = new Map(), packages = [], ranks } = facts
   const common = createHash('sha256')
   const parts = [keyVersion, bundle, environmentText(environment), JSON.stringify([...files].sort())]
   // What there was first keeps its keys.
   if (packages.length > 0) parts.push(JSON.stringify(packages))
+  if (ranks) parts.push(JSON.stringify(['ranks', ranks.size, ranks.gather]))
   for (const part of parts) common.update(`${Buffer.byteLength(part)}:${part}`)
   common.update(values)
   const base = common.digest()

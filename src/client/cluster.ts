@@ -1,5 +1,5 @@
 import { CaptureError, ConfigError } from '../core/errors.ts'
-import { type ClusterOptions, checkOptions } from './options.ts'
+import { type ClusterOptions, checkOptions, type GatheredOptions } from './options.ts'
 import { Caller, makeRemote, type Remote, type Target } from './remote.ts'
 import type { RemoteStream, Streamed } from './remote-stream.ts'
 
@@ -15,6 +15,18 @@ export type RemoteOf<F extends Function> = F extends (...args: infer A) => infer
   ? Streamed<R> extends [infer Y, infer T]
     ? RemoteStream<A, Y, T>
     : Remote<A, Awaited<R>>
+  : never
+
+/**
+ * The Remote of a function with `gather: 'all'`: its value is an array, with that of each rank.
+ * @example
+ * import { cluster, type GatheredOf } from 'farcall'
+ *
+ * function square(n: number) { return n * n }
+ * const remote: GatheredOf<typeof square> = cluster({ tasksPerNode: 2, gather: 'all' }, square) // Remote<[n: number], number[]>
+ */
+export type GatheredOf<F extends Function> = F extends (...args: infer A) => infer R
+  ? Remote<A, Awaited<R>[]>
   : never
 
 /** What a marked method gives is still what it is declared to give: a stream is an AsyncGenerator that is sent nothing. */
@@ -68,6 +80,7 @@ export const targetSymbol = Symbol.for('farcall.target')
  * const results = await simulate.map([1, 2, 3])
  */
 // Function, not a type of call: that would give parameters without a type one, and lose it for those with a default.
+export function cluster<F extends Function>(options: GatheredOptions, fn: F): GatheredOf<F>
 export function cluster<F extends Function>(options: ClusterOptions, fn: F): RemoteOf<F>
 export function cluster<F extends Function>(fn: F): RemoteOf<F>
 export function cluster(options?: ClusterOptions): ClusterDecorator
@@ -78,7 +91,13 @@ export function cluster(...args: unknown[]): unknown {
     return isDecoration(args) ? decorate({}, site, args) : wrap({}, first, site)
   const options = first === undefined ? {} : first
   checkOptions(options, 'cluster')
-  if (args.length < 2) return (...decorated: unknown[]) => decorate(options, site, decorated)
+  if (args.length < 2) {
+    if ('gather' in options)
+      throw new ConfigError('OPTION_INVALID', 'gather: a marked method gives what it is declared to give', {
+        hint: "wrap a function: cluster({ gather: 'all', tasksPerNode: 4 }, (seed: number) => Study.simulate(seed))",
+      })
+    return (...decorated: unknown[]) => decorate(options, site, decorated)
+  }
   if (typeof second !== 'function')
     throw new ConfigError(
       'OPTION_INVALID',

@@ -1,6 +1,7 @@
 import { systemClock } from '../core/clock.ts'
 import { FarcallError } from '../core/errors.ts'
 import { type JobId, newJobId } from '../core/ids.ts'
+import { sizeOf } from '../core/launcher.ts'
 import type { RecordKind } from '../core/pack.ts'
 import type { StageSpec } from '../core/protocol.ts'
 import { isFinal } from '../core/status.ts'
@@ -13,6 +14,7 @@ import type { Item } from './item.ts'
 import { splitOptions } from './options.ts'
 import { decodeOptions, outcomeOf } from './outcome.ts'
 import { packageNames } from './packages.ts'
+import { resolveRanks } from './ranks.ts'
 import { errorKey } from './recorder.ts'
 import { readResult } from './result-file.ts'
 import type { Session } from './session.ts'
@@ -48,12 +50,15 @@ export async function answerFromCache(front: Submission, prepared: Prepared): Pr
   if (front.canceling !== undefined) throw canceledBefore(front)
   front.front = true
   front.decoder = { classes: snapshot.classes(), map: bundle.map }
-  const { environment } = placeOf(settings.profile, options)
+  const at = placeOf(settings.profile, options)
+  const { environment } = at
+  const ranks = resolveRanks(at, options, {})
   const facts = {
     bundle: bundle.hash,
     values: snapshot.values(),
     environment,
     packages: packageNames(bundle),
+    ...(ranks ? { ranks: { size: sizeOf(ranks), gather: ranks.gather === true } } : {}),
     files: inputsOf(prepared.stage),
   }
   const keys = cacheKeys(facts, entriesWithFiles(prepared, entriesWithValues(prepared)))

@@ -1,6 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { systemClock } from '../core/clock.ts'
-import { FarcallError } from '../core/errors.ts'
+import { ConfigError, FarcallError } from '../core/errors.ts'
+import { sizeOf } from '../core/launcher.ts'
 import { isFinal } from '../core/status.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
@@ -26,18 +27,20 @@ export async function* readLog(
       hint: 'attach(id) gives its log, while its files are kept',
     })
   const { spec, executor } = handle.submission.submitted!
+  const { rank = 0, stream = 'stdout' } = options
+  const size = spec.ranks ? sizeOf(spec.ranks) : 1
+  if (!Number.isInteger(rank) || rank < 0 || rank >= size)
+    throw new ConfigError('OPTION_INVALID', `logs: there is no rank ${rank}`, {
+      hint:
+        size === 1 ? 'one process runs it: leave rank out' : `${size} processes run it, with ranks from 0`,
+    })
   const member = Math.floor(item.index / spec.chunk)
   const decoder = new StringDecoder('utf8')
   let rest = ''
   let from = 0
   for (;;) {
     const over = isFinal(item.status.state)
-    const { bytes, ended } = await executor.logs(
-      handle.submission.id,
-      member,
-      options.stream ?? 'stdout',
-      from,
-    )
+    const { bytes, ended } = await executor.logs(handle.submission.id, member, stream, from, rank)
     from += bytes.byteLength
     const lines = (rest + decoder.write(Buffer.from(bytes))).split('\n')
     rest = lines.pop() ?? ''

@@ -2,6 +2,7 @@ import { notifySchema } from '../config/notify-schema.ts'
 import { validateOption } from '../config/problems.ts'
 import { environmentSchema } from '../config/schema.ts'
 import { ConfigError } from '../core/errors.ts'
+import { type Launcher, launchers } from '../core/launcher.ts'
 import { nearest } from '../core/nearest.ts'
 import { callbackNames, type NotifyOptions, notifyNames } from '../core/notification.ts'
 import { mergePackages } from '../core/package-settings.ts'
@@ -39,6 +40,12 @@ export interface ClusterOptions extends Omit<Resources, 'signal'>, NotifyOptions
   coresPerItem?: number
   /** GPUs for each item, of those that `gpus` asks for: each sees its own, and as many items run at once. */
   gpusPerItem?: number
+  /**
+   * What starts the processes where `nodes` and `tasksPerNode` ask for several: 'srun', 'mpirun', or 'multiple', which
+   * needs neither and keeps to one node; 'single' starts one, and leaves the others to your function. Default 'auto': srun
+   * on Slurm, else mpirun over several nodes and 'multiple' on one.
+   */
+  launcher?: Launcher
   /** Items for each array member; 'auto' lets farcall choose: `map.plan(items)` says what. */
   chunk?: number | 'auto'
   /** How long a member is to run where farcall chooses its items; a number is seconds. Default: 2 minutes where jobs queue. */
@@ -80,12 +87,29 @@ export interface ClusterOptions extends Omit<Resources, 'signal'>, NotifyOptions
   stage?: StageOptions
 }
 
+/**
+ * Options of a function that several processes run together, and whose value is the array of all of theirs by their rank.
+ *
+ * @example
+ * import { cluster, currentTask, type GatheredOptions } from 'farcall'
+ *
+ * const four: GatheredOptions = { tasksPerNode: 4, gather: 'all' }
+ * const ranks = cluster(four, () => currentTask().rank)
+ * console.log(await ranks()) // [0, 1, 2, 3]
+ */
+export interface GatheredOptions extends ClusterOptions {
+  /** Of all ranks; without it the value is that of rank 0. */
+  gather: 'all'
+}
+
 /** Options of `job.logs()`. */
 export interface LogOptions {
   /** Goes on until the job has ended. */
   follow?: boolean
   /** Which of the two; default stdout. */
   stream?: 'stdout' | 'stderr'
+  /** Of which of the processes that run the item together; default 0. */
+  rank?: number
 }
 
 /** Options of one `map`; they win over those of the function. */
@@ -137,6 +161,8 @@ const ownNames = [
   'probe',
   'coresPerItem',
   'gpusPerItem',
+  'launcher',
+  'gather',
   'retry',
   'signal',
   'cache',
@@ -162,6 +188,9 @@ export interface SplitOptions {
   readonly probe: boolean
   readonly coresPerItem: number | undefined
   readonly gpusPerItem: number | undefined
+  readonly launcher: Launcher | undefined
+  /** The values of all ranks. */
+  readonly gather: boolean
   readonly retry: RetryPolicy | undefined
   readonly signal: AbortSignal | undefined
   readonly cache: boolean
@@ -176,7 +205,7 @@ export interface SplitOptions {
 }
 
 /** Options apart: what the scheduler is asked, and what is farcall's own. Unknown keys stay with the resources, which refuse them. */
-export function splitOptions(options: ClusterOptions): SplitOptions {
+export function splitOptions(options: ClusterOptions & Partial<GatheredOptions>): SplitOptions {
   const resources: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(options)) {
     if (value === undefined) continue
@@ -193,7 +222,11 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     throw invalid('onError', onError, "'collect' or 'fail-fast'")
   if (onProgress !== undefined && typeof onProgress !== 'function')
     throw invalid('onProgress', onProgress, 'a function')
-  const { coresPerItem, gpusPerItem, targetTime, localThreshold } = options
+  const { coresPerItem, gpusPerItem, targetTime, localThreshold, launcher, gather } = options
+  if (launcher !== undefined && !launchers.includes(launcher))
+    throw invalid('launcher', launcher, launchers.map((name) => `'${name}'`).join(', '))
+  if (gather !== undefined && gather !== 'all')
+    throw invalid('gather', gather, "'all', or nothing for the value of rank 0")
   if (localThreshold !== undefined && !(Number.isSafeInteger(localThreshold) && localThreshold >= 0))
     throw invalid('localThreshold', localThreshold, 'a number of items, a whole number from 0')
   if (coresPerItem !== undefined) requireCount(coresPerItem, 'coresPerItem')
@@ -209,6 +242,8 @@ export function splitOptions(options: ClusterOptions): SplitOptions {
     probe,
     coresPerItem,
     gpusPerItem,
+    launcher,
+    gather: options.gather !== undefined,
     retry: options.retry === undefined ? undefined : resolveRetry(options.retry),
     signal: typeof signal === 'string' ? undefined : signal,
     cache,
@@ -245,6 +280,10 @@ export function checkOptions(options: unknown, where: string): asserts options i
       hint: `options are a record, like { cores: 8, memory: '16GB' }`,
     })
   for (const key of Object.keys(options)) requireKnown(key, optionNames, key, 'option')
+  if ('gather' in options && where !== 'cluster')
+    throw new ConfigError('OPTION_INVALID', `gather: it makes another function, and ${where} cannot`, {
+      hint: "say it where the function is marked: cluster({ gather: 'all', tasksPerNode: 4 }, fn)",
+    })
   const { resources, profile, signal, environment, tags, stage, parallel, ...flags } = splitOptions(
     options as ClusterOptions,
   )

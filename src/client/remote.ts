@@ -323,10 +323,11 @@ export function makeRemote<A extends unknown[], R>(
       requireIterable(lists, 'starmap')
       return caller.map<R>(lists, options, remote.starmap)
     }, 'starmap'),
-    local: (...args: A) =>
-      (streams ? asLocalGenerator : asLocalTask)(() => Reflect.apply(target.fn, self, args)) as
-        | R
-        | Promise<R>,
+    local: (...args: A) => {
+      const run = () => Reflect.apply(target.fn, self, args)
+      if (splitOptions(target.options).gather) return asLocalTask(() => alone(run())) as R | Promise<R>
+      return (streams ? asLocalGenerator : asLocalTask)(run) as R | Promise<R>
+    },
     with: (options: ClusterOptions) => {
       checkOptions(options, 'with')
       return makeRemote<A, R>({ ...target, options: mergeOptions(target.options, options) }, self, turn)
@@ -338,6 +339,9 @@ export function makeRemote<A extends unknown[], R>(
   Object.defineProperty(remote, 'length', { value: target.fn.length, configurable: true })
   return remote
 }
+
+/** The values of all ranks, where there is one. */
+const alone = (value: unknown) => (value instanceof Promise ? value.then((one) => [one]) : [value])
 
 /** Of a map, the job of each item as a list of one argument: at once, where all are known; else when they are. */
 function jobLists(array: object): Inputs<[Job<unknown>]> | undefined {

@@ -11,6 +11,7 @@ import type { ItemTime } from './item-time.ts'
 import type { NodePlace } from './node-seen.ts'
 import { type ClusterOptions, mergeEnvironments, splitOptions } from './options.ts'
 import { type Planned, planMembers } from './plan.ts'
+import { resolveRanks } from './ranks.ts'
 import { requireBase } from './retry.ts'
 import { resolveSlots } from './slots.ts'
 import { version } from './version.ts'
@@ -97,6 +98,10 @@ export function makeSpec(
     throw new ConfigError('OPTION_INVALID', 'environment.cwd and files that are staged do not go together', {
       hint: 'with `stage` or localFile() each call has a working directory of its own; use paths in full, or remove one of the two',
     })
+  const ranks = resolveRanks({ profile, resources }, options, {
+    ...(slots ? { slots } : {}),
+    ...(facts.stream ? { stream: facts.stream } : {}),
+  })
   const retry =
     splitOptions(options).retry ?? (profile.retry === undefined ? undefined : resolveRetry(profile.retry))
   if (retry) requireBase(retry, resources)
@@ -113,6 +118,7 @@ export function makeSpec(
     chunk,
     members,
     ...(slots ? { slots: { ...slots, count: Math.min(slots.count, chunk) } } : {}),
+    ...(ranks ? { ranks } : {}),
     ...(concurrency === undefined ? {} : { concurrency }),
     resources,
     environment,

@@ -85,6 +85,8 @@ function newLocalTask() {
     items: 1,
     attempt: 1,
     rank: 0,
+    size: 1,
+    localRank: 0,
     cores: grantedCores(undefined, machine),
     memory: grantedMemory(undefined, machine),
     gpus: grantedGpus(machine),

@@ -1,3 +1,4 @@
+import { sizeOf } from '../core/launcher.ts'
 import type { JobSpec } from '../core/protocol.ts'
 import { formatMemory, formatMemoryOf, formatSeconds, formatSecondsOf } from '../core/units.ts'
 import type { JobArrayUsage, JobUsage, Measured } from '../core/usage.ts'
@@ -11,19 +12,24 @@ const worthwhile = { bytes: gigabyte, limitSeconds: 3600, seconds: 60 }
 /** Node alone wants a good part of it. */
 const leastBytes = Math.floor((256 * 2 ** 20) / 1.5)
 
-type Asked = Pick<JobSpec, 'resources'>
+type Asked = Pick<JobSpec, 'resources' | 'ranks'>
+
+/** Of all processes that run an item together. */
+const coresOf = ({ resources: { cores }, ranks }: Asked) =>
+  cores !== undefined && ranks ? cores * sizeOf(ranks) : cores
 
 /** What a member used, against what it had asked for. */
-export function usageOf({ resources }: Asked, measured: Measured): JobUsage {
+export function usageOf(asked: Asked, measured: Measured): JobUsage {
   const { peakMemory, elapsed, cpuTime, gpu } = measured
-  const { memoryBytes, timeSeconds, cores } = resources
+  const { memoryBytes, timeSeconds } = asked.resources
+  const cores = coresOf(asked)
   const facts: Facts = {
     memory: defined({ used: peakMemory, asked: memoryBytes }),
     time: defined({ used: elapsed, asked: timeSeconds }),
     cpu: defined({ used: cpuTime, cores, efficiency: efficiencyOf(cpuTime, elapsed, cores) }),
     ...(gpu ? { gpu } : {}),
   }
-  return { ...facts, hints: hintsOf(facts) }
+  return { ...facts, hints: hintsOf(facts, asked.ranks !== undefined) }
 }
 
 /** The same of a map: `members` of each item. */
@@ -37,7 +43,7 @@ export function arrayUsageOf(
   const sum = (key: 'elapsed' | 'cpuTime') => all.reduce((total, one) => total + (one[key] ?? 0), 0)
   const measured = defined({ peakMemory: most('peakMemory'), elapsed: most('elapsed') })
   const whole = usageOf(asked, measured)
-  const { cores } = asked.resources
+  const cores = coresOf(asked)
   // Of members whose CPU time nobody knows, none can be told for all.
   const known = all.length > 0 && all.every(({ cpuTime }) => cpuTime !== undefined)
   const cpuTime = known ? sum('cpuTime') : undefined
@@ -51,7 +57,7 @@ export function arrayUsageOf(
   const usages = new Map([...members].map(([member, one]) => [member, usageOf(asked, one)]))
   return {
     ...facts,
-    hints: hintsOf(facts),
+    hints: hintsOf(facts, asked.ranks !== undefined),
     items: memberOf.map((member) => usages.get(member) ?? usageOf(asked, {})),
     sum: { time: sum('elapsed'), cpu: sum('cpuTime') },
   }
@@ -73,9 +79,10 @@ function meanOf(all: readonly Measured[]): JobUsage['gpu'] {
   return { count: first.count, utilization: Math.round(utilization * 1000) / 1000, memory: fullest.memory }
 }
 
-function hintsOf({ memory, time, cpu, gpu }: Facts): string[] {
+/** `spread`: over processes, of which `cores` says what each has. */
+function hintsOf({ memory, time, cpu, gpu }: Facts, spread: boolean): string[] {
   const long = (time.used ?? 0) >= worthwhile.seconds
-  return [memoryHint(memory), timeHint(time), long && coresHint(cpu), long && gpuHint(gpu)].filter(
+  return [memoryHint(memory), timeHint(time), long && !spread && coresHint(cpu), long && gpuHint(gpu)].filter(
     (hint) => typeof hint === 'string',
   )
 }

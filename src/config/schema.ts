@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { launchers } from '../core/launcher.ts'
 import { nodeSettingForms, parseNodeSetting } from '../core/node-setting.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Resources } from '../core/resources.ts'
@@ -279,6 +280,7 @@ const profileShape = {
   minFree: free.exactOptional(),
   interrupt: oneOf(['cancel', 'detach', 'ask']).exactOptional(),
   concurrency: wholeNumber.exactOptional(),
+  launcher: oneOf(launchers).exactOptional(),
   targetTime: duration.exactOptional(),
   localThreshold: z.int().min(0).describe('a number of items, a whole number from 0').exactOptional(),
 } satisfies Record<keyof Profile, z.ZodType>

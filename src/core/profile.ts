@@ -1,4 +1,5 @@
 import type { KubernetesSettings } from './kubernetes-settings.ts'
+import type { Launcher } from './launcher.ts'
 import type { NotifyOptions } from './notification.ts'
 import type { Duration, Memory, Resources } from './resources.ts'
 import type { RetryOptions } from './retry-policy.ts'
@@ -100,6 +101,8 @@ export interface Profile extends NotifyOptions {
   interrupt?: 'cancel' | 'detach' | 'ask'
   /** Array members that may run at once on `direct`; elsewhere the scheduler's own throttle. */
   concurrency?: number
+  /** What starts the processes of jobs that have several; default 'auto'. */
+  launcher?: Launcher
   /** How long a member of a map is to run, where `chunk` is 'auto'. Default: 2 minutes where jobs queue, else 10 s. */
   targetTime?: Duration
   /** Maps of at most so many items run on this machine instead, where nothing that they ask for is missing here. */

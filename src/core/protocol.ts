@@ -9,6 +9,8 @@
  *   <workdir>/jobs/<id>/submit.<n>/native   what attempt n's submission got from the scheduler
  *   <workdir>/jobs/<id>/run.<n>.<k>/        out.pack log.out log.err end usage environment checkpoint.<item>
  *                                           yields.<item> ack.<item>: attempt n of member k
+ *   <workdir>/jobs/<id>/run.<n>.<k>/log.out.<r> log.err.<r> checkpoint.<item>.<r>   of rank r, where that is not 0
+ *   <workdir>/jobs/<id>/run.<n>.<k>/ranks/<item>.<r>.<kind>   how rank r ended its part of the item, until that has its record
  *   <workdir>/inbox/<client>/<id>.<n>.<k>   a notice, for the client that waits
  *   <workdir>/inbox/<client>/<id>.<n>.<k>.progress.<s>   how far its items are; the next one takes its place
  *   <workdir>/inbox/<client>/<id>.<n>.<k>.yield.<item>.<s>   how far an item is with its values; likewise
@@ -17,6 +19,7 @@
 import type { JobId } from './ids.ts'
 import type { InterpreterFacts, InterpreterSource } from './interpreter.ts'
 import type { JobEnvironment } from './job-environment.ts'
+import type { Ranks } from './launcher.ts'
 import type { Environment } from './profile.ts'
 import type { ResolvedResources } from './resources.ts'
 import type { RetryPolicy } from './retry-policy.ts'
@@ -72,6 +75,8 @@ export interface JobSpec {
   readonly members: number
   /** Items of a member that run at once, each in a process of its own; absent: one after the other, in one process. */
   readonly slots?: Slots
+  /** Each item is run by so many processes together; absent: by one. */
+  readonly ranks?: Ranks
   /** Members that may run at once. */
   readonly concurrency?: number
   /** The function is a generator: what it yields is read while it runs, and it waits when so much is unread. */
@@ -317,7 +322,10 @@ export const scriptFile = (attempt: number): string => `job${numbered(attempt)}.
 export const environmentFile = 'environment'
 export const usageFile = 'usage'
 export const gpuFile = 'gpu.csv'
-export const checkpointFile = (item: number): string => `checkpoint.${item}`
+const ofRank = (rank: number) => (rank === 0 ? '' : `.${rank}`)
+export const checkpointFile = (item: number, rank = 0): string => `checkpoint.${item}${ofRank(rank)}`
+export const logFile = (stream: 'stdout' | 'stderr', rank = 0): string =>
+  `log.${stream === 'stdout' ? 'out' : 'err'}${ofRank(rank)}`
 /** A record for each value, and how far a client has read: `<values> <bytes>\n`. */
 export const yieldsFile = (item: number): string => `yields.${item}`
 export const ackFile = (item: number): string => `ack.${item}`

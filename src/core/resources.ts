@@ -8,7 +8,7 @@ export type Duration = string | number
  * A scheduler that cannot express one of them refuses it (RESOURCE_UNSUPPORTED); none is dropped.
  */
 export interface Resources {
-  /** CPU cores for each task. */
+  /** CPU cores for each task: for each process, where there are several. */
   cores?: number
   /** Memory for each node; a number is bytes. */
   memory?: Memory
@@ -16,7 +16,9 @@ export interface Resources {
   time?: Duration
   /** GPUs for each node: 2, or 'a100:2'. */
   gpus?: number | string
+  /** Machines; default 1. */
   nodes?: number
+  /** Processes on each of them, which run the function together: `currentTask()` has `rank` and `size`; default 1. */
   tasksPerNode?: number
   /** Slurm's partition, elsewhere the queue. */
   partition?: string

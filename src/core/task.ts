@@ -21,8 +21,12 @@ export interface Task {
   readonly items: number
   /** From 1: attempts of this array member that began, retries and the scheduler's restarts alike. */
   readonly attempt: number
-  /** Among the processes that the scheduler started for this member (`SLURM_PROCID` and its like); 0 when it is one. */
+  /** Which of the processes that run this item together this one is, from 0. */
   readonly rank: number
+  /** How many they are: `nodes` times `tasksPerNode`, unless `launcher` is 'single'. */
+  readonly size: number
+  /** Its number among those on its node, from 0: the way to choose one of the node's GPUs. */
+  readonly localRank: number
   /** Cores to keep busy: what the scheduler granted, or less where affinity or a control group gives less. */
   readonly cores: number
   /** Bytes granted; undefined when nobody set a limit. */
@@ -31,13 +35,14 @@ export interface Task {
   readonly gpus: readonly string[]
   /**
    * The next number of a row from 0 up to 1 that belongs to this item of this job: the same on every retry, however
-   * the items are dealt to members. (xoshiro128**, seeded from the SHA-256 of job id and item.)
+   * the items are dealt to members, and another row in each rank. (xoshiro128**, seeded from the SHA-256 of job id, item,
+   * and a rank that is not 0.)
    */
   random(): number
   /**
    * Tells the client how far the task is: `job.progress` and `job.updates()`. A fraction from 0 to 1, or how many of how
    * many; what lies outside counts as its nearest end. Call it as often as you like: it is sent at most once a second,
-   * in a large array less often.
+   * in a large array less often. Of several ranks that of rank 0 counts.
    */
   progress(fraction: number, message?: string): void
   progress(done: number, total: number, message?: string): void

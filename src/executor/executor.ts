@@ -213,12 +213,13 @@ export interface Executor extends AsyncDisposable {
     members: readonly MemberOutputs[],
     place: (item: number, failed: boolean, path: string) => string | undefined,
   ): Promise<ReadonlyMap<number, readonly string[]>>
-  /** The member's log from byte `from`; `end` once no more will come. */
+  /** The member's log from byte `from`, or that of one of its ranks; `end` once no more will come. */
   logs(
     id: JobId,
     member: number,
     stream: 'stdout' | 'stderr',
     from: number,
+    rank?: number,
   ): Promise<{ bytes: Uint8Array; ended: boolean }>
   /**
    * What members that run or have ended use, beside what their ends said: from accounting, and as they note it meanwhile.

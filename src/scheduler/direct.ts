@@ -2,6 +2,7 @@ import { ConfigError, FarcallError, SubmitError } from '../core/errors.ts'
 import type { CommandResult } from '../core/shell.ts'
 import type { Measured } from '../core/usage.ts'
 import { parseWarning } from '../core/warning-signal.ts'
+import { oneNode } from './directives.ts'
 import type { Directives, DirectiveTable, QueueSnapshot, RunningJob, Scheduler } from './scheduler.ts'
 import { SnapshotBuilder } from './snapshot.ts'
 
@@ -15,8 +16,8 @@ const directives: DirectiveTable = {
   array: 'composed',
   after: 'composed',
   gpus: 'unsupported',
-  nodes: 'unsupported',
-  tasksPerNode: 'unsupported',
+  nodes: (count) => oneNode(count, 'direct'),
+  tasksPerNode: 'composed',
   partition: 'unsupported',
   account: 'unsupported',
   qos: 'unsupported',

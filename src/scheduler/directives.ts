@@ -32,6 +32,14 @@ export function renderDirectives(scheduler: Scheduler, directives: Directives): 
   return [...lines.map((line) => `${scheduler.prefix} ${line}`), ...notes.map((note) => `# ${note}`)]
 }
 
+/** The directive of a scheduler whose jobs have one node. @throws ConfigError RESOURCE_UNSUPPORTED for more */
+export function oneNode(nodes: number, scheduler: string, more = ''): readonly string[] {
+  if (nodes === 1) return []
+  throw new ConfigError('RESOURCE_UNSUPPORTED', `${scheduler} cannot express nodes: ${nodes}`, {
+    hint: `a job has one node there: leave nodes out, and ask for processes on it with tasksPerNode${more}`,
+  })
+}
+
 /** Refuses what the scheduler cannot express and what cannot stand on one line. */
 function checkDirectives(scheduler: Scheduler, directives: Directives): void {
   for (const [key, value] of Object.entries(directives) as [keyof Directives, unknown][]) {

@@ -164,6 +164,7 @@ export function pbsCommands({ indexVariable, sizeAttribute, versionLine, version
       refusedSize,
     },
     restartCount: '0',
+    launcher: 'mpirun',
     detect: () => ({
       argv: ['sh', '-c', `command -v qsub >/dev/null && qstat --version 2>&1 | grep -qi '${versionLine}'`],
     }),

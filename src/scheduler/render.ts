@@ -43,7 +43,10 @@ export interface ScriptContext {
   readonly environment: Environment
   /** How jobs of this place came to their Node before. */
   readonly interpreter?: InterpreterSource | undefined
+  /** Of each process. */
   readonly cores?: number | undefined
+  /** Processes of an item on each node. */
+  readonly tasksPerNode?: number | undefined
   readonly memoryBytes?: number | undefined
   readonly timeSeconds?: number | undefined
   readonly gpus?: number | undefined
@@ -117,6 +120,7 @@ function toScope(context: ScriptContext): object {
     ...context,
     script: context.script ?? '',
     cores: context.cores ?? null,
+    tasksPerNode: context.tasksPerNode ?? 1,
     memoryBytes: context.memoryBytes ?? null,
     timeSeconds: context.timeSeconds ?? null,
     gpus: context.gpus ?? 0,

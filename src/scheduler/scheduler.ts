@@ -92,6 +92,8 @@ export interface Scheduler {
   }
   /** A shell expression: how often the scheduler itself has restarted this job; '0' where it never does. */
   readonly restartCount: string
+  /** Starts processes on all nodes of a job; absent: a job of it has one node. */
+  readonly launcher?: 'srun' | 'mpirun'
   /** Whether a submitted job runs at once, without a queue. */
   readonly immediate?: boolean
   /** Exit code 0: the scheduler is there. */

@@ -1,6 +1,7 @@
 import { ConfigError } from '../core/errors.ts'
 import { type Command, shellJoin } from '../core/shell.ts'
 import { parseWarning } from '../core/warning-signal.ts'
+import { oneNode } from './directives.ts'
 import { explainRefusal, readSubmit } from './refusal.ts'
 import type { Directives, DirectiveTable, Scheduler } from './scheduler.ts'
 import { parseHistory, parseQuery, parseSubmitted, parseWhere, submitAnswers } from './sge-answers.ts'
@@ -47,9 +48,25 @@ export function jobName(name: string): string {
   return /^([0-9.+=-]|(none|all|template)$)/i.test(plain) || plain === '' ? `_${plain}` : plain
 }
 
+/** Slots of a job: one for each core of each of its processes, all on one node. */
+const slotsOf = ({ cores = 1, tasksPerNode = 1 }: Directives) => cores * tasksPerNode
+
 /** Units of what a slot gets, of what the job asks for. */
-function share(total: number, { perSlot }: { perSlot: boolean }, cores = 1): number {
-  return perSlot ? total / cores : total
+function share(total: number, { perSlot }: { perSlot: boolean }, slots: number): number {
+  return perSlot ? total / slots : total
+}
+
+function slotLines({ parallelEnvironment }: SgeSite, slots: number): string[] {
+  if (slots === 1) return []
+  if (parallelEnvironment !== undefined)
+    return [`-pe ${word(parallelEnvironment, 'gridEngine.parallelEnvironment')} ${slots}`]
+  throw new ConfigError(
+    'RESOURCE_UNSUPPORTED',
+    'sge: no parallel environment of this site keeps a job on one node',
+    {
+      hint: '`qconf -spl` lists them: set gridEngine.parallelEnvironment in the profile',
+    },
+  )
 }
 
 const GiB = 1024 ** 3
@@ -58,22 +75,28 @@ const GiB = 1024 ** 3
  * Of an address space: Node takes near 1 GB of it before it runs anything, most of which it never uses, and its heap is to
  * reach the 85 % of the memory that it is given.
  */
-function addressSpace(memoryBytes: number): number {
-  return Math.max(memoryBytes, 0.85 * memoryBytes + GiB)
+function addressSpace(memoryBytes: number, { tasksPerNode = 1 }: Directives): number {
+  // Several processes have one that leads them, and a launcher.
+  const processes = tasksPerNode === 1 ? 1 : tasksPerNode + 2
+  return Math.max(memoryBytes, 0.85 * memoryBytes + processes * GiB)
 }
 
-function memoryLines({ memory }: SgeSite, bytes: number, cores: number | undefined): string[] {
+function memoryLines({ memory }: SgeSite, bytes: number, all: Directives): string[] {
   if (memory.length === 0)
     throw new ConfigError('RESOURCE_UNSUPPORTED', 'sge: no resource of this site stands for memory', {
       hint: '`qconf -sc` lists them: set gridEngine.memoryResource in the profile',
     })
   return memory.map((resource) => {
-    const total = resource.name === 'h_vmem' ? addressSpace(bytes) : bytes
-    return `-l ${resource.name}=${Math.ceil(share(total, resource, cores) / 1024 ** 2)}M`
+    const total = resource.name === 'h_vmem' ? addressSpace(bytes, all) : bytes
+    return `-l ${resource.name}=${Math.ceil(share(total, resource, slotsOf(all)) / 1024 ** 2)}M`
   })
 }
 
-function gpuLine({ gpus }: SgeSite, { count, type }: { count: number; type?: string }, cores = 1): string {
+function gpuLine(
+  { gpus }: SgeSite,
+  { count, type }: { count: number; type?: string },
+  slots: number,
+): string {
   const refuse = (why: string, hint: string) => {
     throw new ConfigError('RESOURCE_UNSUPPORTED', `sge: ${why}`, { hint })
   }
@@ -87,11 +110,11 @@ function gpuLine({ gpus }: SgeSite, { count, type }: { count: number; type?: str
       `a kind of GPU (${type}) has no name of its own in Grid Engine`,
       "ask for it as the site does: gpus: 1, constraint: 'gpu_type=…'",
     ) as never
-  const each = share(count, gpus, cores)
+  const each = share(count, gpus, slots)
   if (!Number.isInteger(each))
     return refuse(
-      `${gpus.name} is counted for each slot here, and ${count} cannot be split over ${cores} cores`,
-      `ask for cores that divide ${count}, or for a multiple of ${cores} GPUs`,
+      `${gpus.name} is counted for each slot here, and ${count} cannot be split over ${slots} cores`,
+      `ask for cores that divide ${count}, or for a multiple of ${slots} GPUs`,
     ) as never
   return `-l ${gpus.name}=${each}`
 }
@@ -161,21 +184,18 @@ function logLine(path: string): string[] {
 function directivesOf(site: SgeSite): DirectiveTable {
   return {
     name: (name) => `-N ${jobName(name)}`,
-    cores(cores) {
-      if (cores === 1) return []
-      if (site.parallelEnvironment !== undefined)
-        return `-pe ${word(site.parallelEnvironment, 'gridEngine.parallelEnvironment')} ${cores}`
-      throw new ConfigError(
-        'RESOURCE_UNSUPPORTED',
-        'sge: no parallel environment of this site keeps a job on one node',
-        {
-          hint: '`qconf -spl` lists them: set gridEngine.parallelEnvironment in the profile',
-        },
-      )
-    },
-    memoryBytes: (bytes, { cores }) => memoryLines(site, bytes, cores),
+    cores: (_, all) => slotLines(site, slotsOf(all)),
+    // Where cores are asked for, they have said it.
+    tasksPerNode: (_, all) => (all.cores === undefined ? slotLines(site, slotsOf(all)) : []),
+    nodes: (count) =>
+      oneNode(
+        count,
+        'sge',
+        "; native: ['-pe …'] asks for slots on others, for what your function starts there",
+      ),
+    memoryBytes: (bytes, all) => memoryLines(site, bytes, all),
     timeSeconds: (seconds) => `-l h_rt=${Math.ceil(seconds)}`,
-    gpus: (gpus, { cores }) => gpuLine(site, gpus, cores),
+    gpus: (gpus, all) => gpuLine(site, gpus, slotsOf(all)),
     partition: one('-q', 'partition'),
     account: one('-P', 'account'),
     constraint: one('-l', 'constraint'),
@@ -209,8 +229,6 @@ function directivesOf(site: SgeSite): DirectiveTable {
     signal: 'composed',
     requeue: (asked) => `-r ${asked ? 'y' : 'n'}`,
     qos: 'unsupported',
-    nodes: 'unsupported',
-    tasksPerNode: 'unsupported',
     // Its tasks are always the first ones: those of an attempt for only some members are told apart by the script.
     array: ({ size, concurrency, only }) => [
       `-t 1-${only?.length ?? size}`,
@@ -222,21 +240,23 @@ function directivesOf(site: SgeSite): DirectiveTable {
 }
 
 /** What the lines do not say by themselves. */
-function notesOf(site: SgeSite, { cores = 1, memoryBytes, gpus }: Directives): string[] {
+function notesOf(site: SgeSite, all: Directives): string[] {
+  const { memoryBytes, gpus } = all
+  const slots = slotsOf(all)
   const split = site.memory.filter(({ perSlot }) => perSlot).map(({ name }) => name)
   return [
-    ...(memoryBytes !== undefined && cores > 1 && split.length > 0
-      ? [`${split.join(', ')} is for each of the ${cores} slots: memory was divided by them`]
+    ...(memoryBytes !== undefined && slots > 1 && split.length > 0
+      ? [`${split.join(', ')} is for each of the ${slots} slots: memory was divided by them`]
       : []),
     ...(memoryBytes !== undefined && site.memory.some(({ name }) => name === 'h_vmem')
       ? [
           'h_vmem limits the address space, of which Node reserves near 1 GB: that much is added to a small memory',
         ]
       : []),
-    ...(gpus !== undefined && cores > 1 && site.gpus?.perSlot
-      ? [`${site.gpus.name} is for each of the ${cores} slots: the GPUs were divided by them`]
+    ...(gpus !== undefined && slots > 1 && site.gpus?.perSlot
+      ? [`${site.gpus.name} is for each of the ${slots} slots: the GPUs were divided by them`]
       : []),
-    ...(site.asked || (memoryBytes === undefined && cores === 1 && gpus === undefined)
+    ...(site.asked || (memoryBytes === undefined && slots === 1 && gpus === undefined)
       ? []
       : [
           'the site was not asked yet which parallel environment and resources it has: this is how Grid Engine comes',

@@ -141,6 +141,7 @@ export const slurm: Scheduler = {
   // https://slurm.schedmd.com/slurm.conf.html#OPT_max_script_size
   scriptSize: { usual: 4 * 2 ** 20, parse: parseScriptSize },
   restartCount: '${SLURM_RESTART_COUNT:-0}',
+  launcher: 'srun',
   detect: () => ({ argv: ['sh', '-c', 'command -v sbatch && command -v squeue'] }),
 
   version: () => ({ argv: ['sinfo', '--version'] }),

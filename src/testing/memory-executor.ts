@@ -158,7 +158,14 @@ export class MemoryExecutor implements Executor {
   #setTask(spec: JobSpec, member: number, item: number): void {
     const { id, items, resources, part, retried = 0 } = spec
     const first = part?.first ?? 0
-    const granted = { rank: 0, cores: resources.cores ?? 1, memory: resources.memoryBytes, gpus: [] }
+    const granted = {
+      rank: 0,
+      size: 1,
+      localRank: 0,
+      cores: resources.cores ?? 1,
+      memory: resources.memoryBytes,
+      gpus: [],
+    }
     const which = {
       id: part?.of ?? id,
       index: member,

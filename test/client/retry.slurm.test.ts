@@ -94,7 +94,7 @@ describe('a call that is tried again on Slurm', () => {
   })
 
   it('goes on from its checkpoint after it made room for another', async () => {
-    const all = { nodes: 4, exclusive: true } as const
+    const all = { nodes: 4, exclusive: true, launcher: 'single' } as const
     const job = count.with({ ...all, partition: 'long', requeue: true })()
     await saved(job.id)
     expect(await cluster(all, () => 'urgent')()).toBe('urgent')

@@ -27,7 +27,7 @@ describe('currentTask', () => {
     const job = cluster({ cores: 2, memory: '1GB' }, look)()
     const { numbers, ...facts } = await job
     const cores = Math.min(2, availableParallelism())
-    const granted = { rank: 0, cores, memory: 2 ** 30, gpus: [] }
+    const granted = { rank: 0, size: 1, localRank: 0, cores, memory: 2 ** 30, gpus: [] }
     expect(facts).toEqual({ id: job.id, index: 0, item: 0, items: 1, attempt: 1, ...granted })
     expect(numbers.every((n) => n >= 0 && n < 1)).toBe(true)
   })

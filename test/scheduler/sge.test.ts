@@ -79,7 +79,6 @@ describe('directives', () => {
 
   test.each<[Resources, RegExp, RegExp]>([
     [{ nodes: 2 }, /sge cannot express nodes/, /native/],
-    [{ tasksPerNode: 2 }, /sge cannot express tasksPerNode/, /native/],
     [{ qos: 'high' }, /sge cannot express qos/, /native/],
     [{ gpus: 'a100:1' }, /a kind of GPU \(a100\)/, /constraint/],
     [

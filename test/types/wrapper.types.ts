@@ -12,6 +12,7 @@ import { is } from './equal.ts'
 const sum = cluster({ cores: 2 }, (a: number, label: string) => ({ total: a, label }))
 const later = cluster(async (n: number) => [n])
 const none = cluster(() => {})
+const ranks = cluster({ tasksPerNode: 4, gather: 'all' }, async (n: number) => n > 1)
 const optional = cluster((n: number, step = 1, ...rest: readonly string[]) => n + step + rest.length)
 
 type Total = { total: number; label: string }
@@ -29,6 +30,18 @@ void plain
 sum(1)
 // @ts-expect-error a wrong argument
 later('1')
+
+// of each rank
+is<Remote<[n: number], boolean[]>>()(ranks)
+is<boolean[]>()(await ranks(1))
+is<boolean[][]>()(await ranks.map([1]))
+is<Remote<[n: number], boolean[]>>()(ranks.with({ tasksPerNode: 2 }))
+// @ts-expect-error it would be another function
+ranks.with({ gather: 'all' })
+// @ts-expect-error there is no other word for it
+cluster({ gather: 'some' }, () => 1)
+// @ts-expect-error a marked method gives what it is declared to give
+cluster({ gather: 'all' })
 
 // map and starmap
 is<JobArray<number[]>>()(later.map([1, 2]))

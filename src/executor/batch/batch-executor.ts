@@ -7,12 +7,14 @@ import type { Clock } from '../../core/clock.ts'
 import { FarcallError, ResultError, SubmitError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { NodeNeed } from '../../core/interpreter.ts'
+import { chooseLauncher } from '../../core/launcher.ts'
 import type { Environment, Profile } from '../../core/profile.ts'
 import {
   type BlobRef,
   blobName,
   describeParents,
   type JobSpec,
+  logFile,
   memberItems,
   membersOf,
   type PackagesRef,
@@ -218,8 +220,10 @@ export class BatchExecutor implements Executor {
     const before = this.#watcher.of(asked.id).find((job) => job.spec.attempt === asked.attempt)
     if (before) return { nativeId: before.nativeId, spec: before.spec }
     const runtime = await this.#supply.before(asked)
+    const { ranks } = asked
     const spec: JobSpec = {
       ...asked,
+      ...(ranks && { ranks: { ...ranks, launcher: chooseLauncher(ranks, scheduler) } }),
       scheduler: scheduler.name,
       runtime: this.#runtime.ref,
       ...(runtime && { interpreter: runtime.interpreter }),
@@ -463,11 +467,11 @@ export class BatchExecutor implements Executor {
     }
   }
 
-  async logs(id: JobId, member: number, stream: 'stdout' | 'stderr', from: number) {
+  async logs(id: JobId, member: number, stream: 'stdout' | 'stderr', from: number, rank = 0) {
     // Asked before the file is read: what is written until the end is then in the file.
     const ended = this.#tracked(id, member).ended.has(member)
     const run = paths.run(id, await this.#runOf(id, member), member)
-    const file = `${this.#place.workdir}/${run}/${stream === 'stdout' ? 'log.out' : 'log.err'}`
+    const file = `${this.#place.workdir}/${run}/${logFile(stream, rank)}`
     const { transport } = this.#options
     const bytes = (await this.#persist(() => transport.get(file, { from }))) ?? new Uint8Array()
     return { bytes, ended }
@@ -584,6 +588,7 @@ export class BatchExecutor implements Executor {
 
   #script(spec: JobSpec, workdir: string, after: readonly AfterJob[] = []): string {
     const { scheduler, profile } = this.#options
+    if (spec.ranks) chooseLauncher(spec.ranks, scheduler)
     const runtime = `${workdir}/blobs/${blobName(this.#runtime.ref)}`
     return renderJobScript(spec, scheduler, profile, { workdir, runtime }, after)
   }

@@ -64,6 +64,7 @@ export function renderJobScript(
     environment: spec.environment,
     interpreter: spec.interpreter,
     cores: resources.cores,
+    tasksPerNode: spec.ranks?.perNode ?? 1,
     memoryBytes: resources.memoryBytes,
     timeSeconds: resources.timeSeconds,
     gpus: resources.gpus?.count,
