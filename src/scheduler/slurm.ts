@@ -57,7 +57,7 @@ const options: Options = {
   priority: one('priority'),
   mailType: list('mail-type'),
   mailUser: one('mail-user'),
-  // Slurm signals job steps only, and we start none: B: sends it to the script's shell, which passes it on.
+  // Without B: Slurm signals job steps alone, which few jobs have: the script's shell gets it, and passes it on.
   signal: (signal) => [`--signal=${/^[BR]+:/.test(signal) ? '' : 'B:'}${signal}`],
   requeue: (asked) => [asked ? '--requeue' : '--no-requeue'],
   array: ({ size, concurrency, only }) => [
