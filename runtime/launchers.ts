@@ -73,12 +73,13 @@ export interface Launch {
 }
 
 /** What is different on each node, or each process: it has that from its launcher. */
-const own =
-  /^(OMPI_|PMI|PRTE_|ORTE_|HYDRA|SLURM_|FARCALL_RANK|FARCALL_LOCAL_RANK|HOSTNAME$|HOST$|TMPDIR$|PWD$|OLDPWD$|_$)/
+const own = /^(OMPI_|PMI|PRTE_|ORTE_|HYDRA|SLURM|FARCALL_RANK|FARCALL_LOCAL_RANK)/
+const ofNode =
+  /^(HOSTNAME|HOST|TMPDIR|PWD|OLDPWD|_|(CUDA|ROCR|HIP)_VISIBLE_DEVICES|ZE_AFFINITY_MASK|GPU_DEVICE_ORDINAL)$/
 
 /** Those that a launcher is to pass on. */
 export const passedOn = (names: readonly string[]): string[] =>
-  names.filter((name) => /^[A-Za-z_]\w*$/.test(name) && !own.test(name))
+  names.filter((name) => /^[A-Za-z_]\w*$/.test(name) && !own.test(name) && !ofNode.test(name))
 
 export function launchCommand(launch: Launch): readonly string[] {
   const { ranks, cores, mpi, variables, self, run, umask, cwd, argv } = launch

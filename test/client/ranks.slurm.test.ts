@@ -101,6 +101,41 @@ describe('several processes on Slurm, by srun', () => {
     expect(reason).toMatchObject({ message: 'rank 3 cannot do 1', rank: 3, index: 1 })
   })
 
+  it('has one process on each of several nodes, in each member of an array', async () => {
+    const rank = cluster({ profile: 'hpc', nodes: 2, time: '5m', gather: 'all' }, (n: number) => {
+      const { rank, size, index } = currentTask()
+      return [n, index, rank, size, process.env['SLURMD_NODENAME']]
+    })
+    const [first, second] = await rank.map([5, 6], { chunk: 1 })
+    expect(first!.map((one) => one.slice(0, 4))).toEqual([
+      [5, 0, 0, 2],
+      [5, 0, 1, 2],
+    ])
+    expect(second!.map((one) => one.slice(0, 4))).toEqual([
+      [6, 1, 0, 2],
+      [6, 1, 1, 2],
+    ])
+    expect(new Set(first!.map((one) => one[4])).size).toBe(2)
+  })
+
+  it('can be started by mpirun, over both nodes', async () => {
+    const odd = 'two\nlines; $HOME "quoted" ü='
+    const options = {
+      ...four,
+      launcher: 'mpirun',
+      gather: 'all',
+      environment: { variables: { ODD: odd } },
+    } as const
+    const ranks = await cluster(options, () => {
+      const { rank, size, localRank } = currentTask()
+      const { SLURMD_NODENAME: node, OMPI_COMM_WORLD_SIZE: mpi, ODD } = process.env
+      return { rank, size, localRank, node, mpi, ODD }
+    })()
+    const each = { size: 4, mpi: '4', ODD: odd }
+    expect(ranks).toMatchObject([0, 1, 2, 3].map((rank) => ({ rank, localRank: rank % 2, ...each })))
+    expect(new Set(ranks.map(({ node }) => node)).size).toBe(2)
+  })
+
   it('tells which rank was killed', async () => {
     const error = await failure(
       cluster(four, async () => {

@@ -77,6 +77,8 @@ describe('how it is asked', () => {
       'PMIX_RANK',
       'PMI_RANK',
       'SLURM_PROCID',
+      'SLURMD_NODENAME',
+      'CUDA_VISIBLE_DEVICES',
       'TMPDIR',
       'HOSTNAME',
       'PWD',
