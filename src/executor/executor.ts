@@ -1,8 +1,10 @@
 import type { BuildRequest } from '../archive/build.ts'
+import type { PartitionCapacity } from '../core/capacity.ts'
 import type { JobId } from '../core/ids.ts'
 import type { PackFile, PackRecord, RecordKind } from '../core/pack.ts'
 import type { Environment } from '../core/profile.ts'
 import type { JobSpec, MemberEnd, PackagesRef } from '../core/protocol.ts'
+import type { QueuedJobs } from '../core/queued-job.ts'
 import type { JobStatus } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
 import type { Measured } from '../core/usage.ts'
@@ -159,6 +161,13 @@ export interface Cleaned {
   readonly bytes: number
 }
 
+/** What a place has. */
+export interface PlaceResources {
+  readonly partitions: readonly PartitionCapacity[]
+  /** What could not be read there, and what it would take; a sentence each. */
+  readonly notes: readonly string[]
+}
+
 /** Runs jobs. The client knows this and nothing below it. */
 export interface Executor extends AsyncDisposable {
   readonly name: string
@@ -240,6 +249,10 @@ export interface Executor extends AsyncDisposable {
    * @throws BuildError when it cannot be done there, TransportError
    */
   makePackages?(request: BuildRequest, environment: Environment): Promise<PackagesRef>
+  /** What there is to run on. An executor without it cannot tell. */
+  resources?(): Promise<PlaceResources>
+  /** The jobs that wait and run there, everybody's or only the user's. An executor without it has no queue. */
+  queue?(mine: boolean): Promise<QueuedJobs>
   /** The script that would be submitted; nothing is sent. */
   script(spec: JobSpec): Promise<string>
 }

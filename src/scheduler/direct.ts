@@ -2,6 +2,7 @@ import { ConfigError, FarcallError, SubmitError } from '../core/errors.ts'
 import type { CommandResult } from '../core/shell.ts'
 import type { Measured } from '../core/usage.ts'
 import { parseWarning } from '../core/warning-signal.ts'
+import { capacityScript, parseCapacity } from './direct-capacity.ts'
 import { oneNode } from './directives.ts'
 import type { Directives, DirectiveTable, QueueSnapshot, RunningJob, Scheduler } from './scheduler.ts'
 import { SnapshotBuilder } from './snapshot.ts'
@@ -198,6 +199,8 @@ export const direct: Scheduler = {
   parseSubmit,
   query: (ids) => script(queryScript, ids),
   parseQuery,
+  capacity: () => script(capacityScript, []),
+  parseCapacity,
   usage: (ids) => script(usageScript, ids),
   parseUsage,
   memberId: (id, member) => `${id}/${member}`,

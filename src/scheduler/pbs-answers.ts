@@ -31,7 +31,7 @@ function spoken(result: CommandResult): string {
     .join('\n')
 }
 
-function text(result: CommandResult): string {
+export function text(result: CommandResult): string {
   return new TextDecoder().decode(result.stdout)
 }
 
@@ -48,7 +48,7 @@ export function parseJobs(result: CommandResult): QueueSnapshot {
 }
 
 /** Jobs that are not known, or not any more, are no failure of the question. */
-function requireAnswer(result: CommandResult, exitCode: number): void {
+export function requireAnswer(result: CommandResult, exitCode: number): void {
   if (exitCode === 127)
     throw new FarcallError('SCHEDULER_MISSING', 'qstat is not on the PATH there', { hint: onPath })
   if (exitCode === 0) return
@@ -64,9 +64,9 @@ function requireAnswer(result: CommandResult, exitCode: number): void {
   )
 }
 
-type Fields = ReadonlyMap<string, string>
+export type Fields = ReadonlyMap<string, string>
 
-function* jobsIn(lines: readonly string[]): Generator<{ id: string; fields: Fields }> {
+export function* jobsIn(lines: readonly string[]): Generator<{ id: string; fields: Fields }> {
   let id: string | undefined
   let fields = new Map<string, string>()
   for (const line of lines) {
@@ -117,19 +117,19 @@ export function parseSubmitted(result: CommandResult, file: string): string | un
   return undefined
 }
 
-function readInteger(said: string | undefined): number | undefined {
+export function readInteger(said: string | undefined): number | undefined {
   return said !== undefined && /^-?\d+$/.test(said) ? Number(said) : undefined
 }
 
 /** Seconds of 12:34:56, 34:56 or 2096. */
-function readTime(said: string | undefined): number | undefined {
+export function readTime(said: string | undefined): number | undefined {
   const match = /^(?:(?:(\d+):)?(\d+):)?(\d+)$/.exec(said ?? '')
   if (!match) return undefined
   return Number(match[1] ?? 0) * 3600 + Number(match[2] ?? 0) * 60 + Number(match[3])
 }
 
 /** Bytes of 1234kb, 2gb, 100b; w is a word of eight. */
-function readSize(said: string | undefined): number | undefined {
+export function readSize(said: string | undefined): number | undefined {
   const match = /^(\d+(?:\.\d+)?)([kmgtp]?)([bw]?)$/i.exec(said ?? '')
   if (!match) return undefined
   const [, value, prefix, unit] = match as unknown as [string, string, string, string]

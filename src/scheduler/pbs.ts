@@ -1,8 +1,19 @@
 import { ConfigError } from '../core/errors.ts'
 import type { Command } from '../core/shell.ts'
 import { parseJobs, parseSubmitted, submitAnswers } from './pbs-answers.ts'
+import { type NodeReader, parseCapacity } from './pbs-capacity.ts'
 import { parseScriptSize, parseSubmitLimit, readServer, refusedSize } from './pbs-limits.ts'
-import { cancelScript, historyScript, limitsScript, queryScript, submitScript } from './pbs-scripts.ts'
+import { readPbsNode } from './pbs-nodes.ts'
+import { parseEveryone } from './pbs-queue.ts'
+import {
+  cancelScript,
+  capacityScript,
+  everyoneScript,
+  historyScript,
+  limitsScript,
+  queryScript,
+  submitScript,
+} from './pbs-scripts.ts'
 import { explainRefusal, readSubmit } from './refusal.ts'
 import type { AfterJob, Directives, DirectiveTable, Scheduler } from './scheduler.ts'
 
@@ -144,10 +155,18 @@ interface Member {
   readonly version: RegExp
   /** qstat's option for what has ended; '': it is in the queue for a while. */
   readonly endedOption: string
+  readonly readNode: NodeReader
 }
 
 /** How each of them is asked. */
-export function pbsCommands({ indexVariable, sizeAttribute, versionLine, version, endedOption }: Member) {
+export function pbsCommands({
+  indexVariable,
+  sizeAttribute,
+  versionLine,
+  version,
+  endedOption,
+  readNode,
+}: Member) {
   return {
     template: 'pbs.sh.liquid',
     prefix: '#PBS',
@@ -170,6 +189,11 @@ export function pbsCommands({ indexVariable, sizeAttribute, versionLine, version
     }),
     version: () => ({ argv: ['qstat', '--version'] }),
     parseVersion: ({ stdout, stderr }) => version.exec(`${new TextDecoder().decode(stdout)}${stderr}`)?.[1],
+
+    capacity: () => script(capacityScript, 'qstat'),
+    parseCapacity: (result) => parseCapacity(result, readNode),
+    queue: (mine) => script(everyoneScript, 'qstat', [mine ? 'mine' : '']),
+    parseQueue: parseEveryone,
 
     // The prefix may be another by the user's PBS_DPREFIX.
     submit: (file) => script(submitScript, 'qsub', ['-C', '#PBS', file]),
@@ -201,5 +225,6 @@ export const pbs: Scheduler = {
     version: /pbs_version\s*=\s*(\S+)/i,
     // Where the server keeps no history (job_history_enable), what has ended is not known to it.
     endedOption: '-x',
+    readNode: readPbsNode,
   }),
 }

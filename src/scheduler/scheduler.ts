@@ -1,5 +1,7 @@
+import type { PartitionCapacity } from '../core/capacity.ts'
 import type { Profile } from '../core/profile.ts'
 import type { ParentJob } from '../core/protocol.ts'
+import type { QueuedJobs } from '../core/queued-job.ts'
 import type { ResolvedResources } from '../core/resources.ts'
 import type { Command, CommandResult } from '../core/shell.ts'
 import type { JobStatus } from '../core/status.ts'
@@ -105,6 +107,10 @@ export interface Scheduler {
   capacity?(): Command
   /** @throws FarcallError COMMAND_FAILED (transient) when the answer is no answer */
   parseCapacity?(result: CommandResult): readonly PartitionCapacity[]
+  /** The jobs that wait and run, everybody's or only the user's. */
+  queue?(mine: boolean): Command
+  /** @throws FarcallError COMMAND_FAILED (transient) when the answer is no answer */
+  parseQueue?(result: CommandResult): QueuedJobs
   /** `file` is the absolute path of job.sh; `directives` what it was rendered with. */
   submit(file: string, directives: Directives): Command
   /** The native id. @throws SubmitError with the scheduler's own words */
@@ -166,24 +172,6 @@ export interface RunningJob {
   readonly address: string
   /** Where commands run is another machine than the node, and nothing leads there. */
   readonly away?: { readonly here: string }
-}
-
-/** A partition or queue, as users see it. */
-export interface PartitionCapacity {
-  readonly name: string
-  /** Where a job goes that names none. */
-  readonly isDefault: boolean
-  /** Whether jobs start there now. */
-  readonly up: boolean
-  /** Absent: no limit. */
-  readonly timeLimitSeconds?: number
-  readonly nodes: {
-    readonly total: number
-    readonly idle: number
-    readonly allocated: number
-    /** Down, drained, reserved. */
-    readonly other: number
-  }
 }
 
 /** Why a job waits, in plain words. */

@@ -178,13 +178,13 @@ function readLimits(
 }
 
 /** '60', '0:1:0' */
-function readTime(text = ''): number | undefined {
+export function readTime(text = ''): number | undefined {
   if (!/^\d*(:\d*){0,2}$/.test(text) || text === '') return undefined
   return text.split(':').reduce((sum, part) => 60 * sum + Number(part), 0) || undefined
 }
 
 /** '1G', '1200M', '500k' (thousands), a number of bytes. */
-function readBytes(text = ''): number | undefined {
+export function readBytes(text = ''): number | undefined {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([kKmMgGtT]?)$/.exec(text) ?? []
   if (number === undefined) return undefined
   const power = ['', 'k', 'm', 'g', 't'].indexOf(unit.toLowerCase())

@@ -78,11 +78,23 @@ printf '%s\\n' "$left" >&2
 exit "$rc"
 `
 
-// Queues with what runs in them, and the time that each allows.
-export const capacityScript = `qstat -f -xml -u "$(id -un)" || exit
+/**
+ * $1: resources, with commas between. Queues with what each of their nodes has, and what jobs have of that; of thousands of
+ * jobs no more than is counted. Then the time that each queue allows.
+ */
+export const capacityScript = `said=$(qstat -f -F "$1" -r -s rs -xml -u '*') || exit
+printf '%s\\n' "$said" | grep -v -E '<(JB_name|JB_owner|JAT_|full_job_name|binding|arch|load_avg|hard_req_queue|requested_pe|granted_pe)'
 echo '== limits'
 qconf -sq '*' 2>/dev/null | awk '$1 == "qname" || $1 == "h_rt"'
 exit 0
+`
+
+// $1: 'mine', or '' for everybody's.
+export const everyoneScript = `me=$(id -un)
+printf 'me %s\\nzone %s\\n' "$me" "$(date +%z)"
+whose='*'
+[ -z "$1" ] || whose=$me
+exec qstat -u "$whose" -s prs -r -xml
 `
 
 /**

@@ -7,12 +7,19 @@ const leaf = /<([\w-]+)(?: [^<>]*)?>([^<>]*)<\/\1>|<([\w-]+)\s*\/>/g
  * @example readRecords('<job_list><state>r</state></job_list>', 'job_list') // [{ state: 'r' }]
  */
 export function readRecords(text: string, name: string): Record<string, string>[] {
-  return [...text.matchAll(new RegExp(`<${name}(?: [^<>]*)?>(.*?)</${name}>`, 'gs'))].map(([, inside]) => {
+  return recordsIn(text, name).map((inside) => {
     const fields: Record<string, string> = Object.create(null)
     // 8.1.9 says %lt; for <, and leaves a job's name without its own end in no other way.
-    for (const [, key, value, empty] of inside!.matchAll(leaf)) fields[key ?? empty!] ??= plain(value ?? '')
+    for (const [, key, value, empty] of inside.matchAll(leaf)) fields[key ?? empty!] ??= plain(value ?? '')
     return fields
   })
+}
+
+/** The same as they are written. */
+export function recordsIn(text: string, name: string): string[] {
+  return [...text.matchAll(new RegExp(`<${name}(?: [^<>]*)?>(.*?)</${name}>`, 'gs'))].map(
+    ([, inside]) => inside!,
+  )
 }
 
 const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }

@@ -5,12 +5,14 @@ import { oneNode } from './directives.ts'
 import { explainRefusal, readSubmit } from './refusal.ts'
 import type { Directives, DirectiveTable, Scheduler } from './scheduler.ts'
 import { parseHistory, parseQuery, parseSubmitted, parseWhere, submitAnswers } from './sge-answers.ts'
-import { parseCapacity, parseVersion } from './sge-capacity.ts'
+import { capacityResources, parseCapacity, parseVersion } from './sge-capacity.ts'
+import { parseEveryone } from './sge-queue.ts'
 import { explainWaiting } from './sge-reasons.ts'
 import {
   besideScript,
   cancelScript,
   capacityScript,
+  everyoneScript,
   historyScript,
   queryScript,
   siteScript,
@@ -319,8 +321,10 @@ function dialect(site: SgeSite): Scheduler {
     }),
     version: () => ({ argv: ['sh', '-c', 'qstat -help 2>&1 | head -n 1'] }),
     parseVersion,
-    capacity: () => script(capacityScript, 'qstat', []),
-    parseCapacity,
+    capacity: () => script(capacityScript, 'qstat', [capacityResources(site).join(',')]),
+    parseCapacity: (result) => parseCapacity(result, site),
+    queue: (mine) => script(everyoneScript, 'qstat', [mine ? 'mine' : '']),
+    parseQueue: (result) => parseEveryone(result, site),
     submit: (file) => script(submitScript, 'qsub', [file]),
     parseSubmit: (result) => readSubmit(submitAnswers, result),
     explainSubmit: (result) => explainRefusal(submitAnswers, result),

@@ -100,8 +100,52 @@ ask association sacctmgr --noheader --parsable2 show associations where user="$(
 ask qos sacctmgr --noheader --parsable2 show qos format=Name,MaxSubmitJobsPU
 `
 
-// One line a partition. SINFO_ variables would hide some, or format them.
-export const capacityScript = `${cleanEnvironment}${cleanPrefix('SINFO')}sinfo --noheader --summarize --format='%P|%a|%l|%F|'
+const nodeFields = [
+  'Partition',
+  'NodeHost',
+  'StateLong',
+  'CPUsState',
+  'Memory',
+  'AllocMem',
+  'Gres',
+  'GresUsed',
+]
+
+/** The fields by which the columns of --Format are told apart: each as wide as it is. */
+const formatOf = (fields: readonly string[]) => fields.map((field) => `${field}:0|`).join(',')
+
+// One line a partition, then one for each node in it. SINFO_ variables would hide some, or format them.
+export const capacityScript = `${cleanEnvironment}${cleanPrefix('SINFO')}sinfo --noheader --summarize --format='%P|%a|%l|%F|' || exit
+echo '== nodes'
+sinfo --noheader --Node --Format='${formatOf(nodeFields)}'
+`
+
+const jobFields = [
+  'JobArrayID',
+  'Partition',
+  'UserName',
+  'State',
+  'NumNodes',
+  'NumCPUs',
+  'tres-alloc',
+  'tres-per-job',
+  'tres-per-node',
+  'SubmitTime',
+  'StartTime',
+  'TimeUsed',
+  'TimeLimit',
+  'NodeList',
+  'Reason',
+  // Last: it may hold anything.
+  'Name',
+]
+
+// $1: 'mine', or '' for everybody's.
+export const everyoneScript = `${cleanEnvironment}${cleanPrefix('SQUEUE')}SLURM_TIME_FORMAT=%s; export SLURM_TIME_FORMAT
+me=$(id -un)
+printf 'me %s\\n' "$me"
+[ -z "$1" ] && set -- || set -- --user="$me"
+exec squeue "$@" --noheader --all --Format='${formatOf(jobFields)}'
 `
 
 // $1 the job, or a member as ID_K; $2 its cluster, or ''. The node that runs the batch script, and its address.

@@ -4,11 +4,13 @@ import type { AfterJob, Directives, DirectiveTable, Scheduler } from './schedule
 import { parseHistory, parseQuery, parseRecent, parseSubmitted, submitAnswers } from './slurm-answers.ts'
 import { parseWhere } from './slurm-attach.ts'
 import { parseCapacity, parseVersion } from './slurm-capacity.ts'
+import { parseEveryone } from './slurm-queue.ts'
 import { explainWaiting } from './slurm-reasons.ts'
 import {
   besideScript,
   cancelScript,
   capacityScript,
+  everyoneScript,
   historyScript,
   queryScript,
   recentScript,
@@ -148,6 +150,8 @@ export const slurm: Scheduler = {
   parseVersion,
   capacity: () => script(capacityScript, 'sinfo', []),
   parseCapacity,
+  queue: (mine) => script(everyoneScript, 'squeue', [mine ? 'mine' : '']),
+  parseQueue: parseEveryone,
 
   // The options go with the command as well: SBATCH_ variables override #SBATCH lines, but not arguments.
   submit(file, all) {

@@ -1,6 +1,7 @@
 import { ConfigError } from '../core/errors.ts'
 import { commonDirectives, commonLines, dependencyDirectives, pbsCommands, pbsMemory } from './pbs.ts'
 import type { Directives, DirectiveTable, Scheduler } from './scheduler.ts'
+import { readTorqueNode } from './torque-nodes.ts'
 
 const directives: DirectiveTable = {
   ...commonDirectives,
@@ -47,5 +48,6 @@ export const torque: Scheduler = {
     version: /^\s*version:\s*(\S+)/im,
     // What has ended stays in the queue as C for keep_completed seconds.
     endedOption: '',
+    readNode: readTorqueNode,
   }),
 }

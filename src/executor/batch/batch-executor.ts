@@ -4,7 +4,7 @@ import type { BuildRequest } from '../../archive/build.ts'
 import { AsyncQueue } from '../../core/async-queue.ts'
 import { blobOf } from '../../core/blob.ts'
 import type { Clock } from '../../core/clock.ts'
-import { FarcallError, ResultError, SubmitError } from '../../core/errors.ts'
+import { ConfigError, FarcallError, ResultError, SubmitError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { NodeNeed } from '../../core/interpreter.ts'
 import { chooseLauncher } from '../../core/launcher.ts'
@@ -20,6 +20,7 @@ import {
   type PackagesRef,
   paths,
 } from '../../core/protocol.ts'
+import type { QueuedJobs } from '../../core/queued-job.ts'
 import { isFinal, type JobStatus } from '../../core/status.ts'
 import { parseDuration } from '../../core/units.ts'
 import type { Measured } from '../../core/usage.ts'
@@ -38,6 +39,7 @@ import type {
   JobPayload,
   ListedJobs,
   MemberOutputs,
+  PlaceResources,
   ResultRecord,
   RetryPayload,
   StreamItem,
@@ -94,6 +96,13 @@ export async function readRuntime(): Promise<{ ref: BlobRef; bytes: Uint8Array }
 /** Between two looks at a file that is not seen whole yet. */
 const lookAgainMs = 250
 
+/** Jobs start at once where there is no queue. */
+function cannotTell(name: string, what: string): ConfigError {
+  return new ConfigError('OPTION_INVALID', `${name} has no ${what}`, {
+    hint: 'it has none: jobs start at once there; `jobs()` and `farcall list` tell of yours',
+  })
+}
+
 /** Jobs as folders of files on a machine with a scheduler: Scheduler × Transport. */
 export class BatchExecutor implements Executor {
   readonly name: string
@@ -115,6 +124,7 @@ export class BatchExecutor implements Executor {
   /** As many submissions as travel at once. */
   #sending!: LimitFunction
   #openedAt = 0
+  #spoken: Promise<Scheduler> | undefined
   #makingRoom: Promise<unknown> | undefined
 
   constructor(options: BatchOptions) {
@@ -579,6 +589,36 @@ export class BatchExecutor implements Executor {
     const made = await makePackages(transport, { workdir, runtime }, environment, request)
     this.#known.add(blobName(made.archive))
     return made
+  }
+
+  async resources(): Promise<PlaceResources> {
+    const scheduler = await this.#asSpoken()
+    if (!scheduler.capacity || !scheduler.parseCapacity)
+      throw cannotTell(this.name, 'what there is to run on')
+    const { transport } = this.#options
+    return { partitions: scheduler.parseCapacity(await transport.exec(scheduler.capacity())), notes: [] }
+  }
+
+  async queue(mine: boolean): Promise<QueuedJobs> {
+    const scheduler = await this.#asSpoken()
+    if (!scheduler.queue || !scheduler.parseQueue) throw cannotTell(this.name, 'a queue')
+    return scheduler.parseQueue(await this.#options.transport.exec(scheduler.queue(mine)))
+  }
+
+  /** The scheduler's dialect there, without the work folder that jobs need. */
+  #asSpoken(): Promise<Scheduler> {
+    this.#spoken ??= (this.#opened ? this.#opened.then(() => this.#options.scheduler) : this.#adapt()).catch(
+      (error) => {
+        this.#spoken = undefined
+        throw error
+      },
+    )
+    return this.#spoken
+  }
+
+  async #adapt(): Promise<Scheduler> {
+    await this.#options.transport.open()
+    return adaptScheduler(this.#options)
   }
 
   async script(spec: JobSpec): Promise<string> {

@@ -1,8 +1,9 @@
+import type { PartitionCapacity } from '../../core/capacity.ts'
 import { nearest } from '../../core/nearest.ts'
 import type { Profile } from '../../core/profile.ts'
 import type { ResolvedResources } from '../../core/resources.ts'
 import type { CommandResult } from '../../core/shell.ts'
-import type { PartitionCapacity, Scheduler } from '../../scheduler/scheduler.ts'
+import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { adaptScheduler } from '../batch/site.ts'
 import { detectSchedulers } from '../detect.ts'
@@ -29,7 +30,8 @@ export async function findOut(
   const scheduler = await adaptScheduler({ transport, profile, scheduler: usual })
   const [version, capacity, size] = await Promise.all([
     scheduler.version && transport.exec(scheduler.version()),
-    scheduler.capacity && transport.exec(scheduler.capacity()),
+    // What one machine has is told by other steps.
+    scheduler.immediate ? undefined : scheduler.capacity && transport.exec(scheduler.capacity()),
     scheduler.array?.sizeLimit && transport.exec(scheduler.array.sizeLimit()),
   ])
   const steps = [judgeVersion(scheduler, version, detected, unnamed)]
@@ -167,11 +169,12 @@ export function judgePartitions(
       "wait (the site's status page may say until when), or set another `resources.partition`",
       { facts },
     )
-  const nodes = chosen.map(
-    ({ name, nodes: { idle, total, other } }) =>
-      `${name} has ${total} nodes, ${idle} idle${other > 0 ? `, ${other} down or reserved` : ''}`,
-  )
-  return ok('partitions', `${all}; ${nodes.join('; ')}`, facts)
+  const nodes = chosen.flatMap(({ name, nodes }) => {
+    if (!nodes) return []
+    const closed = nodes.down + nodes.drained + nodes.other
+    return `${name} has ${nodes.total} nodes, ${nodes.idle} idle${closed > 0 ? `, ${closed} down, drained or reserved` : ''}`
+  })
+  return ok('partitions', [all, ...nodes].join('; '), facts)
 }
 
 /** The partitions that a job may go to. */

@@ -9,6 +9,7 @@ import type { KubernetesSettings } from '../../core/kubernetes-settings.ts'
 import { encodeRecord, isPackFile } from '../../core/pack.ts'
 import type { Profile } from '../../core/profile.ts'
 import { type BlobRef, type JobSpec, memberItems, membersOf } from '../../core/protocol.ts'
+import type { QueuedJobs } from '../../core/queued-job.ts'
 import { parseDuration } from '../../core/units.ts'
 import { readRuntime } from '../batch/batch-executor.ts'
 import { persist } from '../batch/persist.ts'
@@ -22,10 +23,12 @@ import type {
   JobEvent,
   JobPayload,
   ListedJobs,
+  PlaceResources,
   ResultRecord,
   RetryPayload,
 } from '../executor.ts'
 import { Api } from './api.ts'
+import { readCapacity } from './capacity.ts'
 import { IdentitySource } from './credentials.ts'
 import { jobObject } from './job-object.ts'
 import { findJobs, listJobs, tidyJobs } from './kept-jobs.ts'
@@ -37,6 +40,7 @@ import { type OpenFile, payloadOf, type StreamedFile } from './payload.ts'
 import { planOf } from './plan.ts'
 import { viewOf } from './pod-status.ts'
 import { PodWatch } from './pod-watch.ts'
+import { readQueue } from './queue.ts'
 import { keeperSays, letGo, logOf, recordsOf, saveRecord } from './results.ts'
 import { scriptsOf } from './script.ts'
 import { awaitPods, createClaims, createJob, createSecret, deleteJob, patchJob } from './submission.ts'
@@ -443,6 +447,16 @@ export class KubernetesExecutor implements Executor {
     const keepSeconds = request.olderThan ?? parseDuration(this.#profile.keepFor ?? '7d', 'keepFor')
     const jobs = await this.#persist(() => tidyJobs(this.#api, request, keepSeconds, this.#clock))
     return { ...nothing, jobs }
+  }
+
+  async resources(): Promise<PlaceResources> {
+    await this.open()
+    return readCapacity(this.#api, this.#settings)
+  }
+
+  async queue(mine: boolean): Promise<QueuedJobs> {
+    await this.open()
+    return readQueue(this.#api, mine, this.#settings.gpuResource ?? 'nvidia.com/gpu')
   }
 
   async script(spec: JobSpec): Promise<string> {

@@ -45,17 +45,43 @@ export interface ContainerStatus {
   readonly state?: ContainerState
 }
 
+export type Quantities = Readonly<Record<string, string>>
+
+interface Container {
+  readonly resources?: { readonly requests?: Quantities }
+}
+
 export interface Pod {
   readonly metadata: Meta
-  readonly spec?: { readonly nodeName?: string }
+  readonly spec?: {
+    readonly nodeName?: string
+    readonly containers?: readonly Container[]
+    readonly initContainers?: readonly Container[]
+    readonly overhead?: Quantities
+  }
   readonly status?: {
     readonly phase?: string
+    readonly startTime?: string
     readonly reason?: string
     readonly message?: string
     readonly conditions?: readonly Condition[]
     readonly initContainerStatuses?: readonly ContainerStatus[]
     readonly containerStatuses?: readonly ContainerStatus[]
   }
+}
+
+export interface Node {
+  readonly metadata: Meta
+  readonly spec?: {
+    readonly unschedulable?: boolean
+    readonly taints?: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
+  }
+  readonly status?: { readonly allocatable?: Quantities; readonly conditions?: readonly Condition[] }
+}
+
+export interface Quota {
+  readonly metadata: Meta
+  readonly status?: { readonly hard?: Quantities; readonly used?: Quantities }
 }
 
 export interface List<T> {

@@ -123,13 +123,14 @@ export class PodWatch {
 export async function listAll<T>(
   api: Api,
   path: string,
-  labelSelector: string,
+  selector: string | { readonly labelSelector?: string; readonly fieldSelector?: string } = {},
   signal?: AbortSignal,
 ): Promise<List<T>> {
+  const selected = typeof selector === 'string' ? { labelSelector: selector } : selector
   const items: T[] = []
   let next: string | undefined
   for (;;) {
-    const query = { labelSelector, limit: 500, continue: next }
+    const query = { ...selected, limit: 500, continue: next }
     const page = await api.ask<List<T>>('GET', path, { query, ...(signal ? { signal } : {}) })
     items.push(...page.items)
     next = page.metadata.continue || undefined

@@ -124,7 +124,7 @@ describe('the login node', () => {
 })
 
 describe('the scheduler', () => {
-  const nodes = { total: 4, idle: 1, allocated: 3, other: 0 }
+  const nodes = { total: 4, idle: 1, allocated: 3, down: 0, drained: 0, other: 0 }
 
   it('names the one whose commands are there', () => {
     expect(judgeMissing({ name: 'slurm' }, ['pbs']).hint).toBe('set `scheduler: pbs` in the profile')
