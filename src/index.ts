@@ -18,6 +18,13 @@ export { type RemoteMethod, remote } from './client/method.ts'
 export { type OpenResultOptions, openResult } from './client/open-result.ts'
 export type { ClusterOptions, GatheredOptions, LogOptions, MapOptions } from './client/options.ts'
 export { fs } from './client/own-files.ts'
+export type {
+  ClusterJob,
+  ClusterQueue,
+  ClusterResources,
+  QueueFilter,
+  ResourceFilter,
+} from './client/place-resources.ts'
 export { range } from './client/range.ts'
 export { type Recovered, type RecoverOptions, recover } from './client/recover.ts'
 export type { MapFunction, Remote } from './client/remote.ts'
@@ -29,8 +36,16 @@ export { closeSessions as close } from './client/session.ts'
 export { share } from './client/share.ts'
 export type { StageInput, StageOptions } from './client/stage-options.ts'
 export { currentTask, progress } from './client/task.ts'
+export {
+  type JobsSeen,
+  type WatchedJob,
+  type WatchJobsOptions,
+  watchJobs,
+} from './client/watch-jobs.ts'
+export { type ResourcesSeen, type WatchResourcesOptions, watchResources } from './client/watch-resources.ts'
 export { configure, defineConfig, getConfig } from './config/runtime.ts'
 export type { Config } from './config/types.ts'
+export type { Amount, GpuAmount, NodeCounts, PartitionCapacity } from './core/capacity.ts'
 export type { CommandResult } from './core/command.ts'
 export type { ErrorCode } from './core/error-codes.ts'
 export {
@@ -58,6 +73,7 @@ export type {
   WebhookEndpoint,
 } from './core/notification.ts'
 export type { Environment, Profile } from './core/profile.ts'
+export type { QueuedJob } from './core/queued-job.ts'
 export type { Duration, Memory, Resources } from './core/resources.ts'
 export type { RetryOptions, RetryReason } from './core/retry-policy.ts'
 export type { Shared } from './core/shared.ts'

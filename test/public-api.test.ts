@@ -51,6 +51,8 @@ test('farcall exports these values', () => {
       "setLoginPrompt",
       "share",
       "warned",
+      "watchJobs",
+      "watchResources",
     ]
   `)
 })

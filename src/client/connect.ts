@@ -5,6 +5,14 @@ import { clusterFiles } from '../executor/files/cluster-files.ts'
 import type { ClusterFiles } from '../files/types.ts'
 import type { Transport } from '../transport/transport.ts'
 import { type JobFilter, jobs, type RecordedJob } from './jobs.ts'
+import {
+  type ClusterQueue,
+  type ClusterResources,
+  type QueueFilter,
+  queueOf,
+  type ResourceFilter,
+  resourcesOf,
+} from './place-resources.ts'
 import { leaveSession, type Session, sessionFor } from './session.ts'
 import { settingsFor } from './settings.ts'
 
@@ -43,24 +51,28 @@ const neverMs = 2 ** 31 - 1
 export class Cluster implements AsyncDisposable {
   /** The profile's name. */
   readonly profile: string
-  /** Its files. Relative paths begin at the home folder there. */
-  readonly fs: ClusterFiles
+  readonly #fs: ClusterFiles | undefined
   readonly #session: Session
-  readonly #transport: Transport
+  readonly #transport: Transport | undefined
   #closed: Promise<void> | undefined
 
   /** @internal */
-  constructor(profile: string, session: Session, transport: Transport) {
+  constructor(profile: string, session: Session, transport: Transport | undefined) {
     this.profile = profile
     this.#session = session
     this.#transport = transport
     session.guests++
-    this.fs = clusterFiles(transport, session.profile.host === undefined)
+    this.#fs = transport && clusterFiles(transport, session.profile.host === undefined)
+  }
+
+  /** Its files. Relative paths begin at the home folder there. @throws ConfigError OPTION_INVALID where there is no machine */
+  get fs(): ClusterFiles {
+    return this.#fs ?? noMachine(this.name)
   }
 
   /** For messages: 'me@login.hpc.edu:22', 'local'. */
   get name(): string {
-    return this.#transport.name
+    return this.#transport?.name ?? this.#session.executor.name
   }
 
   /**
@@ -85,9 +97,10 @@ export class Cluster implements AsyncDisposable {
         },
       )
     if (this.#closed) throw closed(this.name)
+    const transport = this.#transport ?? noMachine(this.name)
     const timeoutMs = timeout === undefined ? neverMs : parseDuration(timeout, 'timeout') * 1000
     const asked = { argv: command, ...(stdin === undefined ? {} : { stdin }) }
-    const result = await this.#transport.exec(asked, {
+    const result = await transport.exec(asked, {
       timeoutMs: Math.min(timeoutMs, neverMs),
       ...(signal ? { signal } : {}),
     })
@@ -103,6 +116,42 @@ export class Cluster implements AsyncDisposable {
     return jobs({ ...filter, profile: this.profile })
   }
 
+  /**
+   * What there is to run on, by partition or queue: nodes, cores, memory and GPUs, total, used and free. What is on nodes
+   * that are down, drained or reserved is not free. The scheduler is asked at most every `queryInterval` of the profile.
+   *
+   * @throws (by rejecting) ConfigError OPTION_INVALID for a partition that is not there; FarcallError COMMAND_FAILED,
+   * REQUEST_FORBIDDEN, SCHEDULER_MISSING; TransportError
+   * @example
+   * import { connect } from 'farcall'
+   *
+   * await using cluster = await connect()
+   * for (const { name, cores, gpus } of (await cluster.resources()).partitions)
+   *   console.log(name, cores?.free, gpus?.free)
+   */
+  async resources(filter: ResourceFilter = {}): Promise<ClusterResources> {
+    if (this.#closed) throw closed(this.name)
+    return resourcesOf(this.#session, this.profile, filter)
+  }
+
+  /**
+   * The jobs that wait and run there, from whichever program: everybody's, as far as the site shows them, or your own.
+   *
+   * @throws (by rejecting) ConfigError OPTION_INVALID where there is no queue; FarcallError COMMAND_FAILED,
+   * REQUEST_FORBIDDEN, SCHEDULER_MISSING; TransportError
+   * @example
+   * import { connect } from 'farcall'
+   *
+   * async function waiting(profile: string) {
+   *   await using cluster = await connect(profile)
+   *   return (await cluster.queue({ mine: true })).jobs.filter(({ status }) => status.state === 'QUEUED')
+   * }
+   */
+  async queue(filter: QueueFilter = {}): Promise<ClusterQueue> {
+    if (this.#closed) throw closed(this.name)
+    return queueOf(this.#session, this.profile, filter)
+  }
+
   /** Closes the connection, unless a job that is awaited here, or another open cluster, uses it. */
   close(): Promise<void> {
     this.#closed ??= leaveSession(this.#session)
@@ -112,6 +161,13 @@ export class Cluster implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** Of a cluster that is reached by an API. */
+function noMachine(name: string): never {
+  throw new ConfigError('OPTION_INVALID', `${name} has no machine to log in to`, {
+    hint: 'files and commands need a profile with `host`, or one that runs here',
+  })
 }
 
 function closed(name: string): TransportError {
@@ -136,14 +192,10 @@ function closed(name: string): TransportError {
 export async function connect(profile?: string): Promise<Cluster> {
   const settings = await settingsFor(profile)
   const session = await sessionFor(settings.profile)
-  const { transport, name } = session.executor
-  if (!transport)
-    throw new ConfigError('OPTION_INVALID', `connect: ${name} has no machine to log in to`, {
-      hint: 'name a profile with `host`, or one that runs here',
-    })
-  const cluster = new Cluster(settings.name, session, transport)
+  const { executor } = session
+  const cluster = new Cluster(settings.name, session, executor.transport)
   try {
-    await transport.open()
+    await (executor.transport ?? executor).open()
     return cluster
   } catch (error) {
     await cluster.close()

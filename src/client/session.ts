@@ -3,11 +3,12 @@ import pLimit from 'p-limit'
 import { trimDaily } from '../capture/trim.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
 import { systemClock } from '../core/clock.ts'
-import { FarcallError, TransportError } from '../core/errors.ts'
+import { ConfigError, FarcallError, TransportError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
 import type { Profile } from '../core/profile.ts'
 import type { JobSpec, MemberEnd } from '../core/protocol.ts'
-import type { Executor, JobPayload } from '../executor/executor.ts'
+import type { QueuedJobs } from '../core/queued-job.ts'
+import type { Executor, FoundJob, JobEvent, JobPayload, PlaceResources } from '../executor/executor.ts'
 import { openExecutor } from '../executor/open.ts'
 import { trimArchives } from '../packages/cache.ts'
 import { thisProcess } from '../store/owner.ts'
@@ -18,10 +19,19 @@ import { type Item, isFailed } from './item.ts'
 import { makeAttempts } from './next-attempt.ts'
 import { here, noteNode } from './node-seen.ts'
 import { endNotices, whenTold } from './notify/outbox.ts'
+import { Paced } from './paced.ts'
 import { flushRecords, type JobRecords, type Recorder, trimRecords } from './recorder.ts'
 import { restoreOnce } from './restore.ts'
 import { trimShared } from './shared-files.ts'
 import type { Submission } from './submission.ts'
+import { queryMs } from './watch-pace.ts'
+
+/** Hears of jobs that it looks on at. @internal */
+export type Onlooker = (event: JobEvent) => void
+
+function hasNo({ name }: Executor, what: string): never {
+  throw new ConfigError('OPTION_INVALID', `${name} has no ${what}`)
+}
 
 /** How long a program that ends waits for the ends of what it canceled, so as to clean up after it. */
 const endsMs = 5_000
@@ -46,8 +56,12 @@ export class Session {
   readonly profile: Profile
   /** Names our inbox on the cluster. */
   readonly client = `c${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`
-  /** Open clusters: what `connect` gave and nobody has closed. */
+  /** Open clusters: what `connect` gave and nobody has closed; and who watches. */
   guests = 0
+  readonly resources: Paced<PlaceResources>
+  readonly queues: Readonly<Record<'everyone' | 'mine', Paced<QueuedJobs>>>
+  /** Who looks on at jobs without taking their results. */
+  readonly #onlookers = new Map<JobId, Set<Onlooker>>()
   /** A job may be followed more than once: by who called, and by who attached. */
   readonly #submissions = new Map<JobId, Set<Submission>>()
   /** Those whose members' ends have not all come: a result may be here before its end is. */
@@ -79,6 +93,11 @@ export class Session {
   constructor(profile: Profile, executor: Executor) {
     this.profile = profile
     this.executor = executor
+    const paced = <T>(ask: () => Promise<T>) => new Paced(ask, queryMs(profile), systemClock)
+    const queue = (mine: boolean) =>
+      paced(async () => (await executor.queue?.(mine)) ?? hasNo(executor, 'queue'))
+    this.resources = paced(async () => (await executor.resources?.()) ?? hasNo(executor, 'nodes to tell of'))
+    this.queues = { everyone: queue(false), mine: queue(true) }
     void this.#pump()
   }
 
@@ -208,6 +227,26 @@ export class Session {
     interrupts.update(this)
   }
 
+  /** Tells from now on what becomes of these jobs; their results stay where they are, for whoever collects them. */
+  async lookOn(ids: readonly JobId[], onlooker: Onlooker): Promise<ReadonlyMap<JobId, FoundJob | undefined>> {
+    for (const id of ids) {
+      const others = this.#onlookers.get(id) ?? new Set()
+      this.#onlookers.set(id, others.add(onlooker))
+    }
+    await this.executor.open()
+    return this.executor.find(ids)
+  }
+
+  async lookAway(ids: readonly JobId[], onlooker: Onlooker): Promise<void> {
+    const left = ids.filter((id) => {
+      const others = this.#onlookers.get(id)
+      if (!others?.delete(onlooker) || others.size > 0) return false
+      this.#onlookers.delete(id)
+      return !this.#submissions.has(id)
+    })
+    if (left.length > 0) await this.executor.release(left, 'detached')
+  }
+
   /** The job goes on; this process lets go of it. */
   async detach(submission: Submission): Promise<void> {
     if (!this.#follows(submission)) return
@@ -304,8 +343,12 @@ export class Session {
 
   async #pump(): Promise<void> {
     for await (const event of this.executor.events(this.#stop.signal)) {
-      if (event.type === 'trouble') this.#trouble(event.error)
-      else {
+      if (event.type === 'trouble') {
+        this.#trouble(event.error)
+        for (const onlooker of new Set([...this.#onlookers.values()].flatMap((some) => [...some])))
+          onlooker(event)
+      } else {
+        for (const onlooker of this.#onlookers.get(event.id) ?? []) onlooker(event)
         if (event.type === 'end') {
           this.#noteNode(event.id, event.end)
           this.#measure(event)

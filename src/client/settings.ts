@@ -1,7 +1,7 @@
 import { loadConfig } from '../config/load.ts'
 import { notifyOf, resolveProfile } from '../config/profile.ts'
 import { getConfig } from '../config/runtime.ts'
-import type { LoadedConfig, ResolvedProfile } from '../config/types.ts'
+import type { LoadedConfig, ResolvedProfile, Source } from '../config/types.ts'
 import type { NotifyOptions } from '../core/notification.ts'
 import { withScheduler } from './found-schedulers.ts'
 
@@ -14,6 +14,8 @@ export interface Settings {
   readonly storeDir: string
   /** Who is told of its jobs, where a call does not say. */
   readonly notify: NotifyOptions
+  /** Where each value of the profile came from: 'resources.partition' → source. */
+  readonly sources: ReadonlyMap<string, Source>
 }
 
 const known = new Map<string, Promise<LoadedConfig>>()

@@ -593,15 +593,14 @@ export class BatchExecutor implements Executor {
 
   async resources(): Promise<PlaceResources> {
     const scheduler = await this.#asSpoken()
-    if (!scheduler.capacity || !scheduler.parseCapacity)
-      throw cannotTell(this.name, 'what there is to run on')
+    if (!scheduler.capacity || !scheduler.parseCapacity) throw cannotTell(this.name, 'nodes to tell of')
     const { transport } = this.#options
     return { partitions: scheduler.parseCapacity(await transport.exec(scheduler.capacity())), notes: [] }
   }
 
   async queue(mine: boolean): Promise<QueuedJobs> {
     const scheduler = await this.#asSpoken()
-    if (!scheduler.queue || !scheduler.parseQueue) throw cannotTell(this.name, 'a queue')
+    if (!scheduler.queue || !scheduler.parseQueue) throw cannotTell(this.name, 'queue')
     return scheduler.parseQueue(await this.#options.transport.exec(scheduler.queue(mine)))
   }
 

@@ -1,0 +1,110 @@
+import { ConfigError, type FarcallError } from '../core/errors.ts'
+import type { JobId } from '../core/ids.ts'
+import type { Duration } from '../core/resources.ts'
+import { isFinal, type JobState, type JobStatus } from '../core/status.ts'
+import { stoppable } from '../core/stoppable.ts'
+import type { JobFilter } from './jobs.ts'
+import { JobsWatch } from './jobs-watch.ts'
+
+/** Options of `watchJobs`. */
+export interface WatchJobsOptions {
+  /** Ends once each job is in one of these states, or has ended in another; default: once each has ended. */
+  until?: JobState | readonly JobState[]
+  /** Goes on when all have, and with a filter takes up jobs that come. */
+  continuous?: boolean
+  /** Changes are gathered for so long; default: they are told as they are heard of. Not below the profile's `queryInterval`. */
+  interval?: Duration
+  /** Where jobs are that are not on this machine's record; default: the configuration's profile. */
+  profile?: string
+  /** Ends it; the jobs go on. */
+  signal?: AbortSignal
+  /** Told of what keeps a place from answering for a while; it is asked again. */
+  onTrouble?: (error: FarcallError) => void
+}
+
+/** A job that is watched. */
+export interface WatchedJob {
+  readonly id: JobId
+  readonly nativeId?: string
+  readonly name: string
+  /** The profile's name. */
+  readonly profile: string
+  readonly status: JobStatus
+  /** Where it stood when it was told of last; absent the first time. */
+  readonly before?: JobState
+}
+
+/** Where jobs stand, when that has changed. */
+export interface JobsSeen {
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  readonly jobs: readonly WatchedJob[]
+  /** Those whose state or reason is another than when they were told of last; at first all. */
+  readonly changes: readonly WatchedJob[]
+}
+
+/**
+ * Where jobs stand, at once and then whenever the state of one, or the reason of it, has changed: by their ids, or those of
+ * this machine's record that have not ended. Results stay where they are. Programs that follow their own jobs are not
+ * disturbed: what they record is read; the scheduler is asked about the others only, once for all of them. A job that was
+ * called a moment ago is waited for until it is on record, up to 15 s.
+ *
+ * @throws (by rejecting) ConfigError OPTION_INVALID for an `interval` below the profile's `queryInterval`; FarcallError
+ * JOB_UNKNOWN, TransportError
+ * @example
+ * import { cluster, watchJobs } from 'farcall'
+ *
+ * const job = cluster((n: number) => n * n)(6)
+ * for await (const { changes } of watchJobs([job.id]))
+ *   for (const { id, before, status } of changes) console.log(id, before, '→', status.state)
+ * console.log(await job)
+ */
+export function watchJobs(
+  jobs: readonly JobId[] | Omit<JobFilter, 'until'>,
+  options: WatchJobsOptions = {},
+): AsyncGenerator<JobsSeen, void, void> {
+  return stoppable(options.signal, (stop) => watch(jobs, options, stop))
+}
+
+const states: readonly JobState[] = ['NEW', 'QUEUED', 'ACTIVE', 'COMPLETED', 'FAILED', 'CANCELED']
+
+async function* watch(
+  wanted: readonly JobId[] | Omit<JobFilter, 'until'>,
+  { until = [], continuous = false, ...options }: WatchJobsOptions,
+  stop: AbortSignal,
+): AsyncGenerator<JobsSeen, void, void> {
+  const goals = [until].flat()
+  const unknown = goals.find((state) => !states.includes(state))
+  if (unknown !== undefined)
+    throw new ConfigError('OPTION_INVALID', `until: there is no state '${unknown}'`, {
+      hint: `there are: ${states.join(', ')}`,
+    })
+  const told = new Map<JobId, JobStatus>()
+  const jobsWatch = new JobsWatch(wanted, options, stop)
+  try {
+    for (;;) {
+      const seen = await jobsWatch.look()
+      if (stop.aborted) return
+      const jobs = seen.map((job): WatchedJob => {
+        const last = told.get(job.id)
+        return last ? { ...job, before: last.state } : job
+      })
+      const changes = jobs.filter(({ id, status }) => isNews(status, told.get(id)))
+      if (changes.length > 0 || told.size === 0) yield { time: Date.now(), jobs, changes }
+      for (const { id, status } of changes) told.set(id, status)
+      const isThere = ({ status: { state } }: WatchedJob) => isFinal(state) || goals.includes(state)
+      if (!continuous && jobs.every(isThere)) return
+      // Nothing that is named can change any more.
+      if (Array.isArray(wanted) && jobs.every(({ status }) => isFinal(status.state))) return
+      await jobsWatch.wait(changes.length > 0)
+      if (stop.aborted) return
+    }
+  } finally {
+    await jobsWatch.close()
+  }
+}
+
+/** Why it is pending changes from question to question: it is told with the state, and is none by itself. */
+function isNews({ state, reason }: JobStatus, last: JobStatus | undefined): boolean {
+  return last === undefined || state !== last.state || reason !== last.reason
+}
