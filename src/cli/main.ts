@@ -6,7 +6,10 @@ import { configCommand } from './commands/config.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
 import { forwardCommand } from './commands/forward.ts'
+import { monitorCommand } from './commands/monitor.ts'
 import { profileCommand } from './commands/profile.ts'
+import { queueCommand } from './commands/queue.ts'
+import { resourcesCommand } from './commands/resources.ts'
 import { runCommand } from './commands/run.ts'
 import { setupCommand } from './commands/setup.ts'
 import { shellCommand } from './commands/shell.ts'
@@ -33,6 +36,9 @@ const cli = new Command('farcall')
   .addCommand(configCommand())
   .addCommand(setupCommand())
   .addCommand(doctorCommand())
+  .addCommand(resourcesCommand())
+  .addCommand(queueCommand())
+  .addCommand(monitorCommand())
   .addCommand(shellCommand())
   .addCommand(forwardCommand())
   .addHelpText(
@@ -44,6 +50,9 @@ Examples:
   farcall explain study.ts              what its decorated functions take along, and what cannot go
   farcall setup me@login.hpc.edu        get to a cluster for the first time
   farcall doctor hpc                    whether the cluster can be used, and what to do where not
+  farcall resources                     what the cluster has, and what of it is free
+  farcall queue --mine                  your jobs there, from whichever program
+  farcall monitor jobs ID               a line whenever its state changes
   farcall shell ID                      a shell beside a running job
   farcall forward ID 8888               a port of a running job, here
   farcall config show                   every setting, and where it comes from

@@ -30,7 +30,9 @@ import { queryMs } from './watch-pace.ts'
 export type Onlooker = (event: JobEvent) => void
 
 function hasNo({ name }: Executor, what: string): never {
-  throw new ConfigError('OPTION_INVALID', `${name} has no ${what}`)
+  throw new ConfigError('OPTION_INVALID', `${name} has no ${what}`, {
+    hint: 'jobs() lists those of this machine’s record',
+  })
 }
 
 /** How long a program that ends waits for the ends of what it canceled, so as to clean up after it. */

@@ -45,7 +45,7 @@ export interface JobsSeen {
 
 /**
  * Where jobs stand, at once and then whenever the state of one, or the reason of it, has changed: by their ids, or those of
- * this machine's record that have not ended. Results stay where they are. Programs that follow their own jobs are not
+ * this machine's record that have not ended. A map, or calls that were made together, are one job. Results stay where they are. Programs that follow their own jobs are not
  * disturbed: what they record is read; the scheduler is asked about the others only, once for all of them. A job that was
  * called a moment ago is waited for until it is on record, up to 15 s.
  *
@@ -63,7 +63,13 @@ export function watchJobs(
   jobs: readonly JobId[] | Omit<JobFilter, 'until'>,
   options: WatchJobsOptions = {},
 ): AsyncGenerator<JobsSeen, void, void> {
-  return stoppable(options.signal, (stop) => watch(jobs, options, stop))
+  const wanted = Array.isArray(jobs) ? wholeJobs(jobs) : jobs
+  return stoppable(options.signal, (stop) => watch(wanted, options, stop))
+}
+
+/** Of calls that were made together, 'f…[3]', the job that they are: each once. */
+function wholeJobs(ids: readonly JobId[]): JobId[] {
+  return [...new Set(ids.map((id) => id.replace(/\[\d+\]$/, '')))]
 }
 
 const states: readonly JobState[] = ['NEW', 'QUEUED', 'ACTIVE', 'COMPLETED', 'FAILED', 'CANCELED']

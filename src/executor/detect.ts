@@ -13,8 +13,8 @@ const queues = schedulers.filter(({ immediate }) => !immediate)
 export async function detectSchedulers(transport: Transport): Promise<string[]> {
   const quietly = (argv: readonly string[]) => `${shellJoin(argv)} </dev/null >/dev/null 2>&1`
   const looks = queues.map(({ name, detect }) => `! ${quietly(detect().argv)} || found="$found ${name}"`)
-  const asks = queues.flatMap(({ name, capacity }) =>
-    capacity ? [`    ${name}) ! ${quietly(capacity().argv)} || answers="$answers ${name}" ;;`] : [],
+  const asks = queues.map(
+    ({ name, capacity }) => `    ${name}) ! ${quietly(capacity().argv)} || answers="$answers ${name}" ;;`,
   )
   const script = `found= answers=
 ${looks.join('\n')}

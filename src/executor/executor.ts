@@ -252,7 +252,7 @@ export interface Executor extends AsyncDisposable {
   /** What there is to run on. An executor without it cannot tell. */
   resources?(): Promise<PlaceResources>
   /** The jobs that wait and run there, everybody's or only the user's. An executor without it has no queue. */
-  queue?(mine: boolean): Promise<QueuedJobs>
+  readonly queue?: ((mine: boolean) => Promise<QueuedJobs>) | undefined
   /** The script that would be submitted; nothing is sent. */
   script(spec: JobSpec): Promise<string>
 }

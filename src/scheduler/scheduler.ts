@@ -104,10 +104,10 @@ export interface Scheduler {
   version?(): Command
   parseVersion?(result: CommandResult): string | undefined
   /** What there is to run on. */
-  capacity?(): Command
+  capacity(): Command
   /** @throws FarcallError COMMAND_FAILED (transient) when the answer is no answer */
-  parseCapacity?(result: CommandResult): readonly PartitionCapacity[]
-  /** The jobs that wait and run, everybody's or only the user's. */
+  parseCapacity(result: CommandResult): readonly PartitionCapacity[]
+  /** The jobs that wait and run, everybody's or only the user's. Absent: there is no queue. */
   queue?(mine: boolean): Command
   /** @throws FarcallError COMMAND_FAILED (transient) when the answer is no answer */
   parseQueue?(result: CommandResult): QueuedJobs

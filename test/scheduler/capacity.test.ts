@@ -51,7 +51,7 @@ describe('nodes together', () => {
 
 describe('Slurm', () => {
   it('tells cores, memory and GPUs apart from what jobs have, and from nodes that are drained or down', () => {
-    const [short, long] = slurm.parseCapacity!(recorded('slurm/capacity'))
+    const [short, long] = slurm.parseCapacity(recorded('slurm/capacity'))
     expect(short).toEqual({
       name: 'short',
       isDefault: true,
@@ -180,7 +180,7 @@ describe('Slurm', () => {
 
 describe('Grid Engine', () => {
   it('counts slots and GPUs of a node once, whichever queue jobs are in', () => {
-    const queues = site.parseCapacity!(recorded('sge/capacity'))
+    const queues = site.parseCapacity(recorded('sge/capacity'))
     expect(queues).toMatchObject([
       {
         name: 'all.q',
@@ -205,7 +205,7 @@ describe('Grid Engine', () => {
   })
 
   it('has nothing free in a queue that is disabled', () => {
-    const [all] = site.parseCapacity!(recorded('sge/capacity-disabled'))
+    const [all] = site.parseCapacity(recorded('sge/capacity-disabled'))
     expect(all).toMatchObject({
       up: false,
       nodes: { total: 1, drained: 1, allocated: 0 },
@@ -242,7 +242,7 @@ describe('Grid Engine', () => {
 
 describe('PBS', () => {
   it('gives each queue its own nodes, and counts nothing of those that are down, offline or reserved as free', () => {
-    const queues = pbs.parseCapacity!(answer(read('pbs/capacity-pbs.txt')))
+    const queues = pbs.parseCapacity(answer(read('pbs/capacity-pbs.txt')))
     expect(queues).toEqual([
       {
         name: 'workq',
@@ -281,7 +281,7 @@ describe('PBS', () => {
   })
 
   it('reads the nodes of Torque: cores by the list of jobs, GPUs by their own state', () => {
-    const [gpu, cpu] = torque.parseCapacity!(answer(read('pbs/capacity-torque.txt')))
+    const [gpu, cpu] = torque.parseCapacity(answer(read('pbs/capacity-torque.txt')))
     expect(gpu).toMatchObject({
       name: 'gpu',
       nodes: { total: 2, allocated: 1, down: 1 },
@@ -299,7 +299,7 @@ describe('PBS', () => {
 
   it('tells queues without their nodes where pbsnodes says nothing', () => {
     const text = read('pbs/capacity-pbs.txt').replace(/== nodes[\s\S]*/, '== nodes\n')
-    expect(pbs.parseCapacity!(answer(text))[0]).toEqual({
+    expect(pbs.parseCapacity(answer(text))[0]).toEqual({
       name: 'workq',
       isDefault: true,
       up: true,
@@ -365,7 +365,7 @@ busy GPU-2
 `
 
   it('has what /proc and nvidia-smi tell', () => {
-    expect(direct.parseCapacity!(answer(facts + gpus))).toEqual([
+    expect(direct.parseCapacity(answer(facts + gpus))).toEqual([
       {
         name: 'here',
         isDefault: true,
@@ -387,7 +387,7 @@ busy GPU-2
   })
 
   it('has no more memory than its container is allowed, where there is a limit', () => {
-    const memory = (more: string) => direct.parseCapacity!(answer(facts + more))[0]!.memory
+    const memory = (more: string) => direct.parseCapacity(answer(facts + more))[0]!.memory
     expect(memory('cgroup memory.max 1024000\ncgroup memory.current 24000\n')).toEqual({
       total: 1_024_000,
       used: 24_000,
@@ -411,7 +411,7 @@ describe('hostile bytes', () => {
   it.each(all.map((one) => [one.name, one] as const))('of %s end in nothing but a FarcallError', (_, one) => {
     fc.assert(
       fc.property(text, fc.constantFrom(0, 1, 127), (stdout, exitCode) => {
-        for (const parse of [one.parseCapacity!, one.parseQueue])
+        for (const parse of [one.parseCapacity, one.parseQueue])
           try {
             parse?.(answer(stdout, { exitCode }))
           } catch (error) {

@@ -317,7 +317,7 @@ describe('answers', () => {
 
   test('of version and capacity', () => {
     expect(sge.parseVersion!(recorded('version'))).toBe('8.1.9')
-    expect(sge.parseCapacity!(recorded('capacity'))).toMatchObject([
+    expect(sge.parseCapacity(recorded('capacity'))).toMatchObject([
       { name: 'all.q', isDefault: true, up: true, nodes: { total: 1, allocated: 1 } },
       { name: 'short.q', isDefault: true, up: true, timeLimitSeconds: 600, nodes: { total: 1, idle: 1 } },
     ])
@@ -395,7 +395,7 @@ describe('hostile bytes', () => {
     const parsers = [
       sge.parseQuery,
       sge.parseHistory!,
-      sge.parseCapacity!,
+      sge.parseCapacity,
       sge.parseVersion!,
       sge.attach!.parseWhere,
       (result: CommandResult) => sge.findSubmitted!.parse(result, 'x'),

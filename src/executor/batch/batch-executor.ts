@@ -4,7 +4,7 @@ import type { BuildRequest } from '../../archive/build.ts'
 import { AsyncQueue } from '../../core/async-queue.ts'
 import { blobOf } from '../../core/blob.ts'
 import type { Clock } from '../../core/clock.ts'
-import { ConfigError, FarcallError, ResultError, SubmitError } from '../../core/errors.ts'
+import { FarcallError, ResultError, SubmitError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { NodeNeed } from '../../core/interpreter.ts'
 import { chooseLauncher } from '../../core/launcher.ts'
@@ -95,13 +95,6 @@ export async function readRuntime(): Promise<{ ref: BlobRef; bytes: Uint8Array }
 
 /** Between two looks at a file that is not seen whole yet. */
 const lookAgainMs = 250
-
-/** Jobs start at once where there is no queue. */
-function cannotTell(name: string, what: string): ConfigError {
-  return new ConfigError('OPTION_INVALID', `${name} has no ${what}`, {
-    hint: 'it has none: jobs start at once there; `jobs()` and `farcall list` tell of yours',
-  })
-}
 
 /** Jobs as folders of files on a machine with a scheduler: Scheduler × Transport. */
 export class BatchExecutor implements Executor {
@@ -593,15 +586,17 @@ export class BatchExecutor implements Executor {
 
   async resources(): Promise<PlaceResources> {
     const scheduler = await this.#asSpoken()
-    if (!scheduler.capacity || !scheduler.parseCapacity) throw cannotTell(this.name, 'nodes to tell of')
-    const { transport } = this.#options
-    return { partitions: scheduler.parseCapacity(await transport.exec(scheduler.capacity())), notes: [] }
+    const answer = await this.#options.transport.exec(scheduler.capacity())
+    return { partitions: scheduler.parseCapacity(answer), notes: [] }
   }
 
-  async queue(mine: boolean): Promise<QueuedJobs> {
-    const scheduler = await this.#asSpoken()
-    if (!scheduler.queue || !scheduler.parseQueue) throw cannotTell(this.name, 'queue')
-    return scheduler.parseQueue(await this.#options.transport.exec(scheduler.queue(mine)))
+  get queue() {
+    return this.#options.scheduler.queue ? (mine: boolean) => this.#queue(mine) : undefined
+  }
+
+  async #queue(mine: boolean): Promise<QueuedJobs> {
+    const { queue, parseQueue } = await this.#asSpoken()
+    return parseQueue!(await this.#options.transport.exec(queue!(mine)))
   }
 
   /** The scheduler's dialect there, without the work folder that jobs need. */

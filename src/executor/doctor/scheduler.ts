@@ -31,11 +31,11 @@ export async function findOut(
   const [version, capacity, size] = await Promise.all([
     scheduler.version && transport.exec(scheduler.version()),
     // What one machine has is told by other steps.
-    scheduler.immediate ? undefined : scheduler.capacity && transport.exec(scheduler.capacity()),
+    scheduler.immediate ? undefined : transport.exec(scheduler.capacity()),
     scheduler.array?.sizeLimit && transport.exec(scheduler.array.sizeLimit()),
   ])
   const steps = [judgeVersion(scheduler, version, detected, unnamed)]
-  if (!capacity || !scheduler.parseCapacity) return { steps, there: true, scheduler }
+  if (!capacity) return { steps, there: true, scheduler }
   try {
     const partitions = scheduler.parseCapacity(capacity)
     const maxArray = size ? scheduler.array?.parseSizeLimit?.(size) : siteLimit(scheduler)

@@ -23,10 +23,15 @@ interface Role {
 }
 
 /** The Role of the documentation, as it stands there. */
-export function documentedRole(): Role {
+export const documentedRole = (): Role => documented('Role')
+/** That of who may also see what the cluster has. */
+export const documentedClusterRole = (): Role => documented('ClusterRole')
+
+function documented(kind: 'Role' | 'ClusterRole'): Role {
   const text = readFileSync(page, 'utf8')
-  const [, yaml] = /```yaml\n(apiVersion: rbac[\s\S]*?)```/.exec(text) ?? []
-  if (yaml === undefined) throw new Error(`${page} has no Role`)
+  const blocks = [...text.matchAll(/```yaml\n(apiVersion: rbac[\s\S]*?)```/g)].map(([, yaml]) => yaml!)
+  const yaml = blocks.find((one) => one.includes(`kind: ${kind}\n`))
+  if (yaml === undefined) throw new Error(`${page} has no ${kind}`)
   return parseAllDocuments(yaml)[0]!.toJS() as Role
 }
 
