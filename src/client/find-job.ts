@@ -4,7 +4,8 @@ import { isJobId, type JobId } from '../core/ids.ts'
 import type { Profile } from '../core/profile.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import { openExecutor } from '../executor/open.ts'
-import { recorderOf } from './recorder.ts'
+import type { JobRow } from '../store/types.ts'
+import { type Recorder, recorderOf } from './recorder.ts'
 import { settingsFor, storeDirFor } from './settings.ts'
 
 /** A submitted job, and where it was sent. */
@@ -28,22 +29,7 @@ export async function findSentJob(text: string, profileName: string | undefined)
   const [, name, index] = /^(.*?)(?:\[(\d+)\])?$/s.exec(text)!
   const member = index === undefined ? {} : { member: Number(index) }
   const recorder = recorderOf(await storeDirFor())
-  recorder.flush()
-  const rows = recorder.store
-    .find(name!)
-    .filter((row) => profileName === undefined || row.profile === profileName)
-  if (rows.length > 1)
-    throw new ConfigError(
-      'OPTION_INVALID',
-      `'${name}' may be ${rows.length} jobs: ${rows
-        .slice(0, 5)
-        .map((row) => row.id)
-        .join(', ')}`,
-      {
-        hint: 'give more of the id',
-      },
-    )
-  const [row] = rows
+  const row = theOnly(recorder, name!, profileName)
   const record = row && recorder.store.get(row.id)
   if (record) {
     if (record.nativeId === undefined)
@@ -68,6 +54,35 @@ export async function findSentJob(text: string, profileName: string | undefined)
     status: found.status,
     ...member,
   }
+}
+
+/**
+ * The id of a job that is named so, also of one that was not submitted yet.
+ * @throws ConfigError OPTION_INVALID, FarcallError JOB_UNKNOWN
+ */
+export async function findJobId(text: string, profileName: string | undefined): Promise<JobId> {
+  const name = text.replace(/\[\d+\]$/, '')
+  const row = theOnly(recorderOf(await storeDirFor()), name, profileName)
+  return row?.id ?? (await findSentJob(name, profileName)).id
+}
+
+/** On record. @throws ConfigError OPTION_INVALID when it may be several */
+function theOnly(recorder: Recorder, name: string, profileName: string | undefined): JobRow | undefined {
+  recorder.flush()
+  const rows = recorder.store
+    .find(name)
+    .filter((row) => profileName === undefined || row.profile === profileName)
+  if (rows.length <= 1) return rows[0]
+  throw new ConfigError(
+    'OPTION_INVALID',
+    `'${name}' may be ${rows.length} jobs: ${rows
+      .slice(0, 5)
+      .map((row) => row.id)
+      .join(', ')}`,
+    {
+      hint: 'give more of the id',
+    },
+  )
 }
 
 function unknown(name: string, profile: string, hint: string): FarcallError {

@@ -23,7 +23,11 @@ describe('a real Grid Engine', () => {
     const look = async () => (await lab.resources({ partition: 'all.q' })).partitions[0]!
     const until = async (isIt: (seen: Awaited<ReturnType<typeof look>>) => boolean) => {
       let seen = await look()
-      await vi.waitUntil(async () => isIt((seen = await look())), { timeout: 60_000, interval: 500 })
+      const again = async () => {
+        seen = await look()
+        return isIt(seen)
+      }
+      await vi.waitUntil(again, { timeout: 60_000, interval: 500 })
       return seen
     }
     const whole = await until(({ gpus, cores }) => gpus!.used === 0 && cores!.used === 0)

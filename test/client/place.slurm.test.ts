@@ -30,7 +30,11 @@ afterAll(async () => {
 
 const until = async <T>(look: () => Promise<T>, isIt: (seen: T) => boolean) => {
   let seen = await look()
-  await vi.waitUntil(async () => isIt((seen = await look())), { timeout: 60_000, interval: 500 })
+  const again = async () => {
+    seen = await look()
+    return isIt(seen)
+  }
+  await vi.waitUntil(again, { timeout: 60_000, interval: 500 })
   return seen
 }
 const sleeps = cluster({ gpus: 1, cores: 2, memory: '500MB', name: 'sleeps' }, async (ms: number) => {

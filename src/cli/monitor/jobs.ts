@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { findSentJob } from '../../client/find-job.ts'
+import { findJobId } from '../../client/find-job.ts'
 import type { JobsSeen, WatchedJob, WatchJobsOptions } from '../../client/watch-jobs.ts'
 import { watchJobs } from '../../client/watch-jobs.ts'
 import type { JobState } from '../../core/status.ts'
@@ -29,7 +29,7 @@ export async function monitorJobs(
   if (texts.length > 0 && all) command.error('error: ids and --all do not go together', { exitCode: 2 })
   const limit = timeout === undefined ? undefined : parseDuration(duration(timeout), '--timeout')
   const ids: string[] = []
-  for (const text of texts) ids.push((await findSentJob(text, profile)).id)
+  for (const text of texts) ids.push(await findJobId(text, profile))
   const stopper = new Stopper(limit)
   const watching: WatchJobsOptions = {
     signal: stopper.signal,

@@ -3,12 +3,13 @@ import { resolve } from 'node:path'
 import type { Asked, Call, Cluster, Dependency, Dialect, Job, Member, Phase, Reply } from './model.ts'
 import { isOver, phaseAt, Refused, wasOver } from './model.ts'
 import { directivesOf, readBytes, readClock, readIndexes, readOptions, writeClock } from './options.ts'
+import { nodeStatus, queueStatus, serverStatus } from './pbs-nodes.ts'
 
 /** PBS Professional, and Torque where it differs: https://help.altair.com and https://docs.adaptivecomputing.com/torque. */
 export function pbsDialect(kind: 'pbs' | 'torque'): Dialect {
   const isTorque = kind === 'torque'
   return {
-    questions: new Set(['qstat', 'qselect']),
+    questions: new Set(['qstat', 'qselect', 'pbsnodes']),
     killsAtOnce: new Set(['memory', 'node']),
     withoutOutput: 'runs',
     endsHopeless: true,
@@ -23,6 +24,7 @@ export function pbsDialect(kind: 'pbs' | 'torque'): Dialect {
       if (call.command === 'qstat') return qstat(call, cluster, isTorque)
       if (call.command === 'qdel') return qdel(call, cluster)
       if (call.command === 'qselect') return qselect(call, cluster)
+      if (call.command === 'pbsnodes') return nodeStatus(cluster, isTorque)
       return qmgr(cluster, isTorque)
     },
     launch: (job, { index }) => ({
@@ -262,10 +264,16 @@ function qstat({ args }: Call, cluster: Cluster, isTorque: boolean): Reply {
       : { exitCode: 0, stdout: 'pbs_version = 20.0.1\n' }
   const { options, operands } = readOptions(args, new Set(['-u']))
   const has = (name: string) => options.some(([option]) => option === name)
+  if (has('-Q')) return queueStatus(cluster)
+  if (has('-B')) return serverStatus(server)
+  // Without names: all that it shows.
+  const isShown = ({ members }: Job) =>
+    isTorque || members.some((member) => phaseAt(member, cluster.asOf)?.state !== 'ended')
+  const all = [...cluster.jobs.values()].filter((job) => job.submittedAt <= cluster.asOf && isShown(job))
   let stdout = ''
   let stderr = ''
   let exitCode = 0
-  for (const id of operands) {
+  for (const id of operands.length > 0 ? operands : all.map((job) => idOf(job))) {
     const { job, index } = find(id, cluster)
     const isSeen = job && job.submittedAt <= cluster.asOf
     const over = job && wasOver(job, cluster.asOf)

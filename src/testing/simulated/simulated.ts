@@ -15,8 +15,8 @@ export type { KnobChanges, Knobs } from './knobs.ts'
 export type SimulatedKind = 'pbs' | 'torque' | 'slurm' | 'sge'
 
 const commands: Record<SimulatedKind, readonly string[]> = {
-  pbs: ['qsub', 'qstat', 'qdel', 'qselect', 'qmgr'],
-  torque: ['qsub', 'qstat', 'qdel', 'qselect', 'qmgr'],
+  pbs: ['qsub', 'qstat', 'qdel', 'qselect', 'qmgr', 'pbsnodes'],
+  torque: ['qsub', 'qstat', 'qdel', 'qselect', 'qmgr', 'pbsnodes'],
   slurm: ['sbatch', 'squeue', 'sacct', 'sacctmgr', 'scancel', 'scontrol', 'sinfo', 'srun'],
   sge: ['qsub', 'qstat', 'qacct', 'qdel', 'qconf', 'qmod', 'qhold', 'qrls'],
 }
