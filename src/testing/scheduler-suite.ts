@@ -36,7 +36,7 @@ export function schedulerSuite(name: string, open: () => Promise<SchedulerPlace>
         expect(scheduler.parseVersion!(await bench.run(scheduler.version()))).toMatch(/^\d+\.\d/)
       if (scheduler.capacity) {
         const queues = scheduler.parseCapacity!(await bench.run(scheduler.capacity()))
-        expect(queues.filter(({ up, nodes }) => up && nodes.total > 0).length).toBeGreaterThan(0)
+        expect(queues.filter(({ up, nodes }) => up && (nodes?.total ?? 0) > 0).length).toBeGreaterThan(0)
       }
     })
 
