@@ -134,6 +134,17 @@ export interface FoundAttempt {
   readonly ends: readonly MemberEnd[]
 }
 
+/** Where a job stands just now. */
+export interface Standing {
+  /** Absent: nobody tells; the queue does not show it, and it has left no end. */
+  readonly status?: JobStatus
+  /** Of the last submission. */
+  readonly nativeId: string
+  /** Items that completed; items that failed or were canceled. */
+  readonly done: number
+  readonly failed: number
+}
+
 /** All jobs of a place, from whichever client. */
 export interface ListedJobs {
   readonly jobs: readonly ListedJob[]
@@ -195,6 +206,11 @@ export interface Executor extends AsyncDisposable {
    * whose own record was lost. An executor without it keeps no jobs that its clients do not know.
    */
   list?(): Promise<ListedJobs>
+  /**
+   * Where these jobs stand, by one question to the scheduler, however many; nothing is watched for it. Those whose files
+   * are gone are absent. An executor without it tells by `find`.
+   */
+  standing?(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Standing>>
   /** Pushed or polled, the client cannot tell. Ends when the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<JobEvent>
   /**

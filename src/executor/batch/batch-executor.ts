@@ -42,6 +42,7 @@ import type {
   PlaceResources,
   ResultRecord,
   RetryPayload,
+  Standing,
   StreamItem,
 } from '../executor.ts'
 import type { Provider } from '../interpreter/provide.ts'
@@ -67,6 +68,7 @@ import { requireScriptSize } from './script-size.ts'
 import { exits, findScript, listScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
 import { adaptScheduler } from './site.ts'
 import { fetchOutputs, type RunOutputs, sendInputs } from './staging.ts'
+import { standingOf } from './standing.ts'
 import { type Blob, lateBlob, sharedBlob, submitJob } from './submission.ts'
 import { TrackedJob } from './tracked-job.ts'
 import { Watcher } from './watcher.ts'
@@ -369,6 +371,15 @@ export class BatchExecutor implements Executor {
         `${this.name}: looking for jobs failed: ${result.stderr.trim()}`,
       )
     return parseFound(Buffer.from(result.stdout).toString('utf8'), scheduler)
+  }
+
+  async standing(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Standing>> {
+    await this.open()
+    const { transport, scheduler, profile } = this.#options
+    const interval = parseDuration(profile.queryInterval ?? '10s', 'queryInterval')
+    const place = { transport, scheduler, workdir: this.#place.workdir }
+    // An answer that another program has had lately is good enough: the site is asked no more for it.
+    return standingOf(place, await this.#look(ids), Math.max(1, Math.floor(interval) - 1))
   }
 
   async list(): Promise<ListedJobs> {

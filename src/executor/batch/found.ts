@@ -4,7 +4,7 @@ import type { JobStatus } from '../../core/status.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import { latestOf, parseEnds } from './notices.ts'
 
-interface FoundFiles {
+export interface FoundFiles {
   status: JobStatus
   /** The first submission, then its retries. */
   attempts: { readonly spec: JobSpec; nativeId?: string; ends: MemberEnd[] }[]

@@ -80,7 +80,7 @@ export class TrackedJob {
     // Members share a status by the thousand.
     const told = new Map<JobStatus, { status: JobStatus; never: boolean }>()
     const tell = (status: JobStatus) => {
-      const known = told.get(status) ?? this.#inWords(status, explain)
+      const known = told.get(status) ?? inWords(status, this.spec, explain)
       told.set(status, known)
       return known
     }
@@ -112,17 +112,6 @@ export class TrackedJob {
     return { changes, absent, never }
   }
 
-  /** Why it waits: the scheduler's word, and what that means. */
-  #inWords(status: JobStatus, explain: Scheduler['explainWaiting']): { status: JobStatus; never: boolean } {
-    const { state, message } = status
-    const waiting =
-      state === 'QUEUED' && message
-        ? explain?.(message, this.spec.resources, this.spec.parents?.jobs)
-        : undefined
-    if (!waiting) return { status, never: false }
-    return { status: { ...status, message: `${message}: ${waiting.words}` }, never: waiting.never ?? false }
-  }
-
   /**
    * Members that run now, where the script itself starts them in order, `workers` at a time.
    * Gives those that were not known to.
@@ -143,6 +132,18 @@ export class TrackedJob {
     this.#members.set(member, status)
     return true
   }
+}
+
+/** Why it waits: the scheduler's word, and what that means. */
+export function inWords(
+  status: JobStatus,
+  { resources, parents }: Pick<JobSpec, 'resources' | 'parents'>,
+  explain: Scheduler['explainWaiting'],
+): { status: JobStatus; never: boolean } {
+  const { state, message } = status
+  const waiting = state === 'QUEUED' && message ? explain?.(message, resources, parents?.jobs) : undefined
+  if (!waiting) return { status, never: false }
+  return { status: { ...status, message: `${message}: ${waiting.words}` }, never: waiting.never ?? false }
 }
 
 export function memberStatus(entry: QueueEntry, member: number): JobStatus | undefined {

@@ -1,0 +1,119 @@
+import type { JobId } from '../../core/ids.ts'
+import { type JobSpec, type MemberEnd, memberItems, membersOf } from '../../core/protocol.ts'
+import { isFinal, type JobStatus, wholeStatus } from '../../core/status.ts'
+import type { QueueSnapshot, Scheduler } from '../../scheduler/scheduler.ts'
+import type { Standing } from '../executor.ts'
+import type { FoundFiles } from './found.ts'
+import { askAccounting, askQueue, type WatchedPlace } from './queue.ts'
+import { entryOf } from './tasks.ts'
+import { inWords, memberStatus } from './tracked-job.ts'
+import { verdict } from './verdict.ts'
+
+/** A submission, with the members whose last try it is. */
+interface Try {
+  readonly spec: JobSpec
+  readonly nativeId: string
+  readonly members: readonly number[]
+  readonly ends: ReadonlyMap<number, MemberEnd>
+}
+
+/** Where jobs stand, from their files, one question to the queue, and one to accounting about those that it does not show. */
+export async function standingOf(
+  place: WatchedPlace,
+  found: readonly FoundFiles[],
+  goodForSeconds: number,
+): Promise<ReadonlyMap<JobId, Standing>> {
+  const { scheduler } = place
+  const jobs = found.map(triesOf).filter((tries) => tries.length > 0)
+  const open = jobs.flat().filter(({ members, ends }) => members.some((member) => !ends.has(member)))
+  const queue =
+    open.length > 0 ? (await askQueue(place, nativeIds(open), goodForSeconds)).snapshot : undefined
+  const unexplained = jobs
+    .flat()
+    .filter((one) => one.members.some((member) => isUnexplained(one, member, queue, scheduler)))
+  const accounting = unexplained.length > 0 ? await askAccounting(place, nativeIds(unexplained)) : undefined
+  return new Map(jobs.map((tries) => [tries[0]!.spec.id, sumOf(tries, { queue, accounting, scheduler })]))
+}
+
+const nativeIds = (tries: readonly Try[]) => [...new Set(tries.map(({ nativeId }) => nativeId))]
+
+function triesOf({ attempts }: FoundFiles): Try[] {
+  const later = new Set<number>()
+  const tries = attempts.toReversed().flatMap(({ spec, nativeId, ends }) => {
+    if (nativeId === undefined) return []
+    const members = [...membersOf(spec)].filter((member) => !later.has(member))
+    for (const member of members) later.add(member)
+    return [{ spec, nativeId, members, ends: new Map(ends.map((end) => [end.member, end])) }]
+  })
+  return tries.reverse()
+}
+
+/** A signal may have been a cancellation, and what left the queue without an end has a reason: accounting tells. */
+function isUnexplained(one: Try, member: number, queue: QueueSnapshot | undefined, scheduler: Scheduler) {
+  const end = one.ends.get(member)
+  if (end) return end.reason === 'signal' || end.reason === 'out-of-memory'
+  const shown = statusIn(queue, one, member, scheduler)
+  return !shown || isFinal(shown.state)
+}
+
+function statusIn(
+  snapshot: QueueSnapshot | undefined,
+  one: Try,
+  member: number,
+  scheduler: Scheduler,
+): JobStatus | undefined {
+  const entry = entryOf(snapshot, one, scheduler)
+  return entry && memberStatus(entry, member)
+}
+
+interface Answers {
+  readonly queue: QueueSnapshot | undefined
+  readonly accounting: QueueSnapshot | undefined
+  readonly scheduler: Scheduler
+}
+
+/** Undefined: nobody tells. */
+function statusOf(
+  one: Try,
+  member: number,
+  { queue, accounting, scheduler }: Answers,
+): JobStatus | undefined {
+  const said = statusIn(accounting, one, member, scheduler)
+  const end = one.ends.get(member)
+  if (end) return endedAs(end, said)
+  const shown = statusIn(queue, one, member, scheduler)
+  if (shown && !isFinal(shown.state)) return inWords(shown, one.spec, scheduler.explainWaiting).status
+  // Its end may only be late: of what is said to be completed no more is known yet.
+  return said && said.state !== 'COMPLETED' ? said : undefined
+}
+
+function endedAs(end: MemberEnd, accounting: JobStatus | undefined): JobStatus {
+  const now = { canceledByUs: false, waitedMs: Number.POSITIVE_INFINITY, graceMs: 0, hasAccounting: false }
+  const status = verdict({ ...now, end, accounting }) ?? { state: 'ACTIVE' }
+  const hasThrown = status.state === 'COMPLETED' && end.thrown
+  return hasThrown ? { ...status, state: 'FAILED', reason: 'exception' } : status
+}
+
+function sumOf(tries: readonly Try[], answers: Answers): Standing {
+  const statuses: (JobStatus | undefined)[] = []
+  let [done, failed] = [0, 0]
+  for (const one of tries)
+    for (const member of one.members) {
+      const status = statusOf(one, member, answers)
+      statuses.push(status)
+      if (!status || !isFinal(status.state)) continue
+      const { from, to } = memberItems(one.spec, member)
+      const thrown = status.reason === 'exception' ? one.ends.get(member)?.thrown : undefined
+      const bad = status.state === 'COMPLETED' ? 0 : (thrown ?? to - from)
+      done += to - from - bad
+      failed += bad
+    }
+  const facts = { nativeId: tries.at(-1)!.nativeId, done, failed }
+  const known = statuses.filter((status) => status !== undefined)
+  if (known.length === 0) return facts
+  // Where nobody tells of some, it is not over.
+  const status = wholeStatus(known.length === statuses.length ? known : [...known, { state: 'ACTIVE' }])
+  const times = known.flatMap(({ time }) => (time === undefined ? [] : [time]))
+  const time = times.length > 0 && isFinal(status.state) ? { time: Math.max(...times) } : {}
+  return { ...facts, status: { ...status, ...time } }
+}
