@@ -338,11 +338,16 @@ export function markEnded(
 ): string | undefined {
   const seq = seqOf(db, id)
   if (seq === undefined) return undefined
+  // Who takes a result late hears of the end late: what was known of it before is nearer.
+  const known = JSON.parse(
+    db.get('SELECT status FROM jobs WHERE seq = ?', seq)!['status'] as string,
+  ) as JobStatus
+  const time = isFinal(known.state) ? known.time : undefined
   updateStatuses(db, [{ id, status }], now)
   // The two times come from two clocks, and a job does not end before it was submitted.
   db.run(
     'UPDATE jobs SET ended = coalesce(ended, max(?, coalesce(submitted, 0))) WHERE seq = ?',
-    status.time ?? now,
+    time ?? status.time ?? now,
     seq,
   )
   if (facts.usage || facts.nodeVersion !== undefined)
