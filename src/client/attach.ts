@@ -30,6 +30,8 @@ export interface AttachOptions extends NotifyOptions {
   to?: string
   /** Of a generator function: its values from the first one on, as a JobStream. */
   stream?: boolean
+  /** Its files stay when its result is here, for the profile's `keepFor`: it can be attached to again. Default false. */
+  keep?: boolean
 }
 
 /**
@@ -54,6 +56,7 @@ export function attach<R = unknown>(id: string, options?: AttachOptions & { read
 export function attach(id: string, options: AttachOptions = {}): Job<unknown> | JobStream<unknown, unknown> {
   const match = /^(f[a-z2-7]{13})(?:\[(\d+)\])?$/.exec(id)
   const submission = new Submission(match?.[1] ?? id)
+  submission.keeps = options.keep ?? false
   const site: { stack?: string } = {}
   Error.captureStackTrace(site, attach)
   const value = new Settlement()
@@ -65,7 +68,7 @@ export function attach(id: string, options: AttachOptions = {}): Job<unknown> | 
     earlier: [],
   }
   submission.addView(item, match?.[2] === undefined ? undefined : item.index)
-  const session = follow(submission, match?.[2] === undefined ? undefined : item, site, options)
+  const session = followAttached(submission, match?.[2] === undefined ? undefined : item, site, options)
   const handle: Handle = { submission, session, seal: alreadySealed }
   // Of one item nobody here learns what becomes of the others.
   if (match?.[2] === undefined) tellOfAttached(handle, () => isWhole(submission))
@@ -83,11 +86,12 @@ export function attach(id: string, options: AttachOptions = {}): Job<unknown> | 
   return new Job(handle, item)
 }
 
-async function follow(
+/** `leave`: no result is asked for, all of them stay where they are. @internal */
+export async function followAttached(
   submission: Submission,
   wanted: Item | undefined,
   site: { stack?: string },
-  options: AttachOptions,
+  options: AttachOptions & { readonly leave?: true },
 ): Promise<Session> {
   if (!isJobId(submission.id))
     throw new ConfigError(
@@ -122,12 +126,19 @@ async function follow(
       record = recorder.store.get(submission.id)
     }
   }
-  const taking = { session, recorder, profileName: name, site }
-  await takeUp(submission, { ...taking, record, ...(wanted ? { only: wanted.index } : {}) })
+  const taking = {
+    session,
+    recorder,
+    profileName: name,
+    site,
+    ...(options.leave ? { only: 'none' as const } : {}),
+  }
+  await takeUp(submission, { ...(wanted ? { only: wanted.index } : {}), ...taking, record })
   if (!wanted && submission.part?.number === 0)
     for (const { id } of await furtherParts(submission.id, session, recorder)) {
       const part = new Submission(id)
       part.outputBase = submission.outputBase
+      part.keeps = submission.keeps
       await takeUp(part, { ...taking, record: recorder.store.get(id) })
       submission.follows({ submission: part, session: Promise.resolve(session), seal: alreadySealed })
     }
@@ -167,8 +178,8 @@ function requireAll(submission: Submission): void {
   })
 }
 
-/** All that is known of the map. */
-function wholeOf(handle: Handle): Parts {
+/** All that is known of the map. @internal */
+export function wholeOf(handle: Handle): Parts {
   const parts = new Parts(handle.submission.id, Promise.resolve())
   for (const one of [handle, ...handle.submission.rest]) parts.add(one)
   return parts

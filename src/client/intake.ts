@@ -325,7 +325,8 @@ export class Intake {
 /** A stack's frames, without the command line's own below the user's program. */
 function framesOf({ stack = '' }: { readonly stack?: string }): string {
   const frames = stack.split('\n').slice(1)
-  return frames.filter((frame) => !frame.includes(ownCommands)).join('\n')
+  const own = frames.findIndex((frame) => frame.includes(ownCommands))
+  return (own < 0 ? frames : frames.slice(0, own)).join('\n')
 }
 
 const ownCommands = fileURLToPath(new URL('../cli/', import.meta.url))

@@ -22,6 +22,8 @@ const say = (text: string) => process.stderr.write(`farcall: ${text}\n`)
 class Interrupts {
   readonly #sessions = new Set<Interruptible>()
   #again = false
+  /** The jobs are another program's: this one only looks at them. */
+  onlyLooks = false
 
   watch(session: Interruptible): void {
     if (this.#sessions.size === 0) for (const signal of signals) process.on(signal, this.#handle)
@@ -55,6 +57,10 @@ class Interrupts {
   /** Deals with every place; whether the program goes on as if nothing had been. */
   async #end(signal: NodeJS.Signals, leaving: boolean): Promise<boolean> {
     const sessions = [...this.#sessions]
+    if (this.onlyLooks) {
+      for (const session of sessions) detach(session)
+      return false
+    }
     const asking = sessions.filter(({ profile }) => profile.interrupt === 'ask')
     const canAsk = signal === 'SIGINT' && process.stdin.isTTY && process.stderr.isTTY
     const answer = asking.length > 0 && canAsk ? await ask(asking) : 'cancel'

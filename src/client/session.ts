@@ -272,7 +272,7 @@ export class Session {
       this.#background(this.executor.cancel([{ id: submission.id }]), 'a canceled call may run on')
     const { id, records, readers } = submission
     const left = submission.items.filter((item) => item.fetch)
-    const done = { id, outcome: outcomeOf(submission.items), records, readers, left }
+    const done = { id, outcome: outcomeOf(submission), records, readers, left }
     if (!submission.heldUntil) this.#doneWith(done)
     else {
       this.#held.add(done)
@@ -447,15 +447,19 @@ function isUnread({ readers }: Done): boolean {
 
 const detached = (done: Done): Done => ({ ...done, outcome: 'detached' })
 
-function outcomeOf(items: readonly Item[]): Done['outcome'] {
-  if (items.some((item) => item.notAsked)) return 'detached'
+function outcomeOf({ items, keeps }: Submission): Done['outcome'] {
+  if (items.some((item) => item.notAsked && !isCanceled(item))) return 'detached'
   if (items.some((item) => item.unread && isFailed(item))) return 'detached'
-  return items.every(isDoneWith) ? 'completed' : 'failed'
+  return items.every(isDoneWith) && !keeps ? 'completed' : 'failed'
+}
+
+function isCanceled({ status: { state, reason } }: Item): boolean {
+  return state === 'CANCELED' && reason === 'by-user'
 }
 
 /** Nobody looks for the cause of what he has canceled himself. */
-function isDoneWith({ status: { state, reason } }: Item): boolean {
-  return state === 'COMPLETED' || (state === 'CANCELED' && reason === 'by-user')
+function isDoneWith(item: Item): boolean {
+  return item.status.state === 'COMPLETED' || isCanceled(item)
 }
 
 const sessions = new Map<string, Session>()

@@ -76,6 +76,10 @@ export class Submission {
   #cancel: AbortController | undefined
   /** Why it never ran, or cannot be followed any more. */
   abandoned: { readonly error: unknown; readonly status: JobStatus } | undefined
+  /** Members that another program has canceled, as the record says; -1: all of them. */
+  canceledBefore: ReadonlySet<number> = new Set()
+  /** Its files stay for a while when it is over, however it ended. */
+  keeps = false
   /** An item counts as canceled here and runs on there. */
   runsOn = false
   /** Where outputs go, when it is not what the call said. */
@@ -289,10 +293,19 @@ export class Submission {
     if (event.type === 'progress') this.#progress(event.item, event.progress)
     if (event.type === 'yield') this.items[event.report.item]?.yields?.take(event)
     if (event.type === 'end') {
-      this.#tellReaders(event)
-      this.records?.end(event, this.submitted.spec.members)
-      this.#intake.end(event)
+      const end = this.#asCanceled(event)
+      this.#tellReaders(end)
+      this.records?.end(end, this.submitted.spec.members)
+      this.#intake.end(end)
     }
+  }
+
+  /** The executor knows only of what this program has canceled. */
+  #asCanceled(event: MemberEndEvent): MemberEndEvent {
+    const { member, status } = event
+    const wasCanceled = this.canceledBefore.has(member) || this.canceledBefore.has(-1)
+    if (!wasCanceled || status.reason !== 'signal') return event
+    return { ...event, status: { ...status, state: 'CANCELED', reason: 'by-user' } }
   }
 
   #tellReaders(event: MemberEndEvent): void {

@@ -6,7 +6,7 @@ import { FarcallError } from '../core/errors.ts'
 import type { JobSpec } from '../core/protocol.ts'
 import type { FoundJob } from '../executor/executor.ts'
 import { isDead, isSame, thisProcess } from '../store/owner.ts'
-import type { JobRecord } from '../store/types.ts'
+import type { JobRecord, StatusEntry } from '../store/types.ts'
 import { recallAttempts } from './attempts.ts'
 import { filesOf } from './payload-files.ts'
 import { JobRecords, type Recorder } from './recorder.ts'
@@ -24,8 +24,8 @@ export interface TakingUp {
   /** How results become values; default: without classes of this program. */
   readonly decoder?: Submission['decoder']
   readonly site: { readonly stack?: string }
-  /** The only item that is asked for: results of the others stay where they are. */
-  readonly only?: number
+  /** The only item that is asked for: results of the others stay where they are. 'none': all of them. */
+  readonly only?: number | 'none'
 }
 
 /**
@@ -44,6 +44,7 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
       recorder.flush()
     }
     submission.records = new JobRecords(recorder, id, record.cacheKeys)
+    submission.canceledBefore = canceledMembers(recorder.store.statuses(id), record.attempt)
   }
   session.follow(submission)
   try {
@@ -70,6 +71,15 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
     session.forget(submission)
     throw error
   }
+}
+
+/** Of the attempt; -1 stands for all. */
+function canceledMembers(statuses: readonly StatusEntry[], attempt: number): ReadonlySet<number> {
+  const canceled = statuses.filter(
+    ({ attempt: of, status: { state, reason } }) =>
+      of === attempt && state === 'CANCELED' && reason === 'by-user',
+  )
+  return new Set(canceled.map(({ member = -1 }) => member))
 }
 
 /** It was called on another machine, or this one's record was lost. */
