@@ -1,13 +1,25 @@
 import { ConfigError } from './errors.ts'
 import { nearest } from './nearest.ts'
-import { type ResolvedResources, type Resources, resourceNames } from './resources.ts'
+import {
+  type ResolvedResources,
+  type ResourceKind,
+  type Resources,
+  resourceNames,
+  resourceTable,
+} from './resources.ts'
 import { requirePlainText } from './shell.ts'
 import { parseDuration, parseMemory } from './units.ts'
 
-const counts = ['cores', 'nodes', 'tasksPerNode'] as const
-const words = ['account', 'qos', 'constraint', 'reservation', 'name', 'mailUser', 'signal'] as const
-const lists = ['nodelist', 'exclude', 'licenses', 'dependency', 'mailType', 'native'] as const
-const switches = ['exclusive', 'requeue'] as const
+/** `queue` is read with `partition`. */
+const ofKind = (...kinds: readonly ResourceKind[]) =>
+  resourceNames.filter(
+    (name) => kinds.includes(resourceTable[name].kind) && name !== 'queue' && name !== 'partition',
+  )
+const counts = ofKind('count')
+const integers = ofKind('integer')
+const words = ofKind('word')
+const lists = ofKind('list', 'always-list')
+const switches = ofKind('switch')
 
 /**
  * Resources with their units read: memory in bytes, time in seconds, gpus as a count and a type, `queue` as
@@ -21,7 +33,7 @@ export function resolveResources(resources: Resources, where = ''): ResolvedReso
   const given = Object.fromEntries(Object.entries(resources).filter(([, value]) => value !== undefined))
   const at = (key: string) => `${where}${key}`
   for (const key of Object.keys(given)) {
-    if ((resourceNames as readonly string[]).includes(key)) continue
+    if (Object.hasOwn(resourceTable, key)) continue
     const near = nearest(key, resourceNames)
     throw new ConfigError('OPTION_UNKNOWN', `${at(key)}: there is no such resource`, {
       hint: near
@@ -32,10 +44,11 @@ export function resolveResources(resources: Resources, where = ''): ResolvedReso
 
   const resolved: Record<string, unknown> = {}
   for (const key of counts) if (key in given) resolved[key] = wholeNumber(given[key], at(key), 1)
-  if ('priority' in given)
-    resolved['priority'] = wholeNumber(given['priority'], at('priority'), Number.MIN_SAFE_INTEGER)
+  for (const key of integers)
+    if (key in given) resolved[key] = wholeNumber(given[key], at(key), Number.MIN_SAFE_INTEGER)
   for (const key of words) if (key in given) resolved[key] = word(given[key], at(key))
-  for (const key of lists) if (key in given) resolved[key] = wordList(given[key], at(key), key === 'native')
+  for (const key of lists)
+    if (key in given) resolved[key] = wordList(given[key], at(key), resourceTable[key].kind === 'always-list')
   for (const key of switches) {
     if (!(key in given)) continue
     if (typeof given[key] !== 'boolean') throw invalid(at(key), given[key], 'true or false')

@@ -53,29 +53,50 @@ export interface ResolvedResources extends Omit<Resources, 'memory' | 'time' | '
   gpus?: { count: number; type?: string }
 }
 
-export const resourceNames = [
-  'cores',
-  'memory',
-  'time',
-  'gpus',
-  'nodes',
-  'tasksPerNode',
-  'partition',
-  'queue',
-  'account',
-  'qos',
-  'constraint',
-  'reservation',
-  'nodelist',
-  'exclude',
-  'exclusive',
-  'licenses',
-  'dependency',
-  'priority',
-  'name',
-  'mailType',
-  'mailUser',
-  'signal',
-  'requeue',
-  'native',
-] as const satisfies readonly (keyof Resources)[]
+/** What kind of value a resource takes. */
+export type ResourceKind =
+  | 'count'
+  | 'integer'
+  | 'memory'
+  | 'duration'
+  | 'gpus'
+  | 'word'
+  | 'list'
+  | 'always-list'
+  | 'switch'
+
+export interface ResourceFacts {
+  readonly kind: ResourceKind
+  /** What it is, in a few words: the help of its option on the command line. */
+  readonly words: string
+}
+
+/** Total on purpose: what reads resources, and the options of the command line, are made from it. */
+export const resourceTable: Readonly<Record<keyof Resources, ResourceFacts>> = {
+  cores: { kind: 'count', words: 'CPU cores for each task' },
+  memory: { kind: 'memory', words: 'memory for each node, like 16GB' },
+  time: { kind: 'duration', words: 'wall-clock limit, like 2h or 02:00:00' },
+  gpus: { kind: 'gpus', words: 'GPUs for each node: 2, or a100:2' },
+  nodes: { kind: 'count', words: 'nodes' },
+  tasksPerNode: { kind: 'count', words: 'tasks on each node' },
+  partition: { kind: 'word', words: 'Slurm’s partition, elsewhere the queue' },
+  queue: { kind: 'word', words: 'another word for partition' },
+  account: { kind: 'word', words: 'the account that it is charged to' },
+  qos: { kind: 'word', words: 'quality of service' },
+  constraint: { kind: 'word', words: 'features that the nodes must have' },
+  reservation: { kind: 'word', words: 'a reservation to run in' },
+  nodelist: { kind: 'list', words: 'nodes to run on' },
+  exclude: { kind: 'list', words: 'nodes not to run on' },
+  exclusive: { kind: 'switch', words: 'share the nodes with no other job' },
+  licenses: { kind: 'list', words: 'licences, like matlab:2' },
+  dependency: { kind: 'list', words: 'the scheduler’s own syntax, like afterok:123' },
+  priority: { kind: 'integer', words: 'the scheduler’s own number' },
+  name: { kind: 'word', words: 'what the scheduler shows' },
+  mailType: { kind: 'list', words: 'when the scheduler sends mail, like END' },
+  mailUser: { kind: 'word', words: 'who gets it' },
+  signal: { kind: 'word', words: 'a signal before the time limit, like USR1@90' },
+  requeue: { kind: 'switch', words: 'run it again where a node failed' },
+  native: { kind: 'always-list', words: 'a directive as it is, without the prefix, like --switches=1' },
+}
+
+export const resourceNames = Object.keys(resourceTable) as readonly (keyof Resources)[]
