@@ -1,14 +1,29 @@
 import { FarcallError } from '../core/errors.ts'
 
-export const exitCodes = { failure: 1, usage: 2 } as const
+/** Of a map, so many of the failures are told. */
+const mostTold = 10
 
 /** Tells an error in words: `error CODE: message`, the hint, the page that explains it. The stack only on request. */
 export function report(error: unknown, { verbose = false, env = process.env } = {}): void {
-  if (!(error instanceof FarcallError)) {
-    // Not one of ours: a defect, whose stack is what we need to be told.
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-    return
-  }
-  process.stderr.write(`error ${error.code}: ${error.message}\n  see: ${error.docs}\n`)
-  if (verbose || env['FARCALL_DEBUG']) process.stderr.write(`${error.stack ?? ''}\n`)
+  process.stderr.write(`${reportText(error, verbose || Boolean(env['FARCALL_DEBUG']))}\n`)
+}
+
+export function reportText(error: unknown, verbose: boolean): string {
+  if (error instanceof AggregateError && !verbose) return severalText(error)
+  // What a function threw, or a defect of ours: the stack is what one needs to be told.
+  if (!(error instanceof FarcallError))
+    return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const text = `error ${error.code}: ${error.message}\n  see: ${error.docs}`
+  return verbose ? `${text}\n${error.stack ?? ''}` : text
+}
+
+function severalText({ message, errors }: AggregateError): string {
+  const lines = errors.slice(0, mostTold).map((one: unknown) => {
+    const { index } = Object(one) as { index?: number }
+    const name = one instanceof Error && !(one instanceof FarcallError) ? `${one.name}: ` : ''
+    const [first] = (one instanceof Error ? one.message : String(one)).split('\n')
+    return `  ${index === undefined ? '' : `[${index}] `}${name}${first}`
+  })
+  const more = errors.length - mostTold
+  return [message, ...lines, ...(more > 0 ? [`  … and ${more} more`] : [])].join('\n')
 }

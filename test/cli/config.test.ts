@@ -56,7 +56,7 @@ test('a farcall error is told with code, hint and page, without a stack unless a
   expect(await farcall(['config', 'show'], { cwd: 'bad' })).toMatchObject({
     stdout: '',
     stderr: told,
-    code: 1,
+    code: 3,
   })
   const { stderr } = await farcall(['--verbose', 'config', 'show'], { cwd: 'bad' })
   expect(stderr.startsWith(told)).toBe(true)
@@ -66,7 +66,7 @@ test('a farcall error is told with code, hint and page, without a stack unless a
 test('an unknown profile is told with the names there are', async () => {
   write(file)
   const { stderr, code } = await farcall(['config', 'show', '--profile', 'hcp'], { cwd: 'project' })
-  expect(code).toBe(1)
+  expect(code).toBe(3)
   expect(stderr).toMatch(
     /^error PROFILE_UNKNOWN: there is no profile 'hcp' \(--profile\); there are hpc, here, local\n/,
   )

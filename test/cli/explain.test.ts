@@ -60,7 +60,7 @@ test('without --node it is the one that jobs of the profile run on, as far as th
   expect(far.stderr).toContain('for Node 16')
   expect(far.stdout).toContain('fetch needs Node 18 or newer')
   const none = await farcall(['explain', 'fetch.ts', '--profile', 'farr'])
-  expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining("did you mean 'far'?") })
+  expect(none).toMatchObject({ code: 3, stderr: expect.stringContaining("did you mean 'far'?") })
 })
 
 test('a file that marks nothing is no failure', async () => {
@@ -71,9 +71,9 @@ test('a file that marks nothing is no failure', async () => {
 })
 
 test.each([
-  [['explain', 'none.ts'], 1, 'there is no such file'],
-  [['explain', 'study.ts', '--node', 'lts'], 1, "'lts' is not a version of Node"],
-  [['explain'], 2, "missing required argument 'file'"],
+  [['explain', 'none.ts'], 2, 'there is no such file'],
+  [['explain', 'study.ts', '--node', 'lts'], 2, "'lts' is not a version of Node"],
+  [['explain'], 2, "missing required argument 'what'"],
 ])('%j is told with the way out', async (args, expected, words) => {
   write({ 'study.ts': study })
   const { stderr, code } = await farcall(args)

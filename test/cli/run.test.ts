@@ -192,7 +192,7 @@ console.log('ready')`,
 
 test('a program that is not there is an error with a hint', async () => {
   const { stderr, code } = await farcall(['run', 'none.ts'])
-  expect(code).toBe(1)
+  expect(code).toBe(2)
   expect(stderr).toBe(
     'error OPTION_INVALID: none.ts: there is no such file\n  hint: give the path of a program: farcall run study.ts\n  see: docs/errors/OPTION_INVALID.md\n',
   )

@@ -2,7 +2,6 @@ import { Command } from 'commander'
 
 export function configCommand(): Command {
   return new Command('config')
-    .description('look at the configuration, and change it')
     .addCommand(
       new Command('show')
         .description('print every setting, and where it comes from')

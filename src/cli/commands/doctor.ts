@@ -12,7 +12,6 @@ interface Options {
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('walk the whole way to a cluster, and tell what works, what is slow and what to do')
     .argument('[profile]', 'the profile to look at; default: the one that calls go to')
     .option('--profile <name>', 'the same')
     .option('--no-job', 'submit no job: compute nodes are then not looked at')

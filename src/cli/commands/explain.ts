@@ -18,8 +18,7 @@ interface Options {
 
 export function explainCommand(): Command {
   return new Command('explain')
-    .description('tell what the functions of a file that are marked with cluster take along, and what cannot')
-    .argument('<file>', 'a TypeScript or JavaScript file')
+    .argument('<what>', 'a TypeScript or JavaScript file; or a job, to tell why it waits or failed')
     .option('--function <name>', 'only the function of this name: simulate, or Study.simulate')
     .option('--bundle', 'list what the bundle consists of, by file and package, with sizes in bytes')
     .option('--node <version>', 'major version of Node on the cluster, to be warned of what it lacks')
@@ -36,8 +35,9 @@ profile ran on lately, or 16 when none is known.
 Examples:
   farcall explain study.ts
   farcall explain study.ts --function simulate --bundle
+  farcall explain fqp3ikcfdfl4z4
 
-Exit code: 1 when a function cannot travel.`,
+Exit code: 1 when a function cannot travel; 0 for a job.`,
     )
     .action(explainFile)
 }
@@ -45,6 +45,10 @@ Exit code: 1 when a function cannot travel.`,
 async function explainFile(name: string, options: Options): Promise<void> {
   const file = resolve(name)
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) {
+    if (!/[./]/.test(name.replace(/\[.*$/, ''))) {
+      const { explainJob } = await import('../explain-job.ts')
+      return explainJob(name, options)
+    }
     throw new ConfigError('OPTION_INVALID', `${name}: there is no such file`, {
       hint: 'give the path of a file: farcall explain study.ts',
     })

@@ -15,7 +15,6 @@ interface Ports {
 
 export function forwardCommand(): Command {
   return new Command('forward')
-    .description('reach a port of a running job: a notebook, a debugger, a dashboard')
     .argument(
       '<id>',
       'the job: its id or the beginning of it, ID[3] for a task of it, or the scheduler\u2019s id',

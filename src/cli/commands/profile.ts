@@ -4,7 +4,6 @@ const collect = (value: string, all: string[]) => [...all, value]
 
 export function profileCommand(): Command {
   return new Command('profile')
-    .description('the places that jobs go to: list, add, change, import and test them')
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(addCommand())

@@ -3,12 +3,12 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
 import { ConfigError } from '../../core/errors.ts'
+import { isVerbose } from '../talk.ts'
 import { tellUncaught } from '../uncaught.ts'
 
 /** @param start takes the program, to be run once the command line is done with: its errors are its own */
 export function runCommand(start: (program: () => Promise<void>) => void): Command {
   return new Command('run')
-    .description('run a TypeScript or JavaScript program that uses farcall')
     .argument('<file>', 'the program')
     .argument('[args...]', 'its arguments; put -- before them')
     .option('--profile <name>', 'the profile that its jobs go to')
@@ -17,9 +17,8 @@ export function runCommand(start: (program: () => Promise<void>) => void): Comma
       'after',
       '\nExamples:\n  farcall run study.ts\n  farcall run --profile hpc study.ts -- --seed 42\n\nThe exit code is the program’s own.',
     )
-    .action((file: string, args: string[], options: { profile?: string }, command: Command) => {
-      const { verbose = false } = command.optsWithGlobals<{ verbose?: true }>()
-      start(prepare(file, args[0] === '--' ? args.slice(1) : args, options.profile, verbose))
+    .action((file: string, args: string[], options: { profile?: string }) => {
+      start(prepare(file, args[0] === '--' ? args.slice(1) : args, options.profile, isVerbose()))
     })
 }
 

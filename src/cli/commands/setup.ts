@@ -21,7 +21,6 @@ interface Options {
 
 export function setupCommand(): Command {
   return new Command('setup')
-    .description('get to a cluster for the first time: key, host key, ~/.ssh/config, profile')
     .argument('<host>', 'its name, an alias of ~/.ssh/config, or user@host:port')
     .option('--user <name>', 'your login name there')
     .option('--port <port>', 'the port of its SSH server')

@@ -3,7 +3,6 @@ import { ConfigError } from '../../core/errors.ts'
 
 export function shellCommand(): Command {
   return new Command('shell')
-    .description('open a shell on the machine of a profile, or beside a running job')
     .argument(
       '[id]',
       'a running job: its id or the beginning of it, ID[3] for a task of it, or the scheduler\u2019s id',

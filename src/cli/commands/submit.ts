@@ -1,0 +1,133 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import type { Job } from '../../client/job.ts'
+import type { JobStream } from '../../client/job-stream.ts'
+import type { ClusterOptions } from '../../client/options.ts'
+import { ConfigError } from '../../core/errors.ts'
+import { jsonOption, printJson } from '../print.ts'
+import { resourceOptions, resourcesOf } from '../resource-options.ts'
+import { say } from '../talk.ts'
+
+interface Options {
+  function?: string
+  args?: string
+  profile?: string
+  tag?: string[]
+  retries?: string
+  wait?: true
+  dryRun?: true
+  json?: true
+}
+
+export function submitCommand(): Command {
+  const command = new Command('submit')
+    .argument('<file>', 'a TypeScript or JavaScript file that exports the function')
+    .option('--function <name>', 'simulate, or Study.simulate; not needed where there is one')
+    .option('--args <json>', 'its arguments, a JSON array; - reads them from stdin')
+    .option('--profile <name>', 'where it runs; default: the configuration’s')
+    .option('--tag <tag>', 'a word to find it by; may be given again', (tag, before: string[] = []) => [
+      ...before,
+      tag,
+    ])
+    .option('--retries <number>', 'tries again what failed for no fault of the function')
+    .option('-w, --wait', 'wait for the value and print it, as JSON; Ctrl-C then does as `interrupt` says')
+    .option('-n, --dry-run', 'print the script that would be submitted; nothing is sent')
+    .addOption(jsonOption())
+  return resourceOptions(command)
+    .addHelpText(
+      'after',
+      `
+Prints the job's id, once the scheduler has it. Functions that are marked with cluster have the options that they are
+marked with, and those given here on top; where none is marked, any exported function will do. The file is imported: what
+stands at its top level runs here, and what that prints goes to stderr.
+
+Examples:
+  farcall submit study.ts --args '[42]'
+  id=$(farcall submit study.ts --function simulate --args '[42]' --memory 4GB --time 1h)
+  farcall result $id
+  farcall submit study.ts --args '[42]' --partition short --dry-run
+  farcall submit study.ts --args '[42]' --wait | jq .energy
+
+Exit code: 0 when it was submitted, with --wait when it completed; 1 when it failed; 5 when it was not submitted.`,
+    )
+    .action(submit)
+}
+
+async function submit(name: string, options: Options): Promise<void> {
+  const file = resolve(name)
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile())
+    throw new ConfigError('OPTION_INVALID', `${name}: there is no such file`, {
+      hint: 'give the path of a file: farcall submit study.ts',
+    })
+  const args = await readArguments(options.args)
+  const asked = callOptions(options)
+  if (options.profile !== undefined) process.env['FARCALL_PROFILE'] = options.profile
+  const { chooseFunction, exportedFunctions, importFile } = await import('../exported.ts')
+  const chosen = chooseFunction(exportedFunctions(await importFile(file)), options.function, name)
+  const remote = chosen.remote().with(asked)
+  const { closeSessions } = await import('../../client/session.ts')
+  try {
+    if (options.dryRun) process.stdout.write(await remote.script(...args))
+    else if (options.wait) await follow(remote(...args), options)
+    else await letGo(remote(...args), chosen.name, options)
+  } finally {
+    await closeSessions()
+  }
+}
+
+type Sent = Job<unknown> | JobStream<unknown, unknown>
+
+async function letGo(job: Sent, name: string, { json, profile }: Options): Promise<void> {
+  try {
+    await job.detach()
+  } catch (error) {
+    // What cannot go on alone does not stay behind either.
+    await job.cancel(error)
+    throw error
+  }
+  const { id, nativeId } = job
+  if (json) printJson({ id, nativeId, function: name, ...(profile === undefined ? {} : { profile }) })
+  else process.stdout.write(`${id}\n`)
+  say(`farcall status ${id}, farcall logs ${id} --follow, farcall result ${id}`)
+}
+
+async function follow(job: Sent, { json }: Options): Promise<void> {
+  const { followToEnd } = await import('../follow.ts')
+  await followToEnd(job, { json: json ?? false, logs: false })
+}
+
+function callOptions({ profile, tag, retries, ...options }: Options): ClusterOptions {
+  const retry = retries === undefined ? undefined : Number(retries)
+  if (retry !== undefined && !(/^\d+$/.test(retries!) && Number.isSafeInteger(retry)))
+    throw new ConfigError('OPTION_INVALID', `--retries: '${retries}' is no whole number`)
+  return {
+    ...resourcesOf(options as Record<string, unknown>),
+    ...(profile === undefined ? {} : { profile }),
+    ...(tag === undefined ? {} : { tags: tag }),
+    ...(retry === undefined ? {} : { retry }),
+  }
+}
+
+async function readArguments(given: string | undefined): Promise<unknown[]> {
+  if (given === undefined) return []
+  const text = given === '-' ? await readStdin() : given
+  try {
+    const args: unknown = JSON.parse(text)
+    if (Array.isArray(args)) return args
+  } catch (cause) {
+    throw new ConfigError('OPTION_INVALID', `--args: ${(cause as Error).message}`, {
+      hint: 'a JSON array of the arguments: --args \'[42, "a word"]\'',
+      cause,
+    })
+  }
+  throw new ConfigError('OPTION_INVALID', '--args: a JSON array of the arguments is wanted', {
+    hint: `one argument is written in brackets, too: --args '[${text.trim()}]'`,
+  })
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString('utf8')
+}

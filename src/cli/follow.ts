@@ -1,0 +1,63 @@
+import { insideOf, type Job } from '../client/job.ts'
+import { JobStream } from '../client/job-stream.ts'
+import { isFinal, type JobStatus } from '../core/status.ts'
+import { printJson } from './print.ts'
+import { say } from './talk.ts'
+import { giveValue, jsonText, type ValueOptions } from './value.ts'
+
+type Followed = Job<unknown> | JobStream<unknown, unknown>
+
+export interface FollowOptions extends ValueOptions {
+  readonly json: boolean
+  /** What the user knows it by. */
+  readonly name?: string
+  /** What the function prints goes to stderr, as it comes. */
+  readonly logs: boolean
+}
+
+/** To its end: states are told on stderr, the value is printed. Of a stream each value is a line of JSON. */
+export async function followToEnd(job: Followed, options: FollowOptions): Promise<void> {
+  // Its files stay for a while, for `farcall logs`.
+  const inside = insideOf(job)
+  if (inside) inside.handle.submission.keeps = true
+  const told = tell(job, options.name)
+  const shown = options.logs ? [showLog(job, 'stdout'), showLog(job, 'stderr')] : []
+  if (job instanceof JobStream) {
+    for await (const value of job) process.stdout.write(`${JSON.stringify(JSON.parse(jsonText(value)))}\n`)
+    return
+  }
+  try {
+    const value = await job
+    await Promise.all([...shown, told])
+    if (options.json)
+      printJson({
+        id: options.name ?? job.id,
+        state: 'COMPLETED',
+        value: JSON.parse(jsonText(value) || 'null'),
+      })
+    else await giveValue(value, options)
+  } catch (error) {
+    // What it printed before it failed is wanted first.
+    await Promise.allSettled([...shown, told])
+    throw error
+  }
+}
+
+async function tell(job: Followed, name: string | undefined): Promise<void> {
+  let before = ''
+  for await (const status of job.updates()) {
+    const text = statusText(status)
+    if (text !== before && status.state !== 'NEW') say(`${name ?? job.id} ${text}`)
+    before = text
+  }
+}
+
+function statusText({ state, reason, message, progress }: JobStatus): string {
+  const far = progress?.fraction === undefined ? '' : ` ${Math.round(progress.fraction * 100)} %`
+  const why = !isFinal(state) && message ? `: ${message}` : ''
+  return `${state}${reason ? ` ${reason}` : ''}${far}${why}`
+}
+
+async function showLog(job: Followed, stream: 'stdout' | 'stderr'): Promise<void> {
+  for await (const line of job.logs({ follow: true, stream })) process.stderr.write(`${line}\n`)
+}
