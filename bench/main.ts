@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import Table from 'cli-table3'
 import { capture } from './capture.ts'
+import { cli } from './cli.ts'
 import { codec } from './codec.ts'
 import { files } from './files.ts'
 import { local } from './local.ts'
@@ -31,6 +32,7 @@ const suites: Record<string, () => Promise<Row[]>> = {
   codec,
   capture,
   store,
+  cli,
   files,
   stream,
 }

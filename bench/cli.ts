@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openStore } from '../src/store/open.ts'
+import { paired, type Row } from './measure.ts'
+import { run } from './processes.ts'
+import { newJob } from './store.ts'
+
+const suite = 'cli'
+const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+const starts = 21
+const recorded = 1_000
+
+/** How long commands take that only look, against a Node that does nothing. */
+export async function cli(): Promise<Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'farcall-bench-'))
+  const before = process.env['FARCALL_STORE']
+  process.env['FARCALL_STORE'] = folder
+  try {
+    const index = openStore({ folder, warn: console.error })
+    for (let at = 0; at < recorded; at++) {
+      const job = newJob(at)
+      index.add(job)
+      index.submitted(job.spec.id, 1, String(at))
+      index.ended(job.spec.id, { state: 'COMPLETED' })
+    }
+    index.close()
+    return [await startOf('--help'), await startOf('list', '--limit', '50')]
+  } finally {
+    if (before === undefined) delete process.env['FARCALL_STORE']
+    else process.env['FARCALL_STORE'] = before
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function startOf(...args: string[]): Promise<Row> {
+  const [value, floor] = await paired(
+    starts,
+    () => run(process.execPath, [main, ...args]),
+    () => run(process.execPath, ['-e', '0']),
+  )
+  const promised = 1.5 * floor + 60
+  return {
+    suite,
+    what: `farcall ${args.join(' ')}${args[0] === 'list' ? `, of ${recorded} jobs` : ''}`,
+    value,
+    unit: 'ms',
+    floor,
+    floorName: 'node -e 0',
+    promise: 'under 1.5 times it and 60 ms',
+    kept: value < promised,
+  }
+}
