@@ -32,7 +32,7 @@ export const commands: readonly Listed[] = [
   {
     name: 'submit',
     group: jobs,
-    summary: 'have an exported function of a file run, and print the job’s id',
+    summary: 'have a function of a file or a command run, and print the job’s id',
     load: async () => (await import('./commands/submit.ts')).submitCommand(),
   },
   {

@@ -197,6 +197,20 @@ export function commandsWork(profile: Profile, extra: (commands: Commands) => vo
     expect(await out('result', short)).toBe('"waited"\n')
   })
 
+  it('a command behind -- runs as it is, with the options before it', async () => {
+    const done = await farcall('submit', '--time', '5m', '--wait', '--', 'echo', '--json', 'two words')
+    expect(done.exitCode).toBe(0)
+    expect(JSON.parse(done.stdout)).toMatchObject({ exitCode: 0, stdoutTail: '--json two words\n' })
+    const id = (await out('submit', '--quiet', '--', 'sh', '-c', 'echo out; exit 3')).trimEnd()
+    await expect.poll(() => stateOf(id), { timeout: 60_000, interval: 500 }).toBe('FAILED')
+    expect(await out('logs', id)).toBe('out\n')
+    expect(await farcall('result', id)).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('exit code 3'),
+    })
+    expect(await farcall('submit', 'one.ts', 'two.ts')).toMatchObject({ exitCode: 2 })
+  })
+
   it('--dry-run sends nothing', async () => {
     const before = JSON.parse(await out('list', '--all', '--json')).length
     const script = await out(

@@ -22,7 +22,8 @@ interface Options {
 
 export function submitCommand(): Command {
   const command = new Command('submit')
-    .argument('<file>', 'a TypeScript or JavaScript file that exports the function')
+    .argument('[file]', 'a TypeScript or JavaScript file that exports the function')
+    .argument('[command...]', 'instead of it a program and its arguments, as they are; put -- before them')
     .option('--function <name>', 'simulate, or Study.simulate; not needed where there is one')
     .option('--args <json>', 'its arguments, a JSON array; - reads them from stdin')
     .option('--profile <name>', 'where it runs; default: the configuration’s')
@@ -40,7 +41,7 @@ export function submitCommand(): Command {
       `
 Prints the job's id, once the scheduler has it. Functions that are marked with cluster have the options that they are
 marked with, and those given here on top; where none is marked, any exported function will do. The file is imported: what
-stands at its top level runs here, and what that prints goes to stderr.
+stands at its top level runs here, and what that prints goes to stderr. A command runs there as it is, no shell reads it.
 
 Examples:
   farcall submit study.ts --args '[42]'
@@ -48,32 +49,66 @@ Examples:
   farcall result $id
   farcall submit study.ts --args '[42]' --partition short --dry-run
   farcall submit study.ts --args '[42]' --wait | jq .energy
+  farcall submit --cores 4 --time 2h -- python train.py --epochs 10
+  farcall submit -- sh -c 'sort data.txt >sorted.txt'
 
 Exit code: 0 when it was submitted, with --wait when it completed; 1 when it failed; 5 when it was not submitted.`,
     )
     .action(submit)
 }
 
-async function submit(name: string, options: Options): Promise<void> {
-  const file = resolve(name)
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile())
-    throw new ConfigError('OPTION_INVALID', `${name}: there is no such file`, {
-      hint: 'give the path of a file: farcall submit study.ts',
+async function submit(file: string | undefined, rest: string[], options: Options): Promise<void> {
+  const words = file === undefined ? [] : [file, ...rest]
+  const dashes = process.argv.indexOf('--')
+  const isCommand = dashes >= 0 && process.argv.length - dashes - 1 === words.length
+  if (words.length === 0 || (!isCommand && words.length > 1))
+    throw new ConfigError('OPTION_INVALID', 'one file is wanted, or a command behind --', {
+      hint: 'farcall submit study.ts, or farcall submit -- python train.py',
     })
-  const args = await readArguments(options.args)
   const asked = callOptions(options)
   if (options.profile !== undefined) process.env['FARCALL_PROFILE'] = options.profile
-  const { chooseFunction, exportedFunctions, importFile } = await import('../exported.ts')
-  const chosen = chooseFunction(exportedFunctions(await importFile(file)), options.function, name)
-  const remote = chosen.remote().with(asked)
+  const call = isCommand
+    ? await commandCall(words, asked, options)
+    : await functionCall(words[0]!, asked, options)
   const { closeSessions } = await import('../../client/session.ts')
   try {
-    if (options.dryRun) process.stdout.write(await remote.script(...args))
-    else if (options.wait) await follow(remote(...args), options)
-    else await letGo(remote(...args), chosen.name, options)
+    if (options.dryRun) process.stdout.write(await call.script())
+    else if (options.wait) await follow(call.send(), options)
+    else await letGo(call.send(), call.name, options)
   } finally {
     await closeSessions()
   }
+}
+
+interface Call {
+  readonly name: string
+  readonly send: () => Sent
+  readonly script: () => Promise<string>
+}
+
+async function commandCall(words: readonly string[], asked: ClusterOptions, options: Options): Promise<Call> {
+  for (const name of ['function', 'args'] as const)
+    if (options[name] !== undefined)
+      throw new ConfigError('OPTION_INVALID', `--${name} is for functions of a file, and not for a command`)
+  const { command } = await import('../../client/command.ts')
+  return {
+    name: words[0]!,
+    send: () => command(words, asked),
+    script: () => command.script(words, asked),
+  }
+}
+
+async function functionCall(name: string, asked: ClusterOptions, options: Options): Promise<Call> {
+  const file = resolve(name)
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile())
+    throw new ConfigError('OPTION_INVALID', `${name}: there is no such file`, {
+      hint: 'give the path of a file: farcall submit study.ts; a command stands behind --',
+    })
+  const args = await readArguments(options.args)
+  const { chooseFunction, exportedFunctions, importFile } = await import('../exported.ts')
+  const chosen = chooseFunction(exportedFunctions(await importFile(file)), options.function, name)
+  const remote = chosen.remote().with(asked)
+  return { name: chosen.name, send: () => remote(...args), script: () => remote.script(...args) }
 }
 
 type Sent = Job<unknown> | JobStream<unknown, unknown>

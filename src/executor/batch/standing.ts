@@ -80,18 +80,20 @@ function statusOf(
 ): JobStatus | undefined {
   const said = statusIn(accounting, one, member, scheduler)
   const end = one.ends.get(member)
-  if (end) return endedAs(end, said)
+  if (end) return endedAs(end, said, one.spec)
   const shown = statusIn(queue, one, member, scheduler)
   if (shown && !isFinal(shown.state)) return inWords(shown, one.spec, scheduler.explainWaiting).status
   // Its end may only be late: of what is said to be completed no more is known yet.
   return said && said.state !== 'COMPLETED' ? said : undefined
 }
 
-function endedAs(end: MemberEnd, accounting: JobStatus | undefined): JobStatus {
+function endedAs(end: MemberEnd, accounting: JobStatus | undefined, { command }: JobSpec): JobStatus {
   const now = { canceledByUs: false, waitedMs: Number.POSITIVE_INFINITY, graceMs: 0, hasAccounting: false }
   const status = verdict({ ...now, end, accounting }) ?? { state: 'ACTIVE' }
   const hasThrown = status.state === 'COMPLETED' && end.thrown
-  return hasThrown ? { ...status, state: 'FAILED', reason: 'exception' } : status
+  if (!hasThrown) return status
+  // How a command ended stands in its record, which is not read for this.
+  return { ...status, state: 'FAILED', ...(command ? {} : { reason: 'exception' }) }
 }
 
 function sumOf(tries: readonly Try[], answers: Answers): Standing {
@@ -103,8 +105,9 @@ function sumOf(tries: readonly Try[], answers: Answers): Standing {
       statuses.push(status)
       if (!status || !isFinal(status.state)) continue
       const { from, to } = memberItems(one.spec, member)
-      const thrown = status.reason === 'exception' ? one.ends.get(member)?.thrown : undefined
-      const bad = status.state === 'COMPLETED' ? 0 : (thrown ?? to - from)
+      const [end, { reason }] = [one.ends.get(member), status]
+      const thrown = reason === undefined || reason === 'exception' ? end?.thrown : undefined
+      const bad = status.state === 'COMPLETED' ? 0 : thrown || to - from
       done += to - from - bad
       failed += bad
     }
