@@ -3,7 +3,17 @@ import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 /** Kinds of tests that need more than Node, by the ending of their files; `npm test` says which can run here. */
-const kinds = ['local', 'ssh', 'slurm', 'sge', 'kubernetes', 'package', 'toolchains', 'examples'] as const
+const kinds = [
+  'local',
+  'ssh',
+  'slurm',
+  'sge',
+  'kubernetes',
+  'containers',
+  'package',
+  'toolchains',
+  'examples',
+] as const
 
 const seconds = 1000
 
@@ -56,6 +66,7 @@ export default defineConfig({
       realThing('slurm', 120 * seconds, ['test/clusters/setup/slurm.ts']),
       realThing('sge', 120 * seconds, ['test/clusters/setup/sge.ts']),
       realThing('kubernetes', 120 * seconds, ['test/clusters/setup/kubernetes.ts']),
+      realThing('containers', 120 * seconds, ['test/clusters/setup/engines.ts']),
       realThing('package', 300 * seconds),
       realThing('toolchains', 120 * seconds, ['test/toolchains/setup.ts']),
       realThing('examples', 180 * seconds, ['test/clusters/setup/ssh.ts']),

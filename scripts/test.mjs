@@ -26,6 +26,8 @@ const slurmCommands = {
   mariadbd: 'mariadb-server',
   'mariadb-install-db': 'mariadb-server',
   modulecmd: 'environment-modules',
+  podman: 'podman',
+  newuidmap: 'uidmap',
 }
 const sgeCommands = {
   sge_qmaster: 'gridengine-master',
@@ -44,6 +46,14 @@ const kubernetesCommands = {
   openssl: 'openssl',
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
 }
+const containerCommands = {
+  podman: 'podman',
+  dockerd: 'docker.io',
+  runc: 'runc',
+  newuidmap: 'uidmap',
+  busybox: 'busybox-static',
+  'ld-musl-config': 'musl',
+}
 const kinds = {
   unit: {},
   local: { commands: { ...rsyncCommands, ...mpiCommands } },
@@ -51,6 +61,7 @@ const kinds = {
   slurm: { commands: { ...sshCommands, ...slurmCommands }, root: true, npm: true },
   sge: { commands: { ...sshCommands, ...sgeCommands, ...mpiCommands }, root: true },
   kubernetes: { commands: kubernetesCommands, root: true },
+  containers: { commands: containerCommands, root: true, npm: true },
   package: {},
   toolchains: { npm: true },
   examples: { commands: sshCommands },

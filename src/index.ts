@@ -47,6 +47,7 @@ export { configure, defineConfig, getConfig } from './config/runtime.ts'
 export type { Config } from './config/types.ts'
 export type { Amount, GpuAmount, NodeCounts, PartitionCapacity } from './core/capacity.ts'
 export type { CommandResult } from './core/command.ts'
+export type { ContainerMount, ContainerSettings } from './core/container-settings.ts'
 export type { ErrorCode } from './core/error-codes.ts'
 export {
   CaptureError,

@@ -14,7 +14,7 @@ import { delimiter, join } from 'node:path'
 import { cacheFolder } from '../config/cache-folder.ts'
 import type { InterpreterFacts, InterpreterSource } from '../core/interpreter.ts'
 import { isWanted, oldestNode, parseNodeSetting } from '../core/node-setting.ts'
-import type { Environment, Profile } from '../core/profile.ts'
+import type { ContainedEnvironment, Environment, Profile } from '../core/profile.ts'
 import type { MemberEnd } from '../core/protocol.ts'
 import type { ResolvedResources } from '../core/resources.ts'
 
@@ -29,7 +29,7 @@ const noteAgainMs = 24 * 3600 * 1000
 export interface NodePlace {
   readonly profile: Profile
   readonly resources: ResolvedResources
-  readonly environment: Environment
+  readonly environment: ContainedEnvironment
 }
 
 /** What this process knows of itself; an argument, for tests. */

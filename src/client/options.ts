@@ -1,12 +1,14 @@
 import { notifySchema } from '../config/notify-schema.ts'
 import { validateOption } from '../config/problems.ts'
-import { environmentSchema } from '../config/schema.ts'
+import { containerSchema, environmentSchema } from '../config/schema.ts'
+import type { ContainerSettings } from '../core/container-settings.ts'
 import { ConfigError } from '../core/errors.ts'
 import { type Launcher, launchers } from '../core/launcher.ts'
 import { nearest } from '../core/nearest.ts'
 import { callbackNames, type NotifyOptions, notifyNames } from '../core/notification.ts'
 import { mergePackages } from '../core/package-settings.ts'
 import type { Environment } from '../core/profile.ts'
+import { resolveContainer } from '../core/resolve-container.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
 import { type Duration, type Memory, type Resources, resourceNames } from '../core/resources.ts'
@@ -31,6 +33,10 @@ export interface ClusterOptions extends Omit<Resources, 'signal'>, NotifyOptions
   profile?: string
   /** Added to the profile's environment. */
   environment?: Environment
+  /**
+   * The container that it runs in: its image, or a record that says more; in place of the profile's. false: none.
+   */
+  container?: string | ContainerSettings | false
   /** Array members that may run at once. */
   concurrency?: number
   /**
@@ -154,6 +160,7 @@ const ownNames = [
   ...notifyNames,
   'profile',
   'environment',
+  'container',
   'concurrency',
   'chunk',
   'targetTime',
@@ -180,6 +187,7 @@ export interface SplitOptions {
   readonly resources: Resources
   readonly profile: string | undefined
   readonly environment: Environment
+  readonly container: string | ContainerSettings | false | undefined
   readonly concurrency: number | undefined
   readonly chunk: number | 'auto'
   /** Seconds. */
@@ -235,6 +243,7 @@ export function splitOptions(options: ClusterOptions & Partial<GatheredOptions>)
     resources: resources as Resources,
     profile,
     environment,
+    container: options.container,
     concurrency,
     chunk,
     targetTime: targetTime === undefined ? undefined : parseDuration(targetTime, 'targetTime'),
@@ -284,9 +293,8 @@ export function checkOptions(options: unknown, where: string): asserts options i
     throw new ConfigError('OPTION_INVALID', `gather: it makes another function, and ${where} cannot`, {
       hint: "say it where the function is marked: cluster({ gather: 'all', tasksPerNode: 4 }, fn)",
     })
-  const { resources, profile, signal, environment, tags, stage, parallel, ...flags } = splitOptions(
-    options as ClusterOptions,
-  )
+  const { resources, profile, signal, environment, container, tags, stage, parallel, ...flags } =
+    splitOptions(options as ClusterOptions)
   checkNotify(options as ClusterOptions)
   for (const name of ['cache', 'force', 'probe'] as const)
     if (typeof flags[name] !== 'boolean') throw invalid(name, flags[name], 'true or false')
@@ -299,6 +307,10 @@ export function checkOptions(options: unknown, where: string): asserts options i
   if (signal !== undefined && !isAbortSignal(signal))
     throw invalid('signal', signal, "an AbortSignal, or a signal for the scheduler like 'USR1@90'")
   checkEnvironment(environment)
+  if (container !== undefined && container !== false) {
+    validateOption(containerSchema, container, 'container')
+    resolveContainer(container)
+  }
   if (stage !== undefined) {
     checkStage(stage)
     if (flags.cache && stage.out?.length)

@@ -1,7 +1,11 @@
 import type { Snapshot } from '../capture/types.ts'
 import type { ResolvedProfile } from '../config/types.ts'
+import type { ContainerSettings } from '../core/container-settings.ts'
 import { ConfigError } from '../core/errors.ts'
+import { parseNodeSetting } from '../core/node-setting.ts'
+import type { ContainedEnvironment, Environment } from '../core/profile.ts'
 import { type JobSpec, protocolVersion, type Slots } from '../core/protocol.ts'
+import { resolveContainer } from '../core/resolve-container.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
 import { requirePlainText } from '../core/shell.ts'
@@ -18,12 +22,34 @@ import { version } from './version.ts'
 
 /** What decides which Node will run it. @internal */
 export function placeOf(profile: ResolvedProfile, options: ClusterOptions): NodePlace {
-  const { resources, environment } = splitOptions(options)
+  const { resources, environment, container = profile.container ?? false } = splitOptions(options)
   return {
     profile,
     resources: resolveResources({ ...profile.resources, ...resources }),
-    environment: mergeEnvironments(profile.environment, environment),
+    environment: contained(mergeEnvironments(profile.environment, environment), container),
   }
+}
+
+/** @throws ConfigError OPTION_INVALID for what is the node's, and is not seen inside */
+function contained(
+  environment: Environment,
+  container: false | string | ContainerSettings,
+): ContainedEnvironment {
+  if (container === false) return environment
+  for (const key of ['conda', 'venv', 'path', 'cwd'] as const)
+    if (environment[key])
+      throw new ConfigError('OPTION_INVALID', `environment.${key} and container do not go together`, {
+        hint:
+          key === 'cwd'
+            ? 'say where it starts inside: container.workdir'
+            : 'what is set up on the node is not seen inside: put it into the image, or leave it out for this call',
+      })
+  const node = parseNodeSetting(environment.node ?? 'auto')
+  if (node?.kind === 'module')
+    throw new ConfigError('OPTION_INVALID', 'environment.node: there are no modules inside of a container', {
+      hint: "leave it out, or name a version ('20'), or the program's path in the image",
+    })
+  return { ...environment, container: resolveContainer(container) }
 }
 
 export interface SpecFacts

@@ -43,6 +43,8 @@ export function resolveProfile(
     keepFor: '7d',
     keepBlobs: '30d',
     interrupt: 'cancel',
+    // A list replaces a list elsewhere; what a site forbids is not to be taken back by a project.
+    deniedMounts: loaded.layers.flatMap(({ config }) => config.deniedMounts ?? []),
     ...written,
     scheduler,
     resources: { ...written.resources },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { containerEngines } from '../core/container-settings.ts'
 import { launchers } from '../core/launcher.ts'
 import { nodeSettingForms, parseNodeSetting } from '../core/node-setting.ts'
 import type { Profile } from '../core/profile.ts'
@@ -147,6 +148,45 @@ export const environmentSchema = z
   })
   .describe('a record of settings, like { modules: [gcc] }')
 
+const inside = text.regex(/^\//).describe('an absolute path inside the container')
+
+/** Also of the option `container`. */
+export const containerSchema = z
+  .union([
+    text,
+    z.strictObject({
+      image: text.describe("an image, like 'python:3.12' or '/images/tools.sif'"),
+      engine: oneOf(['auto', ...containerEngines]).exactOptional(),
+      mounts: z
+        .array(
+          z.union([
+            text,
+            z.strictObject({
+              source: remotePath,
+              target: inside.exactOptional(),
+              readOnly: yesOrNo.exactOptional(),
+            }),
+          ]),
+        )
+        .readonly()
+        .describe("a list like ['/data', '/scratch/x:/work:ro']")
+        .exactOptional(),
+      workdir: inside.exactOptional(),
+      user: text.describe("'caller', 'image', 'root', or numbers like '1000:1000'").exactOptional(),
+      env: z.record(variableName, z.string()).readonly().describe('a record of variables').exactOptional(),
+      gpus: z.union([z.boolean(), oneOf(['nvidia', 'amd'])]).exactOptional(),
+      network: z.union([z.boolean(), text]).describe("true, false, or a network like 'host'").exactOptional(),
+      readOnly: yesOrNo.exactOptional(),
+      memory: memory.exactOptional(),
+      writableTmpfs: yesOrNo.exactOptional(),
+      fakeroot: yesOrNo.exactOptional(),
+      overlay: text.describe('a path').exactOptional(),
+      pull: yesOrNo.exactOptional(),
+      options: list.exactOptional(),
+    }),
+  ])
+  .describe("an image, or a record like { image: 'python:3.12', mounts: ['/data'] }")
+
 const textByName = z.record(text, z.string()).readonly().describe('a record of texts')
 
 const kubernetesSchema = z
@@ -261,6 +301,7 @@ const profileShape = {
     .exactOptional(),
   resources: resourcesSchema.exactOptional(),
   environment: environmentSchema.exactOptional(),
+  container: containerSchema.exactOptional(),
   gridEngine: z
     .strictObject({
       parallelEnvironment: gridEngineName.exactOptional(),
@@ -303,6 +344,11 @@ export const configSchema = z
       .exactOptional(),
     store: path.exactOptional(),
     notify: notifySchema.exactOptional(),
+    deniedMounts: z
+      .array(text.regex(/^\//).describe('an absolute path'))
+      .readonly()
+      .describe("a list of absolute paths like ['/gpfs/admin']")
+      .exactOptional(),
   })
   .describe('a record with defaultProfile and profiles')
 

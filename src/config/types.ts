@@ -13,6 +13,8 @@ export interface Config {
   store?: string
   /** Who is told of jobs of every profile that does not say so itself. */
   notify?: readonly NotifyEndpoint[]
+  /** Paths of compute nodes that no container gets to see, beside farcall's own list. Those of all files count. */
+  deniedMounts?: readonly string[]
 }
 
 export type SourceKind = 'runtime' | 'environment' | 'project' | 'user' | 'site' | 'default'
@@ -64,4 +66,6 @@ export interface ResolvedProfile extends Omit<Profile, keyof NotifyOptions> {
   keepFor: Duration
   keepBlobs: Duration
   interrupt: 'cancel' | 'detach' | 'ask'
+  /** Of all configuration files. */
+  deniedMounts: readonly string[]
 }

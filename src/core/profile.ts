@@ -1,3 +1,4 @@
+import type { ContainerSettings, ContainerSpec } from './container-settings.ts'
 import type { KubernetesSettings } from './kubernetes-settings.ts'
 import type { Launcher } from './launcher.ts'
 import type { NotifyOptions } from './notification.ts'
@@ -39,6 +40,11 @@ export interface Environment {
   setup?: readonly string[]
 }
 
+/** An environment, and the container that it is in. */
+export interface ContainedEnvironment extends Environment {
+  readonly container?: ContainerSpec
+}
+
 /** How a Grid Engine is set up, where what it says of itself would lead astray. */
 export interface GridEngineSettings {
   /** The parallel environment that gives a job its cores on one node: 'smp'. */
@@ -77,6 +83,8 @@ export interface Profile extends NotifyOptions {
   workdir?: string
   resources?: Resources
   environment?: Environment
+  /** The container that jobs run in: its image, or a record that says more. */
+  container?: string | ContainerSettings
   /** Of scheduler 'sge': what is not to be found out. */
   gridEngine?: GridEngineSettings
   /** A job template of your own, a path. */

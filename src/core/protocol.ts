@@ -20,7 +20,7 @@ import type { JobId } from './ids.ts'
 import type { InterpreterFacts, InterpreterSource } from './interpreter.ts'
 import type { JobEnvironment } from './job-environment.ts'
 import type { Ranks } from './launcher.ts'
-import type { Environment } from './profile.ts'
+import type { ContainedEnvironment } from './profile.ts'
 import type { ResolvedResources } from './resources.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 import type { JobReason, JobStatus } from './status.ts'
@@ -82,7 +82,7 @@ export interface JobSpec {
   /** The function is a generator: what it yields is read while it runs, and it waits when so much is unread. */
   readonly stream?: StreamWindow
   readonly resources: ResolvedResources
-  readonly environment: Environment
+  readonly environment: ContainedEnvironment
   /** Those that the bundle does not hold. */
   readonly packages?: PackagesRef
   /** How jobs of this place came to their Node, as far as is remembered; the job looks for itself all the same. */

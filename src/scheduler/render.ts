@@ -9,6 +9,23 @@ import type { Environment } from '../core/profile.ts'
 import { requirePlainText, shellPath, shellQuote } from '../core/shell.ts'
 import type { WarningSignal } from '../core/warning-signal.ts'
 
+/** The container that the member runs in, as parts/container.sh.liquid names it. */
+export interface ContainerScope {
+  readonly image: string
+  readonly isImageFile: boolean
+  /** Those that can run it, in the order in which they are looked for. */
+  readonly engines: readonly { readonly name: string; readonly program: string; readonly line: string }[]
+  readonly mounts: readonly { readonly source: string }[]
+  /** Paths of the node that are never mounted. */
+  readonly denied: readonly string[]
+  /** Names of variables that go inside, beside those of schedulers. */
+  readonly variables: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly memoryBytes: number | undefined
+  readonly network: boolean | string
+  readonly gpus: 'nvidia' | 'amd' | false
+}
+
 /** What a job template can name. */
 export interface ScriptContext {
   /** Whole lines, prefix included: '#SBATCH --time=60'. */
@@ -41,6 +58,7 @@ export interface ScriptContext {
   /** Whether the scheduler may do that. */
   readonly restarts?: boolean
   readonly environment: Environment
+  readonly container?: ContainerScope | undefined
   /** How jobs of this place came to their Node before. */
   readonly interpreter?: InterpreterSource | undefined
   /** Of each process. */
@@ -131,6 +149,7 @@ function toScope(context: ScriptContext): object {
     warning: context.warning?.name ?? '',
     warningSeconds: context.warning?.seconds ?? 0,
     node: nodeScope(environment.node ?? 'auto'),
+    container: context.container ?? null,
     nodeWaitSeconds: nodeWaitSeconds(context.timeSeconds),
     found: { module: '', ...(context.interpreter ?? { from: '' }) },
     environment: {

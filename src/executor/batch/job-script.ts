@@ -1,3 +1,4 @@
+import { containerScope } from '../../container/scope.ts'
 import { ConfigError } from '../../core/errors.ts'
 import type { Environment, Profile } from '../../core/profile.ts'
 import { type JobSpec, paths, scriptFile } from '../../core/protocol.ts'
@@ -38,7 +39,7 @@ function requireShortVariables({ variables = {} }: Environment): void {
 export function renderJobScript(
   spec: JobSpec,
   scheduler: Scheduler,
-  profile: Profile,
+  profile: Profile & { readonly deniedMounts?: readonly string[] },
   place: { workdir: string; runtime: string },
   after: readonly AfterJob[] = [],
 ): string {
@@ -62,6 +63,12 @@ export function renderJobScript(
     restartCount: scheduler.restartCount,
     restarts: scheduler.restartCount !== '0' && resources.requeue !== false,
     environment: spec.environment,
+    container:
+      spec.environment.container &&
+      containerScope(spec.environment.container, spec.environment, {
+        gpus: resources.gpus?.count ?? 0,
+        denied: profile.deniedMounts ?? [],
+      }),
     interpreter: spec.interpreter,
     cores: resources.cores,
     tasksPerNode: spec.ranks?.perNode ?? 1,

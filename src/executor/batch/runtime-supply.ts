@@ -62,7 +62,8 @@ export class RuntimeSupply {
   }
 
   #guess({ environment }: JobSpec): NodePlatform | undefined {
-    const { modules = [], setup = [], variables = {} } = environment
+    const { modules = [], setup = [], variables = {}, container } = environment
+    if (container) return undefined // its own C library decides
     return modules.length + setup.length === 0 && !('PATH' in variables) ? this.#place.bare : undefined
   }
 

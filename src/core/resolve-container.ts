@@ -1,0 +1,72 @@
+import type { ContainerMount, ContainerSettings, ContainerSpec } from './container-settings.ts'
+import { ConfigError } from './errors.ts'
+import { requirePlainText } from './shell.ts'
+import { parseMemory } from './units.ts'
+
+/** Of the job itself, or of the system inside: nothing else is put there. */
+const ownTargets = ['/proc', '/sys', '/dev', '/']
+
+/**
+ * A container's settings, read. What can be known to be wrong is said here; what a path of the cluster leads to is seen there.
+ * @throws ConfigError OPTION_INVALID, UNIT_INVALID, VALUE_UNSAFE
+ */
+export function resolveContainer(given: string | ContainerSettings, where = 'container'): ContainerSpec {
+  const settings = typeof given === 'string' ? { image: given } : given
+  const { engine = 'auto', mounts = [], memory, user = 'caller', ...others } = settings
+  requirePlainText(settings.image, `${where}.image`)
+  if (/^-|\s/.test(settings.image) || settings.image === '')
+    throw invalid(`${where}.image`, settings.image, "an image's name, like python:3.12 or /images/tools.sif")
+  if (!/^(caller|image|root|\d+(:\d+)?|[a-z_][\w-]*)$/.test(user))
+    throw invalid(`${where}.user`, user, "'caller', 'image', 'root', a name, or numbers like '1000:1000'")
+  if (others.workdir !== undefined) requireInside(others.workdir, `${where}.workdir`)
+  return {
+    ...others,
+    engine,
+    user,
+    mounts: mounts.map((mount, index) => readMount(mount, `${where}.mounts[${index}]`)),
+    ...(memory === undefined ? {} : { memoryBytes: parseMemory(memory, `${where}.memory`) }),
+  }
+}
+
+function readMount(given: string | ContainerMount, where: string): ContainerSpec['mounts'][number] {
+  const {
+    source,
+    target = source,
+    readOnly = false,
+  } = typeof given === 'string' ? parts(given, where) : given
+  for (const path of [source, target]) {
+    requirePlainText(path, where)
+    // Engines read these as their own signs, each in its way.
+    if (/[:,"]/.test(path)) throw invalid(where, path, 'a path without : , and "')
+  }
+  if (!/^[/~$]/.test(source)) throw invalid(where, source, 'an absolute path on the cluster')
+  if (typeof given !== 'string' || target !== source) requireInside(target, where)
+  return { source, target, readOnly }
+}
+
+/** 'source[:target][:ro|:rw]' */
+function parts(text: string, where: string): ContainerMount {
+  const words = text.split(':')
+  const mode = /^r[ow]$/.test(words.at(-1)!) && words.length > 1 ? words.pop() : undefined
+  const [source = '', target, ...more] = words
+  if (more.length > 0 || source === '' || target === '')
+    throw invalid(where, text, "'source', 'source:target' or 'source:target:ro'")
+  return { source, ...(target === undefined ? {} : { target }), readOnly: mode === 'ro' }
+}
+
+/** @throws ConfigError OPTION_INVALID for a path inside that leads elsewhere, or hides what has to be there */
+function requireInside(path: string, where: string): void {
+  requirePlainText(path, where)
+  if (!path.startsWith('/')) throw invalid(where, path, 'an absolute path inside the container')
+  if (path.split('/').includes('..')) throw invalid(where, path, 'a path without ..')
+  const plain = path.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')
+  const hides = ownTargets.find((own) => plain === own || (own !== '/' && plain.startsWith(`${own}/`)))
+  if (hides !== undefined)
+    throw new ConfigError('OPTION_INVALID', `${where}: ${path} would hide the container's own ${hides}`, {
+      hint: 'mount it somewhere else, like /data',
+    })
+}
+
+function invalid(where: string, value: unknown, wanted: string): ConfigError {
+  return new ConfigError('OPTION_INVALID', `${where}: ${JSON.stringify(value)} is not ${wanted}`)
+}

@@ -1,0 +1,216 @@
+import { execFileSync } from 'node:child_process'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { type ContainerSettings, close, cluster, configure, jobs } from '../../src/index.ts'
+import { images } from '../clusters/engines.ts'
+
+const { env } = inject('engines')
+const folder = mkdtempSync(join(tmpdir(), 'farcall-containers-'))
+const workdir = join(folder, 'work')
+const data = join(folder, 'data')
+
+beforeAll(() => {
+  Object.assign(process.env, env)
+  mkdirSync(data)
+  writeFileSync(join(data, 'x'), 'from outside')
+  configure({ profiles: { here: { scheduler: 'direct', workdir, keep: 'all' } }, defaultProfile: 'here' })
+})
+afterAll(async () => {
+  await close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe.each(['podman', 'docker'] as const)('in a container of %s', (engine) => {
+  const within = (image: keyof typeof images, more: Partial<ContainerSettings> = {}) => ({
+    container: { engine, image: images[image], ...more },
+  })
+  const left = () =>
+    execFileSync(engine, ['ps', '-a', '--format', '{{.Names}}'], {
+      env: process.env,
+      encoding: 'utf8',
+    }).trim()
+
+  it('a function runs with our Node, its mounts and variables, without a network', async () => {
+    process.env['SECRET_OF_TEST'] = 'hunter2'
+    const look = cluster(
+      {
+        ...within('bare', { mounts: [`${data}:/data:ro`], env: { INSIDE: 'it is' } }),
+        environment: { variables: { WORDS: 'a "b" $c\nd' }, secrets: ['SECRET_OF_TEST'] },
+      },
+      async (n: number) => {
+        const { readFileSync, readdirSync, writeFileSync } = await import('node:fs')
+        const write = () => {
+          try {
+            writeFileSync('/data/y', 'no')
+            return 'written'
+          } catch (error) {
+            return (error as NodeJS.ErrnoException).code
+          }
+        }
+        return {
+          n,
+          node: process.execPath,
+          data: readFileSync('/data/x', 'utf8'),
+          write: write(),
+          nets: readdirSync('/sys/class/net'),
+          root: readdirSync('/').includes('lib64'),
+          words: process.env['WORDS'],
+          inside: process.env['INSIDE'],
+          secret: process.env['SECRET_OF_TEST'],
+        }
+      },
+    )
+    expect(await look(3)).toMatchObject({
+      n: 3,
+      node: expect.stringContaining(`${workdir}/node/`),
+      data: 'from outside',
+      write: 'EROFS',
+      nets: ['lo'],
+      words: 'a "b" $c\nd',
+      inside: 'it is',
+      secret: 'hunter2',
+    })
+    expect(left()).toBe('')
+  })
+
+  it("a map runs with the image's own Node, and what is printed comes live", async () => {
+    const square = cluster(
+      { ...within('node'), chunk: 2, environment: { node: '/usr/bin/node' } },
+      (n: number) => {
+        console.log(`square of ${n}`)
+        return [n * n, process.execPath]
+      },
+    )
+    const array = square.map([1, 2, 3])
+    expect(await array).toEqual([1, 4, 9].map((value) => [value, '/usr/bin/node']))
+    const slow = cluster(within('node'), async () => {
+      console.log('begun')
+      await new Promise((resolve) => setTimeout(resolve, 60_000))
+    })()
+    slow.catch(() => {})
+    for await (const line of slow.logs({ follow: true })) if (line.includes('begun')) break
+    await slow.cancel()
+    await expect(slow).rejects.toMatchObject({ code: 'JOB_CANCELED' })
+    await expect.poll(left, { timeout: 30_000 }).toBe('')
+  })
+
+  it('what throws is the error of the function, and an exit code is its own', async () => {
+    const throws = cluster(within('node'), () => {
+      throw new RangeError('7 is out of range')
+    })
+    await expect(throws()).rejects.toMatchObject({ name: 'RangeError', message: '7 is out of range' })
+    const exits = cluster(within('node'), () => process.exit(125))
+    await expect(exits()).rejects.toMatchObject({ status: { reason: 'exit-code', exitCode: 125 } })
+  })
+
+  it('too much memory is named as such, whoever of the two was killed', async () => {
+    const eats = cluster({ ...within('node', { memory: '64MB' }) }, async () => {
+      const { Buffer } = await import('node:buffer')
+      const all: Buffer[] = []
+      for (;;) all.push(Buffer.alloc(8 << 20, 1))
+    })
+    await expect(eats()).rejects.toMatchObject({ status: { state: 'FAILED', reason: 'out-of-memory' } })
+    expect(left()).toBe('')
+  })
+
+  it('the end of its time ends it, and all that is in it', async () => {
+    const hangs = cluster({ ...within('node'), time: '2s' }, () => {
+      process.on('SIGTERM', () => {})
+      return new Promise((resolve) => setTimeout(resolve, 60_000))
+    })
+    await expect(hangs()).rejects.toMatchObject({ status: { reason: 'timeout' } })
+    expect(left()).toBe('')
+  })
+
+  it.each<[string, Partial<ContainerSettings>, RegExp, string]>([
+    [
+      'an image that is not there',
+      { image: 'localhost/none:1' },
+      /image localhost\/none:1 is not on .* container\.pull/,
+      'launch-failed',
+    ],
+    ['an image without a shell', { image: images.empty }, /has no \/bin\/sh/, 'launch-failed'],
+    ['an image with musl and without Node', { image: images.musl }, /musl/, 'interpreter-missing'],
+    [
+      'a word that the engine does not know',
+      { options: ['--no-such-word'] },
+      /could not start the image.*unknown flag/,
+      'launch-failed',
+    ],
+    [
+      'a mount that is not there',
+      { mounts: ['/no/such/folder'] },
+      /there is no \/no\/such\/folder on/,
+      'launch-failed',
+    ],
+    [
+      'a mount of the system',
+      { mounts: ['/etc/passwd:/data'] },
+      /\/etc\/passwd.*may not be mounted/,
+      'launch-failed',
+    ],
+    [
+      'a link out of where it lies',
+      { mounts: [`${folder}/link:/data`] },
+      /link leads to \/etc on .*, which may not be mounted/,
+      'launch-failed',
+    ],
+  ])('%s is said to be the reason', async (_, settings, message, reason) => {
+    try {
+      symlinkSync('/etc', join(folder, 'link'))
+    } catch {
+      // there already
+    }
+    const one = cluster({ container: { engine, image: images.bare, ...settings } }, () => 1)
+    await expect(one()).rejects.toMatchObject({
+      status: { state: 'FAILED', reason, message: expect.stringMatching(message) },
+    })
+    expect(left()).toBe('')
+  })
+
+  it('a root file system that is read-only cannot be written to, but for /tmp', async () => {
+    const writes = cluster(within('node', { readOnly: true }), async () => {
+      const { writeFileSync } = await import('node:fs')
+      writeFileSync('/tmp/x', '1')
+      try {
+        writeFileSync('/x', '1')
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code
+      }
+      return 'written'
+    })
+    expect(await writes()).toBe('EROFS')
+  })
+
+  it("is taken away when the engine's own process was killed", async () => {
+    const hangs = cluster(within('node'), () => new Promise((resolve) => setTimeout(resolve, 60_000)))()
+    hangs.catch(() => {})
+    await expect.poll(left, { timeout: 30_000 }).toContain(hangs.id)
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      let words: string[]
+      try {
+        words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+      } catch {
+        continue // it has ended
+      }
+      if (words[0]?.endsWith(engine) && words.includes(`farcall-${hangs.id}-1-0`))
+        process.kill(Number(pid), 'SIGKILL')
+    }
+    await expect(hangs).rejects.toMatchObject({ code: 'JOB_FAILED' })
+    await expect.poll(left, { timeout: 30_000 }).toBe('')
+  })
+})
+
+it('a record of it is kept as of any other', async () => {
+  expect((await jobs({ state: 'FAILED' })).length).toBeGreaterThan(0)
+})
