@@ -12,7 +12,7 @@ type Beside = Pick<JobSpec, 'stream' | 'slots'>
  * @throws ConfigError OPTION_INVALID for what several processes cannot do
  */
 export function resolveRanks(
-  { profile, resources }: Pick<NodePlace, 'profile' | 'resources'>,
+  { profile, resources, environment }: NodePlace,
   options: ClusterOptions,
   beside: Beside,
 ): Ranks | undefined {
@@ -35,8 +35,11 @@ export function resolveRanks(
       'coresPerItem and gpusPerItem',
       'an item has all of its member: leave them out, and map over smaller jobs',
     )
+  const contained = environment.container !== undefined && !isOne
+  if (contained && (nodes > 1 || launcher === 'srun' || launcher === 'mpirun'))
+    refuse('a container', `inside of one there is no srun and no mpirun: ask for one node, with launcher 'multiple'; ${single}`)
   const all = gather ? ({ gather: true } as const) : {}
   return isOne
     ? { launcher: 'multiple', nodes: 1, perNode: 1, ...all }
-    : { launcher, nodes, perNode: tasksPerNode, ...all }
+    : { launcher: contained ? 'multiple' : launcher, nodes, perNode: tasksPerNode, ...all }
 }

@@ -124,7 +124,7 @@ export function makeSpec(
     throw new ConfigError('OPTION_INVALID', 'environment.cwd and files that are staged do not go together', {
       hint: 'with `stage` or localFile() each call has a working directory of its own; use paths in full, or remove one of the two',
     })
-  const ranks = resolveRanks({ profile, resources }, options, {
+  const ranks = resolveRanks({ profile, resources, environment }, options, {
     ...(slots ? { slots } : {}),
     ...(facts.stream ? { stream: facts.stream } : {}),
   })

@@ -80,7 +80,7 @@ describe.each(['podman', 'docker'] as const)('in a container of %s', (engine) =>
       inside: 'it is',
       secret: 'hunter2',
     })
-    expect(left()).toBe('')
+    await expect.poll(left, { timeout: 30_000 }).toBe('')
   })
 
   it("a map runs with the image's own Node, and what is printed comes live", async () => {
@@ -120,7 +120,7 @@ describe.each(['podman', 'docker'] as const)('in a container of %s', (engine) =>
       for (;;) all.push(Buffer.alloc(8 << 20, 1))
     })
     await expect(eats()).rejects.toMatchObject({ status: { state: 'FAILED', reason: 'out-of-memory' } })
-    expect(left()).toBe('')
+    await expect.poll(left, { timeout: 30_000 }).toBe('')
   })
 
   it('the end of its time ends it, and all that is in it', async () => {
@@ -129,7 +129,7 @@ describe.each(['podman', 'docker'] as const)('in a container of %s', (engine) =>
       return new Promise((resolve) => setTimeout(resolve, 60_000))
     })
     await expect(hangs()).rejects.toMatchObject({ status: { reason: 'timeout' } })
-    expect(left()).toBe('')
+    await expect.poll(left, { timeout: 30_000 }).toBe('')
   })
 
   it.each<[string, Partial<ContainerSettings>, RegExp, string]>([
@@ -175,7 +175,7 @@ describe.each(['podman', 'docker'] as const)('in a container of %s', (engine) =>
     await expect(one()).rejects.toMatchObject({
       status: { state: 'FAILED', reason, message: expect.stringMatching(message) },
     })
-    expect(left()).toBe('')
+    await expect.poll(left, { timeout: 30_000 }).toBe('')
   })
 
   it('a root file system that is read-only cannot be written to, but for /tmp', async () => {
@@ -208,6 +208,21 @@ describe.each(['podman', 'docker'] as const)('in a container of %s', (engine) =>
     }
     await expect(hangs).rejects.toMatchObject({ code: 'JOB_FAILED' })
     await expect.poll(left, { timeout: 30_000 }).toBe('')
+  })
+})
+
+it('several processes are started inside, and launchers of the node are refused', async () => {
+  const rank = cluster(
+    { container: { engine: 'podman', image: images.node }, tasksPerNode: 2, gather: 'all' },
+    async () => {
+      const { currentTask } = await import('farcall')
+      return currentTask().rank
+    },
+  )
+  expect(await rank()).toEqual([0, 1])
+  await expect(rank.with({ launcher: 'mpirun' })()).rejects.toMatchObject({
+    code: 'OPTION_INVALID',
+    hint: expect.stringContaining("launcher 'multiple'"),
   })
 })
 
