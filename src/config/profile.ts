@@ -32,6 +32,8 @@ export function resolveProfile(
       `profiles.${name}.host: expected a host name for transport '${written.transport}', got nothing`,
     )
   }
+  // A list replaces a list elsewhere; what a site forbids is not to be taken back by a project.
+  const denied = loaded.layers.flatMap(({ config }) => config.deniedMounts ?? [])
   const profile: ResolvedProfile = {
     transport: written.host === undefined ? 'local' : 'ssh',
     workdir: '$HOME/.farcall',
@@ -43,8 +45,7 @@ export function resolveProfile(
     keepFor: '7d',
     keepBlobs: '30d',
     interrupt: 'cancel',
-    // A list replaces a list elsewhere; what a site forbids is not to be taken back by a project.
-    deniedMounts: loaded.layers.flatMap(({ config }) => config.deniedMounts ?? []),
+    ...(denied.length === 0 ? {} : { deniedMounts: denied }),
     ...written,
     scheduler,
     resources: { ...written.resources },

@@ -67,5 +67,5 @@ export interface ResolvedProfile extends Omit<Profile, keyof NotifyOptions> {
   keepBlobs: Duration
   interrupt: 'cancel' | 'detach' | 'ask'
   /** Of all configuration files. */
-  deniedMounts: readonly string[]
+  deniedMounts?: readonly string[]
 }
