@@ -12,6 +12,7 @@ import { type Api, ApiError, explained } from './api.ts'
 import type { KeeperLog } from './container-log.ts'
 import { annotations, jobsPath } from './names.ts'
 import type { JobObject, Pod } from './objects.ts'
+import type { Persist } from './persistence.ts'
 import { deletionOf, endOf, type PodView, viewOf } from './pod-status.ts'
 import { keeperSays, stderrTail } from './results.ts'
 import { patchJob } from './submission.ts'
@@ -33,7 +34,7 @@ export class MemberEnds {
   readonly #clock: Clock
   readonly #events: AsyncQueue<JobEvent>
   readonly #startMs: number | undefined
-  readonly #persist: <T>(work: () => Promise<T>) => Promise<T>
+  readonly #persist: Persist
   readonly #onEnd: () => void
   readonly #stop = new AbortController()
 
@@ -42,7 +43,7 @@ export class MemberEnds {
     clock: Clock,
     events: AsyncQueue<JobEvent>,
     { startTimeout }: { startTimeout: Duration | undefined },
-    persist: <T>(work: () => Promise<T>) => Promise<T>,
+    persist: Persist,
     onEnd: () => void,
   ) {
     this.#onEnd = onEnd

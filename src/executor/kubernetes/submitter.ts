@@ -1,0 +1,101 @@
+/** From what is asked to a Job whose pods know what they do. */
+import type { Clock } from '../../core/clock.ts'
+import { ConfigError } from '../../core/errors.ts'
+import type { Profile } from '../../core/profile.ts'
+import type { BlobRef, JobSpec } from '../../core/protocol.ts'
+import { parseDuration } from '../../core/units.ts'
+import type { RetryPayload } from '../executor.ts'
+import type { Api } from './api.ts'
+import { jobObject } from './job-object.ts'
+import { type OpenFile, payloadOf, type StreamedFile } from './payload.ts'
+import type { Persist } from './persistence.ts'
+import { type Plan, planOf } from './plan.ts'
+import { scriptsOf } from './script.ts'
+import { awaitPods, createClaims, createJob, createSecret, deleteJob } from './submission.ts'
+import { TrackedJob } from './tracked-job.ts'
+
+export interface Runtime {
+  readonly ref: BlobRef
+  readonly bytes: Uint8Array
+}
+
+type Sent = RetryPayload & {
+  readonly args: readonly Uint8Array[] | OpenFile
+  readonly earlier?: ReadonlyMap<number, Uint8Array>
+}
+
+/** @throws ConfigError, SubmitError, TransportError */
+export async function submitJob(
+  api: Api,
+  profile: Profile,
+  runtime: Runtime,
+  asked: JobSpec,
+  payload: Sent,
+  persist: Persist,
+  clock: Clock,
+): Promise<{ job: TrackedJob; streamed: readonly StreamedFile[] }> {
+  const settings = profile.kubernetes ?? {}
+  const spec: JobSpec = { ...asked, runtime: runtime.ref }
+  requireSendable(spec, profile)
+  const files = await payloadOf({ ...payload, spec, runtime: runtime.bytes })
+  const plan = planFor(spec, profile, files.streamed.length > 0)
+  // Rendered first: what it refuses makes nothing there.
+  scriptsOf(spec, settings, plan, profile.template)
+  const object = jobObject(spec, settings, plan)
+  const made = await persist(() => createJob(api, object, spec))
+  const name = made.job.metadata.name
+  try {
+    await persist(() => createSecret(api, made.job, files.secret))
+    const pods = await persist(() => awaitPods(api, made, clock))
+    const inForce = { ...plan, mark: made.mark, lanes: made.lanes }
+    const scripts = scriptsOf(made.spec, settings, inForce, profile.template)
+    const claims = await persist(() => createClaims(api, made.job, pods, scripts))
+    return {
+      job: new TrackedJob(made.spec, name, made.mark, made.lanes, claims),
+      streamed: files.streamed,
+    }
+  } catch (error) {
+    // None of its pods can run, and what went wrong says more than that it is still there.
+    if (!made.before) await deleteJob(api, name).catch(() => {})
+    throw error
+  }
+}
+
+/** What would be sent, for people to read. */
+export async function describeJob(asked: JobSpec, profile: Profile, runtime: BlobRef): Promise<string> {
+  const settings = profile.kubernetes ?? {}
+  const spec = { ...asked, runtime }
+  const plan = planFor(spec, profile, false)
+  const { stringify } = await import('yaml')
+  const object = stringify(jobObject(spec, settings, { ...plan, mark: 'farcall-…' }))
+  const { 'main.sh': main } = scriptsOf(spec, settings, { ...plan, mark: 'farcall-mark' }, profile.template)
+  return `${object}---\n# main.sh\n${main}`
+}
+
+function planFor(spec: JobSpec, { kubernetes = {}, keepFor = '7d' }: Profile, streamed: boolean): Plan {
+  return planOf(spec, kubernetes, streamed, parseDuration(keepFor, 'keepFor'))
+}
+
+/** @throws ConfigError */
+function requireSendable({ id, stage, stream }: JobSpec, { kubernetes = {} }: Profile): void {
+  if (!kubernetes.image)
+    throw new ConfigError(
+      'CONFIG_INVALID',
+      'kubernetes.image: expected an image that jobs run in, got nothing',
+      {
+        hint: "set it in the profile, for example `kubernetes: { image: 'node:22' }`; it must have a POSIX sh and Node 16 or newer",
+      },
+    )
+  if (stage && stage.in.length + stage.out.length > 0)
+    throw new ConfigError(
+      'OPTION_INVALID',
+      `job ${id}: files cannot be staged into pods yet (stage, and arguments that are files)`,
+      {
+        hint: 'put them on a PersistentVolumeClaim, kubernetes: { claim: … }, or send their bytes as an argument',
+      },
+    )
+  if (stream)
+    throw new ConfigError('OPTION_INVALID', `job ${id}: generators cannot stream out of pods yet`, {
+      hint: 'return an array, or use map, whose results come one by one',
+    })
+}
