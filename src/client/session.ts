@@ -264,7 +264,7 @@ export class Session {
     if (!this.#follows(submission)) return
     this.forget(submission)
     if (this.#submissions.has(submission.id)) return
-    if (submission.guest) {
+    if (submission.isGuest()) {
       this.#background(this.executor.release([submission.id], 'detached'), 'detach')
       return
     }

@@ -64,8 +64,8 @@ export class Submission {
   kept: string | undefined
   /** A front whose one item several jobs answer, one after the other. */
   pieces = false
-  /** Another process follows the job too, and cleans up after it. */
-  guest = false
+  /** Whether another process that lives follows the job too, and cleans up after it. */
+  isGuest = (): boolean => false
   /** Resolves when every item is settled, or the job is let go. */
   readonly over = deferred<void>()
   /** Items whose outcome is not known yet. */
@@ -400,7 +400,7 @@ export class Submission {
   /** How long items took is kept for the next map of the function. */
   worked(end: MemberEnd | undefined): void {
     const key = this.submitted && functionKey(this.submitted.spec.function)
-    if (end?.work && key !== undefined && !this.guest) this.records?.worked(key, end.work)
+    if (end?.work && key !== undefined && !this.isGuest()) this.records?.worked(key, end.work)
   }
 
   get isMeasured(): boolean {

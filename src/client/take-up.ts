@@ -38,8 +38,9 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
   const { id } = submission
   await session.executor.open()
   if (record) {
-    submission.guest = isFollowed(record)
-    if (!submission.guest) {
+    // Asked again at the end: it may have died meanwhile, or just now.
+    submission.isGuest = () => isFollowed(recorder.store.get(id))
+    if (!isFollowed(record)) {
       recorder.later((store) => store.own(id, thisProcess()))
       recorder.flush()
     }
@@ -106,7 +107,9 @@ function recordAttempts({ records }: Submission, attempts: FoundJob['attempts'],
 }
 
 /** Another process that lives follows it: it is theirs to clean up. */
-function isFollowed({ owner }: JobRecord): boolean {
+function isFollowed(record: JobRecord | undefined): boolean {
+  if (!record) return false
+  const { owner } = record
   return owner.pid !== 0 && !isSame(owner, thisProcess()) && !isDead(owner)
 }
 

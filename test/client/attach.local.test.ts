@@ -57,6 +57,20 @@ describe('attach', () => {
     expect(job.status().state).toBe('COMPLETED')
   })
 
+  it('cleans up after a client that died while both followed the job', async () => {
+    const program = await startProgram('long.ts', ['3000'], {
+      FARCALL_SCHEDULER: 'direct',
+      FARCALL_WORKDIR: workdir,
+    })
+    const own = cluster(() => 1)()
+    const job = attach<{ waited: number }>(program.firstLine)
+    for await (const { state } of job.updates()) if (state === 'ACTIVE') break
+    program.kill()
+    expect(await Promise.all([job, own])).toEqual([{ waited: 3000 }, 1])
+    await close()
+    expect(existsSync(`${workdir}/jobs/${program.firstLine}`)).toBe(false)
+  })
+
   it('gives the array of a map, and one of its items', async () => {
     const square = cluster(async (n: number) => {
       await new Promise((resolve) => setTimeout(resolve, 300))

@@ -87,9 +87,17 @@ describe('a program whose profile is of Kubernetes', () => {
   it('is killed, and another one takes up its job', async () => {
     const file = join(folder, 'farcall.config.json')
     writeFileSync(file, JSON.stringify(config))
-    const program = await startProgram('long.ts', ['3000'], { FARCALL_CONFIG: file })
-    program.kill()
+    const program = await startProgram('long.ts', ['6000'], { FARCALL_CONFIG: file })
+    const beside = cluster(() => 1)()
     const job = attach(program.firstLine)
-    expect(await job).toEqual({ waited: 3000 })
+    for await (const { state } of job.updates()) if (state === 'ACTIVE') break
+    program.kill()
+    expect(await Promise.all([job, beside])).toEqual([{ waited: 6000 }, 1])
+    await close()
+    const { items } = await ask(
+      'GET',
+      `/apis/batch/v1/namespaces/${namespace.name}/jobs?labelSelector=farcall%2Fjob%3D${program.firstLine}`,
+    )
+    expect(items).toEqual([])
   })
 })
