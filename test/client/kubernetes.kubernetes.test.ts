@@ -54,6 +54,15 @@ describe('a program whose profile is of Kubernetes', () => {
     await forever.cancel()
     await expect(forever).rejects.toBeInstanceOf(JobCanceledError)
 
+    // Calls that travelled together, in one Job.
+    const waits = cluster((ms: number) => new Promise<number>((resolve) => setTimeout(resolve, ms, ms)))
+    const [long, short] = [waits(1_000_000), waits(3_000)]
+    for await (const { state } of long.updates()) if (state === 'ACTIVE') break
+    await long.cancel()
+    await expect(long).rejects.toBeInstanceOf(JobCanceledError)
+    expect(short.id.slice(0, 14)).toBe(long.id.slice(0, 14))
+    expect(await short).toBe(3_000)
+
     const speaks = cluster(() => {
       console.log('one')
       console.log('two')

@@ -22,6 +22,8 @@ export interface FollowingOptions {
   readonly persist: Persist
   /** A pod waits to be sent to. */
   readonly onStaging: (job: TrackedJob, lane: number, pod: Pod) => void
+  /** Some of its members are to end. */
+  readonly onCanceled: (job: TrackedJob, lane: number) => void
 }
 
 export class Following {
@@ -29,13 +31,15 @@ export class Following {
   readonly #events: AsyncQueue<JobEvent>
   readonly #watch: PodWatch
   readonly #onStaging: FollowingOptions['onStaging']
+  readonly #onCanceled: FollowingOptions['onCanceled']
   readonly #jobs = new Map<JobId, TrackedJob[]>()
   /** Pods that were seen before their submission was through. */
   readonly #early = new Map<string, Map<string, Pod>>()
 
-  constructor({ api, clock, events, startTimeout, persist, onStaging }: FollowingOptions) {
+  constructor({ api, clock, events, startTimeout, persist, onStaging, onCanceled }: FollowingOptions) {
     this.#events = events
     this.#onStaging = onStaging
+    this.#onCanceled = onCanceled
     this.ends = new MemberEnds(api, clock, events, { startTimeout }, persist, () => this.rest())
     this.#watch = new PodWatch(api, clock, {
       changed: (pod) => this.#onPod(pod),
@@ -108,6 +112,7 @@ export class Following {
     for (const [member, status] of job.advance(lane, view.status))
       this.#events.push({ type: 'state', id, status, ...(member === undefined ? {} : { member }) })
     if (view.staging) this.#onStaging(job, lane, pod)
+    if (job.canceledMembers.size > 0) this.#onCanceled(job, lane)
     this.ends.consider(job, lane, pod)
   }
 

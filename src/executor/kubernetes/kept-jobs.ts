@@ -7,7 +7,7 @@ import type { JobStatus } from '../../core/status.ts'
 import { verdict } from '../batch/verdict.ts'
 import type { CleanRequest, FoundJob, ListedJobs } from '../executor.ts'
 import { type Api, explained } from './api.ts'
-import { annotations, jobsPath, jobsSelector, labels, managed, podsPath } from './names.ts'
+import { annotations, canceledMembers, jobsPath, jobsSelector, labels, managed, podsPath } from './names.ts'
 import type { JobObject, Pod } from './objects.ts'
 import { endOf, viewOf } from './pod-status.ts'
 import { listAll } from './pod-watch.ts'
@@ -97,7 +97,9 @@ async function submissionOf(
     return undefined
   }
   const job = new TrackedJob(spec, name, mark, lanes, claims)
-  job.canceled = object.metadata.annotations?.[annotations.canceled] !== undefined
+  const noted = object.metadata.annotations
+  job.canceled = noted?.[annotations.canceled] !== undefined
+  for (const member of canceledMembers(noted)) job.canceledMembers.add(member)
   const ends: MemberEnd[] = []
   const statuses = new Map<number, JobStatus>()
   let active = false
@@ -112,7 +114,7 @@ async function submissionOf(
     for (const member of job.lanes[lane]!) {
       const end = notices.get(member)?.end
       if (end) ends.push(end)
-      const facts = { canceledByUs: job.canceled, waitedMs: 0, graceMs: 0, hasAccounting: false }
+      const facts = { canceledByUs: job.isCanceled(member), waitedMs: 0, graceMs: 0, hasAccounting: false }
       statuses.set(member, verdict({ end, accounting: endOf(pod), ...facts })!)
     }
   }

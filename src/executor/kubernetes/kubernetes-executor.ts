@@ -31,8 +31,9 @@ import { Following } from './following.ts'
 import { KeptArguments } from './kept-arguments.ts'
 import { findJobs, listJobs, tidyJobs } from './kept-jobs.ts'
 import { findAccess, thisMachine } from './kubeconfig.ts'
+import { MemberCancel } from './member-cancel.ts'
 import { annotations, labels } from './names.ts'
-import type { Pod } from './objects.ts'
+import type { JobObject, Pod } from './objects.ts'
 import { Outputs } from './outputs.ts'
 import type { OpenFile } from './payload.ts'
 import { viewOf } from './pod-status.ts'
@@ -49,6 +50,8 @@ export interface KubernetesOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
+/** What pods take to end that have nothing more to do. */
+const endSeconds = 10
 /** What one Job may have: the server's controller makes some ten pods in a second. */
 const maxMembers = 500
 
@@ -60,7 +63,7 @@ export class KubernetesExecutor implements Executor {
     arrays: true,
     dependencies: false,
     streaming: false,
-    cancelsMembers: false,
+    cancelsMembers: true,
     maxMembers,
   }
   readonly #profile: Profile
@@ -73,6 +76,7 @@ export class KubernetesExecutor implements Executor {
   #opened: Promise<void> | undefined
   #api!: Api
   #following!: Following
+  #memberCancel!: MemberCancel
   #sending!: Sending
   #outputs!: Outputs
   #runtime!: Runtime
@@ -99,6 +103,7 @@ export class KubernetesExecutor implements Executor {
     const { kubernetes = {} } = this.#profile
     const access = findAccess(kubernetes, thisMachine(this.#env, this.#env['HOME'] ?? homedir()))
     this.#api = new Api(access, new IdentitySource(access.credentials, this.#env))
+    this.#memberCancel = new MemberCancel(this.#api, kubernetes, this.#persist)
     this.#sending = new Sending(this.#api, this.#persist, this.#closing.signal)
     this.#following = new Following({
       api: this.#api,
@@ -107,6 +112,7 @@ export class KubernetesExecutor implements Executor {
       startTimeout: kubernetes.startTimeout,
       persist: this.#persist,
       onStaging: (job, lane, pod) => void this.#send(job, lane, pod),
+      onCanceled: (job, lane) => this.#applyCancel(job, lane),
     })
     this.#outputs = new Outputs(this.#api, this.#following, this.#persist)
   }
@@ -171,6 +177,12 @@ export class KubernetesExecutor implements Executor {
     })
   }
 
+  #applyCancel(job: TrackedJob, lane: number): void {
+    this.#memberCancel.apply(job, lane).catch((error) => {
+      if (!this.#closing.signal.aborted) this.#events.push({ type: 'trouble', error })
+    })
+  }
+
   async find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>> {
     await this.open()
     const found = new Map<JobId, FoundJob | undefined>(ids.map((id) => [id, undefined]))
@@ -213,10 +225,17 @@ export class KubernetesExecutor implements Executor {
 
   async cancel(targets: readonly CancelTarget[]): Promise<void> {
     const sent: Promise<unknown>[] = []
-    for (const { id } of targets) {
+    for (const { id, members } of targets) {
       this.#following.last(id)
       for (const job of this.#following.of(id)) {
         if (job.over) continue
+        const open = [...membersOf(job.spec)].filter((member) => !job.ended.has(member))
+        const asked = members && open.filter((member) => members.includes(member))
+        if (asked?.length === 0) continue
+        if (asked && asked.length < open.length) {
+          sent.push(this.#memberCancel.cancel(job, asked))
+          continue
+        }
         job.canceled = true
         // Its pods go, and no other one comes. Those that have ended stay.
         const body = {
@@ -252,8 +271,20 @@ export class KubernetesExecutor implements Executor {
 
   /** Its pods need not wait any longer; the server removes it in time. */
   async #keep(job: TrackedJob): Promise<void> {
-    await patchJob(this.#api, job.name, { metadata: { labels: { [labels.collected]: 'true' } } })
+    const there = await patchJob(this.#api, job.name, {
+      metadata: { labels: { [labels.collected]: 'true' } },
+    })
+    const ended = there?.status?.conditions?.some(({ status }) => status === 'True')
+    // With pods that never run it would not end, and its time to live not begin.
+    if (there && !ended)
+      await patchJob(this.#api, job.name, { spec: { activeDeadlineSeconds: this.#soon(there) } })
     for (const pod of job.pods.values()) if (viewOf(pod).kept) await letGo(this.#api, pod)
+  }
+
+  /** Seconds from its start, in which pods that are ending can do so. */
+  #soon({ status }: JobObject): number {
+    const since = Date.parse(status?.startTime ?? '') || this.#clock.now()
+    return Math.max(1, Math.ceil((this.#clock.now() - since) / 1000) + endSeconds)
   }
 
   async clean(request: CleanRequest): Promise<Cleaned> {

@@ -10,7 +10,7 @@ import { verdict } from '../batch/verdict.ts'
 import type { JobEvent } from '../executor.ts'
 import { type Api, ApiError, explained } from './api.ts'
 import type { KeeperLog } from './container-log.ts'
-import { annotations, jobsPath } from './names.ts'
+import { annotations, canceledMembers, jobsPath } from './names.ts'
 import type { JobObject, Pod } from './objects.ts'
 import type { Persist } from './persistence.ts'
 import { deletionOf, endOf, type PodView, viewOf } from './pod-status.ts'
@@ -162,11 +162,13 @@ export class MemberEnds {
       if (this.#stop.signal.aborted) return
     }
     const pod = job.pods.get(lane)!
-    const canceled = job.canceled || (await this.#wasCanceled(job, says, lane))
+    await this.#learnCancels(job, says, lane)
     // Its containers were ended since it is to go.
-    const accounting = pod.metadata.deletionTimestamp ? await this.#whyGone(job, pod) : endOf(pod)
+    const gone = pod.metadata.deletionTimestamp ? await this.#whyGone(job, pod) : undefined
     for (const member of job.open(lane)) {
       const notice = says.notices.get(member)
+      const canceled = job.isCanceled(member)
+      const accounting = gone?.(member) ?? endOf(pod)
       const status = notice
         ? verdict({
             end: notice.end,
@@ -179,26 +181,27 @@ export class MemberEnds {
         : withoutEnd(accounting, canceled)
       await this.#tell(job, member, pod, status, notice)
     }
-    if (job.over && !viewOf(pod).keeperOver && accounting.reason === 'launch-failed') this.#endPods(job)
+    if (job.over && !viewOf(pod).keeperOver && endOf(pod).reason === 'launch-failed') this.#endPods(job)
   }
 
-  /** Asked only where a signal, or nothing, is all that is known. */
-  async #wasCanceled(job: TrackedJob, { notices }: KeeperLog, lane: number): Promise<boolean> {
+  /** What others have canceled; asked only where a signal, or nothing, is all that is known. */
+  async #learnCancels(job: TrackedJob, { notices }: KeeperLog, lane: number): Promise<void> {
     const isPlain = job.open(lane).every((member) => {
       const end = notices.get(member)?.end
-      return end && end.reason !== 'signal'
+      return job.isCanceled(member) || (end && end.reason !== 'signal')
     })
-    if (isPlain) return false
-    const asked = await this.#persist(() => jobNow(this.#api, job.name))
-    return asked?.metadata.annotations?.[annotations.canceled] !== undefined
+    if (!isPlain) noteCancels(job, await this.#persist(() => jobNow(this.#api, job.name)))
   }
 
-  async #whyGone(job: TrackedJob, last: Pod | undefined): Promise<JobStatus> {
+  /** Of a pod that is gone, or going: what became of each member that has not said so. */
+  async #whyGone(job: TrackedJob, last: Pod | undefined): Promise<(member: number) => JobStatus> {
     const there = await this.#persist(() => jobNow(this.#api, job.name))
-    if (job.canceled || there?.metadata.annotations?.[annotations.canceled] !== undefined)
-      return { state: 'CANCELED', reason: 'by-user' }
-    if (there && !there.metadata.deletionTimestamp) return deletionOf(last)
-    return { state: 'CANCELED', native: 'JobDeleted', message: 'somebody has deleted its Job' }
+    noteCancels(job, there)
+    return (member) => {
+      if (job.isCanceled(member)) return { state: 'CANCELED', reason: 'by-user' }
+      if (there && !there.metadata.deletionTimestamp) return deletionOf(last)
+      return { state: 'CANCELED', native: 'JobDeleted', message: 'somebody has deleted its Job' }
+    }
   }
 
   async #concludeGone(job: TrackedJob, lane: number, pod: Pod | undefined): Promise<void> {
@@ -206,14 +209,13 @@ export class MemberEnds {
     const last = pod ?? job.pods.get(lane)
     const message = last && viewOf(last).message
     const says = message ? await keeperSays(this.#api, job, lane, last) : undefined
-    const status = await this.#whyGone(job, last)
-    const canceled = status.reason === 'by-user'
+    const gone = await this.#whyGone(job, last)
     for (const member of job.open(lane)) {
       const notice = says?.notices.get(member)
       if (notice) {
-        const facts = { canceledByUs: canceled, waitedMs: 0, graceMs: 0, hasAccounting: false }
+        const facts = { canceledByUs: job.isCanceled(member), waitedMs: 0, graceMs: 0, hasAccounting: false }
         await this.#tell(job, member, undefined, verdict({ end: notice.end, ...facts })!, notice)
-      } else this.#end(job, member, { time: this.#clock.now(), ...status }, undefined, false)
+      } else this.#end(job, member, { time: this.#clock.now(), ...gone(member) }, undefined, false)
     }
   }
 
@@ -262,6 +264,12 @@ export class MemberEnds {
       return `(stderr could not be read: ${error instanceof Error ? error.message : String(error)})`
     }
   }
+}
+
+function noteCancels(job: TrackedJob, there: JobObject | undefined): void {
+  const noted = there?.metadata.annotations
+  if (noted?.[annotations.canceled] !== undefined) job.canceled = true
+  for (const member of canceledMembers(noted)) job.canceledMembers.add(member)
 }
 
 function withoutEnd(accounting: JobStatus, canceled: boolean): JobStatus {

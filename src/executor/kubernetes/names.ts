@@ -17,7 +17,16 @@ export const annotations = {
   mark: 'farcall/mark',
   /** Who ended it before it was over. */
   canceled: 'farcall/canceled',
+  canceledMember: (member: number) => `farcall/canceled.${member}`,
 } as const
+
+/** Members that somebody has canceled by themselves. */
+export function canceledMembers(noted: Readonly<Record<string, string>> = {}): number[] {
+  return Object.keys(noted).flatMap((key) => {
+    const [, member] = /^farcall\/canceled\.(\d+)$/.exec(key) ?? []
+    return member === undefined ? [] : [Number(member)]
+  })
+}
 
 export const managed = `${labels.managedBy}=farcall`
 

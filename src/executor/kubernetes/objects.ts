@@ -23,6 +23,7 @@ export interface JobObject {
   readonly status?: {
     readonly conditions?: readonly Condition[]
     readonly active?: number
+    readonly startTime?: string
     readonly completionTime?: string
   }
 }

@@ -174,14 +174,13 @@ export async function deleteJob(api: Api, name: string): Promise<void> {
   }
 }
 
-/** Whether it is there. */
-export async function patchJob(api: Api, name: string, body: object): Promise<boolean> {
+/** As it is then; undefined: it is not there. */
+export async function patchJob(api: Api, name: string, body: object): Promise<JobObject | undefined> {
   try {
     const type = 'application/merge-patch+json'
-    await api.ask('PATCH', `${jobsPath(api.access.namespace)}/${name}`, { body, type })
-    return true
+    return await api.ask<JobObject>('PATCH', `${jobsPath(api.access.namespace)}/${name}`, { body, type })
   } catch (error) {
-    if (error instanceof ApiError && error.status.code === 404) return false
+    if (error instanceof ApiError && error.status.code === 404) return undefined
     throw explained(error, `changing job ${name}`)
   }
 }

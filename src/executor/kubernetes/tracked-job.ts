@@ -24,6 +24,11 @@ export class TrackedJob {
   /** Aborts when all its members are over: nobody waits for anything of it. */
   readonly finished = new AbortController()
   canceled = false
+  /** Those that were canceled while others went on. */
+  readonly canceledMembers = new Set<number>()
+  /** Lanes whose pods are deleted for that, and members that are ended within theirs. */
+  readonly removing = new Set<number>()
+  readonly endingMembers = new Set<number>()
   status: JobStatus = { state: 'QUEUED' }
   readonly #members = new Map<number, JobStatus>()
 
@@ -37,6 +42,10 @@ export class TrackedJob {
 
   get over(): boolean {
     return this.ended.size === (this.spec.only?.length ?? this.spec.members)
+  }
+
+  isCanceled(member: number): boolean {
+    return this.canceled || this.canceledMembers.has(member)
   }
 
   laneOf(member: number): number {

@@ -189,17 +189,4 @@ describe.concurrent('what only a real server shows', { timeout: 90_000 }, () => 
       's3cr3t',
     )
   })
-
-  it('has the server remove a failed job that is kept, in time', async () => {
-    const { executor, run } = open({}, { keepFor: '1s' })
-    const job = payload('() => process.exit(3)')
-    await run(job)
-    await executor.release([job.spec.id], 'failed')
-    const gone = () =>
-      ask('GET', `${batch}/jobs/${job.spec.id}`).then(
-        () => false,
-        () => true,
-      )
-    await eventually(gone, 'its time to live is over')
-  })
 })
