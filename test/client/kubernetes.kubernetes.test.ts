@@ -63,6 +63,13 @@ describe('a program whose profile is of Kubernetes', () => {
     expect(short.id.slice(0, 14)).toBe(long.id.slice(0, 14))
     expect(await short).toBe(3_000)
 
+    const far = cluster(async () => {
+      currentTask().progress(1, 4, 'a quarter')
+      await new Promise((resolve) => setTimeout(resolve, 5_000))
+    })()
+    for await (const { progress } of far.updates()) if (progress) break
+    expect(far.progress).toMatchObject({ fraction: 0.25, message: 'a quarter' })
+
     const speaks = cluster(() => {
       console.log('one')
       console.log('two')

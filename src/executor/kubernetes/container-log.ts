@@ -1,5 +1,6 @@
 /** What a container printed: logs of members, and lines by which the pod speaks to us. */
 import { decodeRecords, type PackRecord } from '../../core/pack.ts'
+import type { TaskReport } from '../../core/protocol.ts'
 import { type Notice, parseNotices } from '../batch/notices.ts'
 
 export interface PodNotice extends Notice {
@@ -10,6 +11,8 @@ export interface PodNotice extends Notice {
 export interface KeeperLog {
   /** Of members that said how they ended. */
   readonly notices: ReadonlyMap<number, PodNotice>
+  /** How far those that run say they are, by member, the last that was said. */
+  readonly reports: ReadonlyMap<number, TaskReport>
   /** Nothing more comes: 'done', or 'waiting' for somebody to fetch what is large. */
   readonly state: 'open' | 'done' | 'waiting'
 }
@@ -17,16 +20,22 @@ export interface KeeperLog {
 /** Reads what the keeper said. Lines may be cut off at both ends, by rotation and by being read too early. */
 export function readKeeperLog(text: string, mark: string): KeeperLog {
   const notices = new Map<number, PodNotice>()
+  const reports = new Map<number, TaskReport>()
   let state: KeeperLog['state'] = 'open'
   for (const line of text.split('\n')) {
     if (!line.startsWith(`${mark} `)) continue
     const [, word, member, base64] = line.split(' ')
     if (word === 'done' || word === 'waiting') state = word
-    if (word !== 'notice' || base64 === undefined) continue
+    if (base64 === undefined) continue
+    if (word === 'progress') {
+      const [report] = parseNotices(Buffer.from(base64, 'base64')).reports
+      if (report) reports.set(Number(member), report)
+    }
+    if (word !== 'notice') continue
     const notice = readNotice(base64)
     if (notice) notices.set(Number(member), notice)
   }
-  return { notices, state }
+  return { notices, reports, state }
 }
 
 /** Undefined: it is not whole. */
@@ -55,6 +64,8 @@ export function memberLog(bytes: Buffer, mark: string, member: number): Buffer {
       continue
     }
     const [, word, number] = line.toString('latin1').trim().split(' ')
+    // What stood before this goes on after it: the end of its line was not its own.
+    if (word === 'glue' && (own ?? true) && parts.length > 0) parts.push(parts.pop()!.subarray(0, -1))
     if (word !== 'log') continue
     if (own === undefined) parts.length = 0
     own = Number(number) === member

@@ -6,11 +6,13 @@ import type { JobId } from '../../core/ids.ts'
 import type { Duration } from '../../core/resources.ts'
 import type { JobEvent } from '../executor.ts'
 import type { Api } from './api.ts'
+import type { KeeperLog } from './container-log.ts'
+import { KeeperPoll } from './keeper-poll.ts'
 import { MemberEnds } from './member-ends.ts'
 import { labels } from './names.ts'
 import type { Pod } from './objects.ts'
 import type { Persist } from './persistence.ts'
-import { viewOf } from './pod-status.ts'
+import { type PodView, viewOf } from './pod-status.ts'
 import { PodWatch } from './pod-watch.ts'
 import type { TrackedJob } from './tracked-job.ts'
 
@@ -30,6 +32,8 @@ export class Following {
   readonly ends: MemberEnds
   readonly #events: AsyncQueue<JobEvent>
   readonly #watch: PodWatch
+  readonly #poll: KeeperPoll
+  readonly #stop = new AbortController()
   readonly #onStaging: FollowingOptions['onStaging']
   readonly #onCanceled: FollowingOptions['onCanceled']
   readonly #jobs = new Map<JobId, TrackedJob[]>()
@@ -41,6 +45,7 @@ export class Following {
     this.#onStaging = onStaging
     this.#onCanceled = onCanceled
     this.ends = new MemberEnds(api, clock, events, { startTimeout }, persist, () => this.rest())
+    this.#poll = new KeeperPoll(api, clock, this.#stop.signal, this.#onLog)
     this.#watch = new PodWatch(api, clock, {
       changed: (pod) => this.#onPod(pod),
       deleted: (pod) => this.#onDeleted(pod),
@@ -75,6 +80,7 @@ export class Following {
   }
 
   forget(id: JobId): void {
+    for (const job of this.of(id)) job.released.abort()
     this.#jobs.delete(id)
   }
 
@@ -84,6 +90,7 @@ export class Following {
   }
 
   stop(): void {
+    this.#stop.abort()
     this.#watch.stop()
     this.ends.stop()
   }
@@ -108,12 +115,34 @@ export class Following {
     if (job.open(lane).length === 0) return
     job.pods.set(lane, pod)
     const view = viewOf(pod)
-    const { id } = job.spec
-    for (const [member, status] of job.advance(lane, view.status))
-      this.#events.push({ type: 'state', id, status, ...(member === undefined ? {} : { member }) })
+    this.#advance(job, lane, view)
     if (view.staging) this.#onStaging(job, lane, pod)
     if (job.canceledMembers.size > 0) this.#onCanceled(job, lane)
+    if (view.status.state === 'ACTIVE' && !view.over) this.#poll.follow(job, lane)
     this.ends.consider(job, lane, pod)
+  }
+
+  #advance(job: TrackedJob, lane: number, { status: now }: PodView): void {
+    const { id } = job.spec
+    for (const [member, status] of job.advance(lane, now))
+      this.#events.push({ type: 'state', id, status, ...(member === undefined ? {} : { member }) })
+  }
+
+  readonly #onLog = async (job: TrackedJob, lane: number, pod: Pod, log: KeeperLog): Promise<boolean> => {
+    const { id } = job.spec
+    let isNews = false
+    for (const [member, { sequence, items }] of log.reports) {
+      if (job.ended.has(member) || sequence <= (job.heard.get(member) ?? 0)) continue
+      job.heard.set(member, sequence)
+      isNews = true
+      for (const { item, ...progress } of items)
+        this.#events.push({ type: 'progress', id, member, item, progress })
+    }
+    if (job.lanes[lane]!.length === 1) return isNews
+    const ended = await this.ends.early(job, lane, pod, log)
+    // The next one has begun.
+    if (ended.length > 0) this.#advance(job, lane, viewOf(pod))
+    return isNews || ended.length > 0
   }
 
   #onDeleted(pod: Pod): void {

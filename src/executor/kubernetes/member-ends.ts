@@ -149,7 +149,7 @@ export class MemberEnds {
 
   async #conclude(job: TrackedJob, lane: number): Promise<void> {
     const until = this.#clock.now() + keeperMs
-    let says: KeeperLog = { notices: new Map(), state: 'open' }
+    let says: KeeperLog = { notices: new Map(), reports: new Map(), state: 'open' }
     for (let wait = 200; ; wait = Math.min(2_000, wait * 2)) {
       const pod = job.pods.get(lane)!
       // Of a container that never was there is nothing to keep: its keeper waits for it in vain.
@@ -166,6 +166,7 @@ export class MemberEnds {
     // Its containers were ended since it is to go.
     const gone = pod.metadata.deletionTimestamp ? await this.#whyGone(job, pod) : undefined
     for (const member of job.open(lane)) {
+      if (job.telling.has(member)) continue
       const notice = says.notices.get(member)
       const canceled = job.isCanceled(member)
       const accounting = gone?.(member) ?? endOf(pod)
@@ -182,6 +183,21 @@ export class MemberEnds {
       await this.#tell(job, member, pod, status, notice)
     }
     if (job.over && !viewOf(pod).keeperOver && endOf(pod).reason === 'launch-failed') this.#endPods(job)
+  }
+
+  /** Members that have ended while others of their pod go on. Gives those; what a signal means is seen when the pod has ended. */
+  async early(job: TrackedJob, lane: number, pod: Pod, { notices }: KeeperLog): Promise<number[]> {
+    const told: number[] = []
+    for (const member of job.open(lane)) {
+      const notice = notices.get(member)
+      const canceledByUs = job.isCanceled(member)
+      if (!notice || job.telling.has(member) || (notice.end.reason === 'signal' && !canceledByUs)) continue
+      job.telling.add(member)
+      const facts = { canceledByUs, waitedMs: 0, graceMs: 0, hasAccounting: false }
+      await this.#tell(job, member, pod, verdict({ end: notice.end, ...facts })!, notice)
+      told.push(member)
+    }
+    return told
   }
 
   /** What others have canceled; asked only where a signal, or nothing, is all that is known. */
@@ -211,6 +227,7 @@ export class MemberEnds {
     const says = message ? await keeperSays(this.#api, job, lane, last) : undefined
     const gone = await this.#whyGone(job, last)
     for (const member of job.open(lane)) {
+      if (job.telling.has(member)) continue
       const notice = says?.notices.get(member)
       if (notice) {
         const facts = { canceledByUs: job.isCanceled(member), waitedMs: 0, graceMs: 0, hasAccounting: false }

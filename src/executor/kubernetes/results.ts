@@ -23,16 +23,32 @@ export async function keeperSays(api: Api, job: TrackedJob, lane: number, pod: P
   const members = job.lanes[lane]!
   const { message } = viewOf(pod)
   const notice = members.length === 1 && message ? readNotice(message) : undefined
-  if (notice) return { notices: new Map([[members[0]!, notice]]), state: 'done' }
-  const bytes = await containerLog(api, pod, containers.keeper, tailLines(members.length))
+  if (notice) return { notices: new Map([[members[0]!, notice]]), reports: new Map(), state: 'done' }
+  return keeperTail(api, job, pod, tailLines(members.length))
+}
+
+/** Of its log so many lines, and no older ones than that. */
+export async function keeperTail(
+  api: Api,
+  job: TrackedJob,
+  pod: Pod,
+  tailLines: number,
+  sinceSeconds?: number,
+): Promise<KeeperLog> {
+  const bytes = await containerLog(api, pod, containers.keeper, { tailLines, sinceSeconds })
   return readKeeperLog(bytes.toString('latin1'), job.mark)
 }
 
 /** Empty where there is none yet. */
-async function containerLog(api: Api, pod: Pod, container: string, tail?: number): Promise<Buffer> {
+async function containerLog(
+  api: Api,
+  pod: Pod,
+  container: string,
+  part: { readonly tailLines?: number; readonly sinceSeconds?: number | undefined } = {},
+): Promise<Buffer> {
   const path = `${podPath(api.access.namespace, pod.metadata.name)}/log`
   try {
-    return await api.askBytes(path, { query: { container, tailLines: tail } })
+    return await api.askBytes(path, { query: { container, ...part } })
   } catch (error) {
     // 400: it has not begun; 404: the pod is gone.
     if (error instanceof ApiError && (error.status.code === 400 || error.status.code === 404))

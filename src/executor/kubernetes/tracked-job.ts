@@ -17,12 +17,20 @@ export class TrackedJob {
   readonly pods = new Map<number, Pod>()
   /** Lanes whose end is being told. */
   readonly concluding = new Set<number>()
+  /** Members whose end is being told while others of their lane go on. */
+  readonly telling = new Set<number>()
+  /** Of members the last report of how far they are that was told, by its number. */
+  readonly heard = new Map<number, number>()
+  /** Lanes whose keepers are listened to. */
+  readonly listening = new Set<number>()
   /** Lanes that could not start, and since when, milliseconds. */
   readonly stuckSince = new Map<number, number>()
   /** Pods that are sent to. */
   readonly sending = new Set<string>()
   /** Aborts when all its members are over: nobody waits for anything of it. */
   readonly finished = new AbortController()
+  /** Aborts when it is not followed any more, over or not. */
+  readonly released = new AbortController()
   canceled = false
   /** Those that were canceled while others went on. */
   readonly canceledMembers = new Set<number>()

@@ -93,7 +93,11 @@ describe("a container's log", () => {
     expect(state).toBe('waiting')
     expect([...notices.keys()].sort()).toEqual([3, 4])
     expect(notices.get(3)?.records).toMatchObject([{ index: 3, kind: 'value' }])
-    expect(readKeeperLog(whole.slice(0, -9), mark)).toEqual({ notices: new Map(), state: 'open' })
+    expect(readKeeperLog(whole.slice(0, -9), mark)).toEqual({
+      notices: new Map(),
+      reports: new Map(),
+      state: 'open',
+    })
   })
 
   it('believes nobody who does not know the mark', () => {
