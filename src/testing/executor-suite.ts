@@ -270,7 +270,7 @@ export function executorSuite(
         if (isFirst) throw new Error('at first')
         yield 'more'
       }`
-      const values = join(tmpdir(), `farcall-stream-${newJobId()}`)
+      const values = join(options.folder ?? tmpdir(), `farcall-stream-${newJobId()}`)
       const job = payload(generator, { values, spec: { stream } })
       await run(job)
       const { id } = job.spec

@@ -100,6 +100,33 @@ describe('a program whose profile is of Kubernetes', () => {
     expect(job.attempts.map(({ status }) => status.reason)).toEqual(['preempted', undefined])
   })
 
+  it('reads what a generator yields while it runs, and cancels it by leaving the loop', async () => {
+    const counts = cluster(async function* (to: number) {
+      const large = new Uint8Array(100_000)
+      for (let n = 0; n < to; n++) {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        yield { n, large: n % 50 === 0 ? large : undefined }
+      }
+      return 'all'
+    })
+    const whole = counts.with({ window: { items: 60 } })(300)
+    const read: number[] = []
+    let early = false
+    for await (const { n, large } of whole) {
+      read.push(n)
+      early ||= whole.status().state === 'ACTIVE'
+      expect(large?.length).toBe(n % 50 === 0 ? 100_000 : undefined)
+    }
+    expect(early).toBe(true)
+    expect(read).toEqual(Array.from({ length: 300 }, (_, n) => n))
+    expect(await whole.result).toBe('all')
+
+    const endless = counts(1_000_000)
+    for await (const { n } of endless) if (n === 100) break
+    await expect(endless.result).rejects.toBeInstanceOf(JobCanceledError)
+    expect(endless.status()).toMatchObject({ state: 'CANCELED', reason: 'by-user' })
+  })
+
   it('is killed, and another one takes up its job', async () => {
     const file = join(folder, 'farcall.config.json')
     writeFileSync(file, JSON.stringify(config))

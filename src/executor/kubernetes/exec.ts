@@ -17,6 +17,8 @@ export interface ExecOptions {
    * the connection early cuts off what was sent.
    */
   readonly stdin?: Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+  /** Its stdin stays open, and ends when the connection does: so it learns that nobody listens any more. */
+  readonly holdsStdin?: boolean
   /** Takes stdout as it comes; what it returns is waited for. Without it stdout is gathered. */
   readonly onOutput?: (bytes: Buffer) => Promise<void> | void
   readonly signal?: AbortSignal
@@ -40,10 +42,10 @@ export async function execIn(
   api: Api,
   target: ExecTarget,
   argv: readonly string[],
-  { stdin, onOutput, signal }: ExecOptions = {},
+  { stdin, holdsStdin = false, onOutput, signal }: ExecOptions = {},
 ): Promise<ExecResult> {
   const query = new URLSearchParams({ container: target.container, stdout: 'true', stderr: 'true' })
-  if (stdin) query.set('stdin', 'true')
+  if (stdin || holdsStdin) query.set('stdin', 'true')
   for (const word of argv) query.append('command', word)
   const path = `${podPath(target.namespace, target.pod)}/exec`
   const { url, options } = await api.socketOptions(`${path}?${query}`)
@@ -159,5 +161,7 @@ function exitCodeOf({ status, details, message }: ExecStatus): number {
   throw new TransportError(
     'COMMAND_FAILED',
     `a command could not be run in the pod: ${message ?? 'without a word'}`,
+    // Its container has ended just now, mostly.
+    { transient: true },
   )
 }

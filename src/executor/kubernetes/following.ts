@@ -14,6 +14,7 @@ import type { Pod } from './objects.ts'
 import type { Persist } from './persistence.ts'
 import { type PodView, viewOf } from './pod-status.ts'
 import { PodWatch } from './pod-watch.ts'
+import { StreamListener } from './stream-listener.ts'
 import type { TrackedJob } from './tracked-job.ts'
 
 export interface FollowingOptions {
@@ -33,6 +34,7 @@ export class Following {
   readonly #events: AsyncQueue<JobEvent>
   readonly #watch: PodWatch
   readonly #poll: KeeperPoll
+  readonly #streams: StreamListener
   readonly #stop = new AbortController()
   readonly #onStaging: FollowingOptions['onStaging']
   readonly #onCanceled: FollowingOptions['onCanceled']
@@ -46,6 +48,7 @@ export class Following {
     this.#onCanceled = onCanceled
     this.ends = new MemberEnds(api, clock, events, { startTimeout }, persist, () => this.rest())
     this.#poll = new KeeperPoll(api, clock, this.#stop.signal, this.#onLog)
+    this.#streams = new StreamListener(api, clock, events, this.#stop.signal)
     this.#watch = new PodWatch(api, clock, {
       changed: (pod) => this.#onPod(pod),
       deleted: (pod) => this.#onDeleted(pod),
@@ -118,7 +121,10 @@ export class Following {
     this.#advance(job, lane, view)
     if (view.staging) this.#onStaging(job, lane, pod)
     if (job.canceledMembers.size > 0) this.#onCanceled(job, lane)
-    if (view.status.state === 'ACTIVE' && !view.over) this.#poll.follow(job, lane)
+    if (view.status.state === 'ACTIVE' && !view.over) {
+      this.#poll.follow(job, lane)
+      if (view.kept) this.#streams.follow(job, lane)
+    }
     this.ends.consider(job, lane, pod)
   }
 

@@ -9,6 +9,7 @@ import { isPackFile, type RecordKind } from '../../core/pack.ts'
 import type { Profile } from '../../core/profile.ts'
 import { type JobSpec, membersOf } from '../../core/protocol.ts'
 import { parseDuration } from '../../core/units.ts'
+import type { YieldPosition } from '../../core/yields.ts'
 import { readRuntime } from '../batch/batch-executor.ts'
 import { persist } from '../batch/persist.ts'
 import type {
@@ -23,6 +24,7 @@ import type {
   ListedJobs,
   ResultRecord,
   RetryPayload,
+  StreamItem,
 } from '../executor.ts'
 import { Api } from './api.ts'
 import { IdentitySource } from './credentials.ts'
@@ -35,13 +37,13 @@ import { MemberCancel } from './member-cancel.ts'
 import { annotations, labels } from './names.ts'
 import type { JobObject, Pod } from './objects.ts'
 import { Outputs } from './outputs.ts'
-import type { OpenFile } from './payload.ts'
 import { viewOf } from './pod-status.ts'
 import { letGo } from './results.ts'
 import { Sending } from './sending.ts'
 import { deleteJob, patchJob } from './submission.ts'
-import { describeJob, type Runtime, submitJob } from './submitter.ts'
+import { describeJob, type Runtime, type Sent, submitJob } from './submitter.ts'
 import type { TrackedJob } from './tracked-job.ts'
+import { YieldFiles } from './yield-files.ts'
 
 export interface KubernetesOptions {
   readonly profile: Profile
@@ -62,7 +64,7 @@ export class KubernetesExecutor implements Executor {
     sharedFiles: false,
     arrays: true,
     dependencies: false,
-    streaming: false,
+    streaming: true,
     cancelsMembers: true,
     maxMembers,
   }
@@ -79,6 +81,7 @@ export class KubernetesExecutor implements Executor {
   #memberCancel!: MemberCancel
   #sending!: Sending
   #outputs!: Outputs
+  #yieldFiles!: YieldFiles
   #runtime!: Runtime
 
   constructor({ profile, clock, random, env = process.env }: KubernetesOptions) {
@@ -115,6 +118,7 @@ export class KubernetesExecutor implements Executor {
       onCanceled: (job, lane) => this.#applyCancel(job, lane),
     })
     this.#outputs = new Outputs(this.#api, this.#following, this.#persist)
+    this.#yieldFiles = new YieldFiles(this.#api, this.#following, this.#persist)
   }
 
   async submit(payload: JobPayload): Promise<{ nativeId: string }> {
@@ -139,14 +143,13 @@ export class KubernetesExecutor implements Executor {
         },
       )
     const earlier = await earlierRecords(spec, (id, members) => this.#outputs.fetch(id, members))
-    return this.#submit(spec, { ...payload, args }, earlier)
+    const earlierYields = await this.#yieldFiles.earlier(spec)
+    const made = await this.#submit(spec, { ...payload, args, earlier, earlierYields })
+    await this.#yieldFiles.letGoEarlier(spec)
+    return made
   }
 
-  async #submit(
-    asked: JobSpec,
-    payload: RetryPayload & { readonly args: readonly Uint8Array[] | OpenFile },
-    earlier?: ReadonlyMap<number, Uint8Array>,
-  ): Promise<{ nativeId: string; spec: JobSpec }> {
+  async #submit(asked: JobSpec, payload: Sent): Promise<{ nativeId: string; spec: JobSpec }> {
     await this.open()
     const known = this.#following.of(asked.id).find(({ spec }) => spec.attempt === asked.attempt)
     if (known) return { nativeId: known.name, spec: known.spec }
@@ -157,7 +160,7 @@ export class KubernetesExecutor implements Executor {
       this.#profile,
       this.#runtime,
       asked,
-      { ...payload, ...(bundle ? { bundle } : {}), ...(earlier ? { earlier } : {}) },
+      { ...payload, ...(bundle ? { bundle } : {}) },
       this.#persist,
       this.#clock,
     )
@@ -217,6 +220,14 @@ export class KubernetesExecutor implements Executor {
 
   save(id: JobId, member: number, item: number, localPath: string): Promise<RecordKind | undefined> {
     return this.#outputs.save(id, member, item, localPath)
+  }
+
+  yields(stream: StreamItem, from: number, limit: number): Promise<readonly Uint8Array[]> {
+    return this.#yieldFiles.read(stream, from, limit)
+  }
+
+  acknowledge(stream: StreamItem, read: YieldPosition): Promise<void> {
+    return this.#yieldFiles.acknowledge(stream, read)
   }
 
   logs(id: JobId, member: number, stream: 'stdout' | 'stderr', from: number) {

@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, stat } from 'node:fs/promises'
 import { encodeTable } from '../../core/pack.ts'
-import { attemptStep, type BlobRef, blobName, type JobSpec, paths } from '../../core/protocol.ts'
+import { attemptStep, type BlobRef, blobName, type JobSpec, paths, yieldsFile } from '../../core/protocol.ts'
 import { shellQuote } from '../../core/shell.ts'
 import type { JobPayload, Secrets } from '../executor.ts'
 import { podPaths } from './names.ts'
+import type { EarlierYields } from './yield-files.ts'
 
 /** Of a Secret, decoded: a MiB, less what its other parts and etcd's own words take. */
 const secretLimit = 1_000_000
@@ -38,6 +39,8 @@ interface Parts extends Partial<Pick<JobPayload, 'bundle' | 'secrets' | 'archive
   readonly runtime: Uint8Array
   /** Records of earlier attempts, by member: what they have done is not done again. */
   readonly earlier?: ReadonlyMap<number, Uint8Array>
+  /** And what items of streams have yielded. */
+  readonly earlierYields?: readonly EarlierYields[]
 }
 
 interface File {
@@ -82,8 +85,10 @@ async function* piecesOf(content: File['content']): AsyncGenerator<Uint8Array> {
   else yield* createReadStream(content.localPath)
 }
 
-function filesOf({ spec, args, bundle, archive, shared = {}, runtime, earlier = new Map() }: Parts): File[] {
+function filesOf(parts: Parts): File[] {
+  const { spec, args, bundle, archive, shared = {}, runtime, earlier = new Map(), earlierYields = [] } = parts
   const { workdir } = podPaths
+  const before = (member: number) => `${workdir}/${paths.run(spec.id, spec.attempt - attemptStep, member)}`
   const blob = (ref: BlobRef, content: File['content'] | undefined): File[] =>
     content === undefined ? [] : [{ name: blobName(ref), path: `${workdir}/blobs/${blobName(ref)}`, content }]
   const local = (localPath: string | undefined) => (localPath === undefined ? undefined : { localPath })
@@ -93,7 +98,12 @@ function filesOf({ spec, args, bundle, archive, shared = {}, runtime, earlier = 
     ...blob(spec.bundle, bundle),
     ...[...earlier].map(([member, content]) => ({
       name: `earlier.${member}`,
-      path: `${workdir}/${paths.run(spec.id, spec.attempt - attemptStep, member)}/out.pack`,
+      path: `${before(member)}/out.pack`,
+      content,
+    })),
+    ...earlierYields.map(({ member, item, content }) => ({
+      name: `yields.${member}.${item}`,
+      path: `${before(member)}/${yieldsFile(item)}`,
       content,
     })),
     ...(table

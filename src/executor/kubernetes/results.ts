@@ -106,16 +106,16 @@ export async function stderrTail(api: Api, job: TrackedJob, member: number, pod:
 
 /** All records of a member that lie in its pod. */
 export async function recordsOf(api: Api, job: TrackedJob, member: number, pod: Pod): Promise<PackRecord[]> {
-  const file = `${runOf(job, member)}/out.pack`
-  const read = async () => {
-    const parts: Buffer[] = []
-    const take = (bytes: Buffer) => {
-      parts.push(bytes)
-    }
-    await whole(api, pod, file, take)
-    return Buffer.concat(parts)
-  }
-  return decodeRecords(await read()).records
+  return decodeRecords(await wholeFile(api, pod, `${runOf(job, member)}/out.pack`)).records
+}
+
+/** @throws ResultError RESULT_MISSING, TransportError */
+export async function wholeFile(api: Api, pod: Pod, file: string): Promise<Buffer> {
+  const parts: Buffer[] = []
+  await whole(api, pod, file, (bytes) => {
+    parts.push(bytes)
+  })
+  return Buffer.concat(parts)
 }
 
 /** Reads a file of the pod to its end, which is known by its length and hash. */

@@ -13,15 +13,17 @@ import { type Plan, planOf } from './plan.ts'
 import { scriptsOf } from './script.ts'
 import { awaitPods, createClaims, createJob, createSecret, deleteJob } from './submission.ts'
 import { TrackedJob } from './tracked-job.ts'
+import type { EarlierYields } from './yield-files.ts'
 
 export interface Runtime {
   readonly ref: BlobRef
   readonly bytes: Uint8Array
 }
 
-type Sent = RetryPayload & {
+export type Sent = RetryPayload & {
   readonly args: readonly Uint8Array[] | OpenFile
   readonly earlier?: ReadonlyMap<number, Uint8Array>
+  readonly earlierYields?: readonly EarlierYields[]
 }
 
 /** @throws ConfigError, SubmitError, TransportError */
@@ -77,7 +79,7 @@ function planFor(spec: JobSpec, { kubernetes = {}, keepFor = '7d' }: Profile, st
 }
 
 /** @throws ConfigError */
-function requireSendable({ id, stage, stream }: JobSpec, { kubernetes = {} }: Profile): void {
+function requireSendable({ id, stage }: JobSpec, { kubernetes = {} }: Profile): void {
   if (!kubernetes.image)
     throw new ConfigError(
       'CONFIG_INVALID',
@@ -94,8 +96,4 @@ function requireSendable({ id, stage, stream }: JobSpec, { kubernetes = {} }: Pr
         hint: 'put them on a PersistentVolumeClaim, kubernetes: { claim: … }, or send their bytes as an argument',
       },
     )
-  if (stream)
-    throw new ConfigError('OPTION_INVALID', `job ${id}: generators cannot stream out of pods yet`, {
-      hint: 'return an array, or use map, whose results come one by one',
-    })
 }

@@ -21,6 +21,10 @@ export class TrackedJob {
   readonly telling = new Set<number>()
   /** Of members the last report of how far they are that was told, by its number. */
   readonly heard = new Map<number, number>()
+  /** What items of streams were heard to have yielded, by `member.item`. */
+  readonly yielded = new Map<string, { readonly sequence: number; readonly bytes: number }>()
+  /** Lanes whose values are listened to. */
+  readonly streaming = new Set<number>()
   /** Lanes whose keepers are listened to. */
   readonly listening = new Set<number>()
   /** Lanes that could not start, and since when, milliseconds. */

@@ -3,6 +3,8 @@ import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, inject, it } from 'vitest'
+import { decode } from '../../../src/codec/codec.ts'
+import { recordHeader } from '../../../src/core/pack.ts'
 import { payload } from '../../../src/testing/payload.ts'
 import { makeNamespace } from '../../clusters/kubernetes/namespace.ts'
 import { workshop } from './helpers.ts'
@@ -80,6 +82,46 @@ it('goes on when the way to the server was cut, and misses nothing of what happe
   setTimeout(mend, 3_000)
   expect(await ends(job)).toMatchObject([{ status: { state: 'COMPLETED' } }])
   expect(await ends(deleted)).toMatchObject([{ status: { state: 'FAILED', reason: 'preempted' } }])
+})
+
+it('loses no value of a generator when the way to the server is cut again and again', {
+  timeout: 90_000,
+}, async () => {
+  const { port, cut, mend } = await way()
+  const content = config()
+  content.clusters[0].cluster.server = `https://127.0.0.1:${port}`
+  const { executor, ends, log } = open({ kubeconfig: write('streamed', content) })
+  const text = `async function* () {
+    for (let i = 0; i < 400; i++) { if (i % 4 === 0) await new Promise((resolve) => setTimeout(resolve, 50)); yield i }
+  }`
+  const job = payload(text, { spec: { stream: { items: 40, bytes: 1e6 } } })
+  const { id } = job.spec
+  await executor.submit(job)
+  const read: unknown[] = []
+  let [bytes, told, cuts] = [0, 0, 0]
+  while (read.length < 400) {
+    const known = () => log.of(id).flatMap((event) => (event.type === 'yield' ? [event.report.bytes] : [0]))
+    await log.until(() => Math.max(0, ...known()) > bytes || log.ends(id).length > 0)
+    const values = await executor.yields!({ id, member: 0, item: 0 }, bytes, 10_000, bytes + 1)
+    for (const value of values) {
+      read.push(decode(value))
+      bytes += recordHeader + value.length
+    }
+    if (read.length - told >= 20) {
+      told = read.length
+      await executor.acknowledge!({ id, member: 0, item: 0 }, { count: read.length, bytes })
+    }
+    if (read.length > 80 * (cuts + 1) && cuts < 3) {
+      cuts++
+      cut()
+      setTimeout(mend, 1_500)
+    }
+  }
+  expect(cuts).toBe(3)
+  expect(read).toEqual(Array.from({ length: 400 }, (_, i) => i))
+  expect(await ends(job)).toMatchObject([
+    { status: { state: 'COMPLETED' }, end: { yields: [{ count: 400 }] } },
+  ])
 })
 
 it('logs in by a program that the kubeconfig names, and asks it again when the token is no longer taken', async () => {
