@@ -1,3 +1,4 @@
+import { ResultError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import { encodeRecord } from '../../core/pack.ts'
 import { type JobSpec, membersOf } from '../../core/protocol.ts'
@@ -16,7 +17,12 @@ export async function earlierRecords(
   let room = earlierLimit
   for (const member of membersOf(spec)) {
     const records: ResultRecord[] = []
-    for await (const record of fetch(spec.id, [member])) records.push(record)
+    try {
+      for await (const record of fetch(spec.id, [member])) records.push(record)
+    } catch (error) {
+      // Their pod is over: they run again.
+      if (!(error instanceof ResultError && error.code === 'RESULT_MISSING')) throw error
+    }
     const done = records.filter(({ kind, index }) => kind === 'value' || !again.has(index))
     const bytes = Buffer.concat(done.flatMap((record) => encodeRecord(record)))
     if (bytes.length === 0 || bytes.length > room) continue

@@ -14,6 +14,7 @@ import type { Pod } from './objects.ts'
 import type { Persist } from './persistence.ts'
 import { type PodView, viewOf } from './pod-status.ts'
 import { PodWatch } from './pod-watch.ts'
+import { makeRoom } from './room.ts'
 import { StreamListener } from './stream-listener.ts'
 import type { TrackedJob } from './tracked-job.ts'
 
@@ -31,6 +32,8 @@ export interface FollowingOptions {
 
 export class Following {
   readonly ends: MemberEnds
+  readonly #api: Api
+  readonly #persist: Persist
   readonly #events: AsyncQueue<JobEvent>
   readonly #watch: PodWatch
   readonly #poll: KeeperPoll
@@ -43,6 +46,8 @@ export class Following {
   readonly #early = new Map<string, Map<string, Pod>>()
 
   constructor({ api, clock, events, startTimeout, persist, onStaging, onCanceled }: FollowingOptions) {
+    this.#api = api
+    this.#persist = persist
     this.#events = events
     this.#onStaging = onStaging
     this.#onCanceled = onCanceled
@@ -82,6 +87,13 @@ export class Following {
     this.#watch.follow(job.spec.client)
   }
 
+  /** Pods that only wait may have to give way. */
+  makeRoom(): void {
+    makeRoom(this.#api, [...this.#jobs.values()].flat(), this.#persist).catch((error) => {
+      if (!this.#stop.signal.aborted) this.#events.push({ type: 'trouble', error })
+    })
+  }
+
   forget(id: JobId): void {
     for (const job of this.of(id)) job.released.abort()
     this.#jobs.delete(id)
@@ -119,6 +131,7 @@ export class Following {
     job.pods.set(lane, pod)
     const view = viewOf(pod)
     this.#advance(job, lane, view)
+    if (view.obstacle === 'node') this.makeRoom()
     if (view.staging) this.#onStaging(job, lane, pod)
     if (job.canceledMembers.size > 0) this.#onCanceled(job, lane)
     if (view.status.state === 'ACTIVE' && !view.over) {

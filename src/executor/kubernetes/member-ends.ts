@@ -245,6 +245,7 @@ export class MemberEnds {
   ): Promise<void> {
     const tail = status.state === 'COMPLETED' || !pod ? undefined : await this.#tail(job, member, pod)
     const { id } = job.spec
+    if (notice?.records) job.delivered.add(member)
     for (const record of notice?.records ?? []) this.#events.push({ type: 'item', id, record })
     this.#end(job, member, status, notice?.end, notice?.records !== undefined, tail)
   }

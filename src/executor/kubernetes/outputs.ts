@@ -7,6 +7,7 @@ import type { Following } from './following.ts'
 import type { Persist } from './persistence.ts'
 import { viewOf } from './pod-status.ts'
 import { keeperSays, logOf, recordsOf, saveRecord } from './results.ts'
+import type { TrackedJob } from './tracked-job.ts'
 
 /** Results and logs of jobs that are followed, from wherever they lie by now. */
 export class Outputs {
@@ -32,6 +33,7 @@ export class Outputs {
       const read = () => recordsOf(this.#api, job, member, pod)
       const records = came.length > 0 || !viewOf(pod).kept ? came : await this.#persist(read)
       for (const record of records) if (record.index >= from && record.index < to) yield record
+      this.#delivered(job, member)
     }
   }
 
@@ -39,7 +41,16 @@ export class Outputs {
     const job = this.#following.last(id, member)
     const pod = job.pods.get(job.laneOf(member))
     if (!pod) return undefined
-    return this.#persist(() => saveRecord(this.#api, job, member, pod, item, localPath))
+    const kind = await this.#persist(() => saveRecord(this.#api, job, member, pod, item, localPath))
+    const { from, to } = memberItems(job.spec, member)
+    if (to - from === 1) this.#delivered(job, member)
+    return kind
+  }
+
+  #delivered(job: TrackedJob, member: number): void {
+    if (!job.ended.has(member)) return
+    job.delivered.add(member)
+    this.#following.makeRoom()
   }
 
   async logs(

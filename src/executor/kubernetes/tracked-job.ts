@@ -17,6 +17,10 @@ export class TrackedJob {
   readonly pods = new Map<number, Pod>()
   /** Lanes whose end is being told. */
   readonly concluding = new Set<number>()
+  /** Members whose results are here. */
+  readonly delivered = new Set<number>()
+  /** Lanes whose pods were told that they need not wait any longer. */
+  readonly leaving = new Set<number>()
   /** Members whose end is being told while others of their lane go on. */
   readonly telling = new Set<number>()
   /** Of members the last report of how far they are that was told, by its number. */
