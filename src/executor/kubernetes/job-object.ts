@@ -12,7 +12,12 @@ const specLimit = 240 * 1024
 /** Beside the time that the function may take: to start, and to say how it ended. */
 const startSeconds = 3600
 
-export function jobObject(spec: JobSpec, settings: KubernetesSettings, plan: Plan): object {
+export function jobObject(
+  spec: JobSpec,
+  settings: KubernetesSettings,
+  plan: Plan,
+  ownIndexes: boolean,
+): object {
   const name = objectName(spec)
   const own = {
     [labels.managedBy]: 'farcall',
@@ -51,6 +56,10 @@ export function jobObject(spec: JobSpec, settings: KubernetesSettings, plan: Pla
       completions: plan.lanes,
       // A pod that takes another's place ends at once, having no claim; of an array it must not end the others.
       backoffLimit: spec.members === 1 ? 0 : 2 * plan.lanes + 6,
+      // There no pod takes another's place; where the server leaves this out, it is as without it.
+      ...(ownIndexes && spec.members > 1
+        ? { completionMode: 'Indexed', backoffLimitPerIndex: 0, podReplacementPolicy: 'Failed' }
+        : {}),
       ttlSecondsAfterFinished: plan.keepSeconds,
       template,
     },

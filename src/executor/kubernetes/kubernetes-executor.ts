@@ -40,6 +40,7 @@ import { Outputs } from './outputs.ts'
 import { viewOf } from './pod-status.ts'
 import { letGo } from './results.ts'
 import { Sending } from './sending.ts'
+import { type Version, versionOf } from './server.ts'
 import { deleteJob, patchJob } from './submission.ts'
 import { describeJob, type Runtime, type Sent, submitJob } from './submitter.ts'
 import type { TrackedJob } from './tracked-job.ts'
@@ -76,6 +77,7 @@ export class KubernetesExecutor implements Executor {
   readonly #closing = new AbortController()
   readonly #kept = new KeptArguments()
   #opened: Promise<void> | undefined
+  #version: Promise<Version> | undefined
   #api!: Api
   #following!: Following
   #memberCancel!: MemberCancel
@@ -163,11 +165,21 @@ export class KubernetesExecutor implements Executor {
       { ...payload, ...(bundle ? { bundle } : {}) },
       this.#persist,
       this.#clock,
+      () => this.#server(),
     )
     this.#sending.prepare(job, streamed)
     this.#events.push({ type: 'state', id: asked.id, status: { state: 'QUEUED', time: this.#clock.now() } })
     this.#following.add(job)
     return { nativeId: job.name, spec: job.spec }
+  }
+
+  /** Asked once. */
+  #server(): Promise<Version> {
+    this.#version ??= versionOf(this.#api).catch((error) => {
+      this.#version = undefined
+      throw error
+    })
+    return this.#version
   }
 
   async #send(job: TrackedJob, lane: number, pod: Pod): Promise<void> {

@@ -11,6 +11,7 @@ import { type OpenFile, payloadOf, type StreamedFile } from './payload.ts'
 import type { Persist } from './persistence.ts'
 import { type Plan, planOf } from './plan.ts'
 import { scriptsOf } from './script.ts'
+import { hasOwnIndexes, type Version } from './server.ts'
 import { awaitPods, createClaims, createJob, createSecret, deleteJob } from './submission.ts'
 import { TrackedJob } from './tracked-job.ts'
 import type { EarlierYields } from './yield-files.ts'
@@ -35,6 +36,7 @@ export async function submitJob(
   payload: Sent,
   persist: Persist,
   clock: Clock,
+  server: () => Promise<Version>,
 ): Promise<{ job: TrackedJob; streamed: readonly StreamedFile[] }> {
   const settings = profile.kubernetes ?? {}
   const spec: JobSpec = { ...asked, runtime: runtime.ref }
@@ -43,7 +45,8 @@ export async function submitJob(
   const plan = planFor(spec, profile, files.streamed.length > 0)
   // Rendered first: what it refuses makes nothing there.
   scriptsOf(spec, settings, plan, profile.template)
-  const object = jobObject(spec, settings, plan)
+  const ownIndexes = spec.members > 1 && hasOwnIndexes(await persist(() => server()))
+  const object = jobObject(spec, settings, plan, ownIndexes)
   const made = await persist(() => createJob(api, object, spec))
   const name = made.job.metadata.name
   try {
@@ -69,7 +72,7 @@ export async function describeJob(asked: JobSpec, profile: Profile, runtime: Blo
   const spec = { ...asked, runtime }
   const plan = planFor(spec, profile, false)
   const { stringify } = await import('yaml')
-  const object = stringify(jobObject(spec, settings, { ...plan, mark: 'farcall-…' }))
+  const object = stringify(jobObject(spec, settings, { ...plan, mark: 'farcall-…' }, false))
   const { 'main.sh': main } = scriptsOf(spec, settings, { ...plan, mark: 'farcall-mark' }, profile.template)
   return `${object}---\n# main.sh\n${main}`
 }
