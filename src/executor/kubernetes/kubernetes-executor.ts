@@ -30,15 +30,14 @@ import { Api } from './api.ts'
 import { IdentitySource } from './credentials.ts'
 import { earlierRecords } from './earlier.ts'
 import { Following } from './following.ts'
+import { keepJob } from './keep.ts'
 import { KeptArguments } from './kept-arguments.ts'
 import { findJobs, listJobs, tidyJobs } from './kept-jobs.ts'
 import { findAccess, thisMachine } from './kubeconfig.ts'
 import { MemberCancel } from './member-cancel.ts'
-import { annotations, labels } from './names.ts'
-import type { JobObject, Pod } from './objects.ts'
+import { annotations } from './names.ts'
+import type { Pod } from './objects.ts'
 import { Outputs } from './outputs.ts'
-import { viewOf } from './pod-status.ts'
-import { letGo } from './results.ts'
 import { Sending } from './sending.ts'
 import { type Version, versionOf } from './server.ts'
 import { deleteJob, patchJob } from './submission.ts'
@@ -53,8 +52,6 @@ export interface KubernetesOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-/** What pods take to end that have nothing more to do. */
-const endSeconds = 10
 /** What one Job may have: the server's controller makes some ten pods in a second. */
 const maxMembers = 500
 
@@ -284,30 +281,16 @@ export class KubernetesExecutor implements Executor {
       for (const job of jobs) {
         const stays = (keep === 'all' || (keep === 'failed' && outcome === 'failed')) && !job.canceled
         work.push(
-          limit(() => this.#persist(() => (stays ? this.#keep(job) : deleteJob(this.#api, job.name)))),
+          limit(() =>
+            this.#persist(() =>
+              stays ? keepJob(this.#api, job, this.#clock) : deleteJob(this.#api, job.name),
+            ),
+          ),
         )
       }
     }
     this.#following.rest()
     await Promise.all(work)
-  }
-
-  /** Its pods need not wait any longer; the server removes it in time. */
-  async #keep(job: TrackedJob): Promise<void> {
-    const there = await patchJob(this.#api, job.name, {
-      metadata: { labels: { [labels.collected]: 'true' } },
-    })
-    const ended = there?.status?.conditions?.some(({ status }) => status === 'True')
-    // With pods that never run it would not end, and its time to live not begin.
-    if (there && !ended)
-      await patchJob(this.#api, job.name, { spec: { activeDeadlineSeconds: this.#soon(there) } })
-    for (const pod of job.pods.values()) if (viewOf(pod).kept) await letGo(this.#api, pod)
-  }
-
-  /** Seconds from its start, in which pods that are ending can do so. */
-  #soon({ status }: JobObject): number {
-    const since = Date.parse(status?.startTime ?? '') || this.#clock.now()
-    return Math.max(1, Math.ceil((this.#clock.now() - since) / 1000) + endSeconds)
   }
 
   async clean(request: CleanRequest): Promise<Cleaned> {
