@@ -37,7 +37,10 @@ export function resolveRanks(
     )
   const contained = environment.container !== undefined && !isOne
   if (contained && (nodes > 1 || launcher === 'srun' || launcher === 'mpirun'))
-    refuse('a container', `inside of one there is no srun and no mpirun: ask for one node, with launcher 'multiple'; ${single}`)
+    refuse(
+      'a container',
+      `inside of one there is no srun and no mpirun: ask for one node, with launcher 'multiple'; ${single}`,
+    )
   const all = gather ? ({ gather: true } as const) : {}
   return isOne
     ? { launcher: 'multiple', nodes: 1, perNode: 1, ...all }

@@ -40,6 +40,22 @@ describe('a program whose profile is of Kubernetes', () => {
     expect(error.stack).toMatch(/kubernetes\.kubernetes\.test\.ts:3\d:\d+/)
   })
 
+  it('runs in the image that a call names, and says what else of a container a pod has not', async () => {
+    const { image, ...others } = settings
+    configure({
+      ...config,
+      profiles: { ...config.profiles, bare: { scheduler: 'kubernetes', kubernetes: others } },
+    })
+    const six = cluster({ profile: 'bare', memory: '200MB', container: image }, () => 6)
+    expect(await six()).toBe(6)
+    await expect(six.with({ container: { image, mounts: ['/data'] } })()).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      message: expect.stringContaining('container.mounts: a pod is set up by the profile'),
+    })
+    await expect(six.with({ container: false })()).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    configure(config)
+  })
+
   it('sends 30 MB and gets them back', async () => {
     const bytes = new Uint8Array(30_000_000)
     for (let at = 0; at < bytes.length; at += 1000) bytes[at] = at % 251

@@ -8,6 +8,7 @@ import type { JobId } from '../../core/ids.ts'
 import { isPackFile, type RecordKind } from '../../core/pack.ts'
 import type { Profile } from '../../core/profile.ts'
 import { type JobSpec, membersOf } from '../../core/protocol.ts'
+import type { QueuedJobs } from '../../core/queued-job.ts'
 import { parseDuration } from '../../core/units.ts'
 import type { YieldPosition } from '../../core/yields.ts'
 import { readRuntime } from '../batch/batch-executor.ts'
@@ -22,11 +23,13 @@ import type {
   JobEvent,
   JobPayload,
   ListedJobs,
+  PlaceResources,
   ResultRecord,
   RetryPayload,
   StreamItem,
 } from '../executor.ts'
 import { Api } from './api.ts'
+import { readCapacity } from './capacity.ts'
 import { IdentitySource } from './credentials.ts'
 import { earlierRecords } from './earlier.ts'
 import { Following } from './following.ts'
@@ -38,6 +41,7 @@ import { MemberCancel } from './member-cancel.ts'
 import { annotations } from './names.ts'
 import type { Pod } from './objects.ts'
 import { Outputs } from './outputs.ts'
+import { readQueue } from './queue.ts'
 import { Sending } from './sending.ts'
 import { type Version, versionOf } from './server.ts'
 import { deleteJob, patchJob } from './submission.ts'
@@ -301,6 +305,16 @@ export class KubernetesExecutor implements Executor {
     const keepSeconds = request.olderThan ?? parseDuration(this.#profile.keepFor ?? '7d', 'keepFor')
     const jobs = await this.#persist(() => tidyJobs(this.#api, request, keepSeconds, this.#clock))
     return { ...nothing, jobs }
+  }
+
+  async resources(): Promise<PlaceResources> {
+    await this.open()
+    return readCapacity(this.#api, this.#profile.kubernetes ?? {})
+  }
+
+  async queue(mine: boolean): Promise<QueuedJobs> {
+    await this.open()
+    return readQueue(this.#api, mine, this.#profile.kubernetes?.gpuResource ?? 'nvidia.com/gpu')
   }
 
   async script(spec: JobSpec): Promise<string> {

@@ -30,7 +30,7 @@ export type Sent = RetryPayload & {
 /** @throws ConfigError, SubmitError, TransportError */
 export async function submitJob(
   api: Api,
-  profile: Profile,
+  given: Profile,
   runtime: Runtime,
   asked: JobSpec,
   payload: Sent,
@@ -38,6 +38,7 @@ export async function submitJob(
   clock: Clock,
   server: () => Promise<Version>,
 ): Promise<{ job: TrackedJob; streamed: readonly StreamedFile[] }> {
+  const profile = withImage(given, asked)
   const settings = profile.kubernetes ?? {}
   const spec: JobSpec = { ...asked, runtime: runtime.ref }
   requireSendable(spec, profile)
@@ -67,7 +68,8 @@ export async function submitJob(
 }
 
 /** What would be sent, for people to read. */
-export async function describeJob(asked: JobSpec, profile: Profile, runtime: BlobRef): Promise<string> {
+export async function describeJob(asked: JobSpec, given: Profile, runtime: BlobRef): Promise<string> {
+  const profile = withImage(given, asked)
   const settings = profile.kubernetes ?? {}
   const spec = { ...asked, runtime }
   const plan = planFor(spec, profile, false)
@@ -75,6 +77,28 @@ export async function describeJob(asked: JobSpec, profile: Profile, runtime: Blo
   const object = stringify(jobObject(spec, settings, { ...plan, mark: 'farcall-…' }, false))
   const { 'main.sh': main } = scriptsOf(spec, settings, { ...plan, mark: 'farcall-mark' }, profile.template)
   return `${object}---\n# main.sh\n${main}`
+}
+
+/** What a pod has of a container's settings is its image. @throws ConfigError OPTION_INVALID for the others */
+function withImage(profile: Profile, { environment: { container } }: JobSpec): Profile {
+  if (!container) return profile
+  const { image, engine, user, mounts, network, pull, ...others } = container
+  const more = [
+    ...Object.keys(others),
+    ...(engine === 'auto' ? [] : ['engine']),
+    ...(user === 'caller' ? [] : ['user']),
+    ...(mounts.length === 0 ? [] : ['mounts']),
+    ...(network === undefined ? [] : ['network']),
+  ]
+  if (more.length > 0)
+    throw new ConfigError('OPTION_INVALID', `container.${more[0]}: a pod is set up by the profile`, {
+      hint: 'what a pod has beside its image is said under `kubernetes`, and `kubernetes.pod` takes anything that the API does',
+    })
+  const pulled = pull === undefined ? {} : ({ imagePullPolicy: pull ? 'IfNotPresent' : 'Never' } as const)
+  return {
+    ...profile,
+    kubernetes: { ...profile.kubernetes, ...pulled, image: image.replace(/^docker:\/\//, '') },
+  }
 }
 
 function planFor(spec: JobSpec, { kubernetes = {}, keepFor = '7d' }: Profile, streamed: boolean): Plan {
