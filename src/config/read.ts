@@ -43,8 +43,10 @@ export async function readFolder(folder: string, options: ReadOptions): Promise<
     const handle = await open(file).catch((error: Error) => {
       throw unreadable(options.show(file), error)
     })
+    // Nearly every project has one, and seldom with a word of ours: loading cosmiconfig for it would take longest.
+    const isForeign = place === 'package.json' && saysNothing(await handle.readFile('utf8'))
     await handle.close()
-    there.push(place)
+    if (!isForeign) there.push(place)
   }
   if (there.length === 0) return undefined
   const explorer = await explore(there, options)
@@ -53,6 +55,14 @@ export async function readFolder(folder: string, options: ReadOptions): Promise<
     return found ? { file: found.filepath, content: found.isEmpty ? {} : found.config } : undefined
   } finally {
     explorer.clearCaches()
+  }
+}
+
+function saysNothing(manifest: string): boolean {
+  try {
+    return !Object.hasOwn(JSON.parse(manifest) as object, 'farcall')
+  } catch {
+    return false // it is read once more, for the words of the error
   }
 }
 
