@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir, hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { storeFolder } from '../src/store/folder.ts'
 import { openStore } from '../src/store/open.ts'
 import { paired, type Row } from './measure.ts'
 import { run } from './processes.ts'
@@ -15,10 +16,11 @@ const recorded = 1_000
 /** How long commands take that only look, against a Node that does nothing. */
 export async function cli(): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'farcall-bench-'))
-  const before = process.env['FARCALL_STORE']
-  process.env['FARCALL_STORE'] = folder
+  // As most have it: where nothing is configured.
+  const before = process.env['XDG_STATE_HOME']
+  process.env['XDG_STATE_HOME'] = folder
   try {
-    const index = openStore({ folder, warn: console.error })
+    const index = openStore({ folder: storeFolder(process.env, homedir(), hostname()), warn: console.error })
     for (let at = 0; at < recorded; at++) {
       const job = newJob(at)
       index.add(job)
@@ -28,8 +30,8 @@ export async function cli(): Promise<Row[]> {
     index.close()
     return [await startOf('--help'), await startOf('list', '--limit', '50')]
   } finally {
-    if (before === undefined) delete process.env['FARCALL_STORE']
-    else process.env['FARCALL_STORE'] = before
+    if (before === undefined) delete process.env['XDG_STATE_HOME']
+    else process.env['XDG_STATE_HOME'] = before
     rmSync(folder, { recursive: true, force: true })
   }
 }
