@@ -42,6 +42,12 @@ export {
   type WatchJobsOptions,
   watchJobs,
 } from './client/watch-jobs.ts'
+export {
+  type PlaceReport,
+  type QueueCounts,
+  type WatchReportsOptions,
+  watchReports,
+} from './client/watch-reports.ts'
 export { type ResourcesSeen, type WatchResourcesOptions, watchResources } from './client/watch-resources.ts'
 export { configure, defineConfig, getConfig } from './config/runtime.ts'
 export type { Config } from './config/types.ts'
@@ -70,6 +76,7 @@ export type {
   NotifyOn,
   NotifyOptions,
   NotifyState,
+  PlaceNotification,
   SlackEndpoint,
   WebhookEndpoint,
 } from './core/notification.ts'

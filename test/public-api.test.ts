@@ -52,6 +52,7 @@ test('farcall exports these values', () => {
       "share",
       "warned",
       "watchJobs",
+      "watchReports",
       "watchResources",
     ]
   `)

@@ -1,8 +1,8 @@
+import type { Column } from '../core/columns.ts'
 import type { ResolvedResources } from '../core/resources.ts'
 import { isFinal, type JobState, type JobStatus } from '../core/status.ts'
 import type { ListedRow } from '../store/types.ts'
 import { type Paint, styleOfState } from './colors.ts'
-import type { Column } from './columns.ts'
 import { inOneUnit } from './times.ts'
 
 /** A job as commands print it; times are ISO 8601. What is not known is absent. */

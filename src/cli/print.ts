@@ -1,8 +1,8 @@
 import { Option } from 'commander'
+import { type Column, inColumns } from '../core/columns.ts'
 import { ConfigError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
 import { paintOf } from './colors.ts'
-import { type Column, inColumns } from './columns.ts'
 import { csv } from './csv.ts'
 
 const formats = ['table', 'json', 'csv'] as const
@@ -16,6 +16,11 @@ export interface FormatOptions {
 export const formatOption = (): Option =>
   new Option('--format <format>', 'table, json or csv; default: table')
 export const jsonOption = (): Option => new Option('--json', 'print JSON')
+
+/** Of what has no rows, or rows that hold records. */
+export const tableOrJsonOption = (): Option =>
+  new Option('--format <format>', 'table or json').choices(['table', 'json']).default('table')
+export const wantsJson = ({ format, json }: FormatOptions): boolean => json === true || format === 'json'
 
 /** @throws ConfigError OPTION_INVALID */
 export function formatOf({ format, json }: FormatOptions): Format {

@@ -1,3 +1,6 @@
+import { clockTime } from '../core/clock.ts'
+import { say } from './talk.ts'
+
 /** What a command that watches ends with, beside what `farcall --help` says. */
 export const watchExitCodes = { timedOut: 124, interrupted: 130, terminated: 143 } as const
 
@@ -43,11 +46,6 @@ export class Stopper {
 export const duration = (text: string): string | number => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : text)
 
 /** Words for people, on stderr: the time is that of this machine. */
-export function say(text: string): void {
-  process.stderr.write(`${clockTime(Date.now())}  ${text}\n`)
-}
-
-/** '14:05:09' */
-export function clockTime(time: number): string {
-  return new Date(time).toTimeString().slice(0, 8)
+export function sayNow(text: string): void {
+  say(`${clockTime(Date.now())}  ${text}`)
 }

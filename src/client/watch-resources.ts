@@ -1,14 +1,17 @@
 import { systemClock } from '../core/clock.ts'
 import { ConfigError, FarcallError } from '../core/errors.ts'
+import type { PlaceNotification } from '../core/notification.ts'
 import type { Duration } from '../core/resources.ts'
 import { stoppable, unlessStopped } from '../core/stoppable.ts'
+import { endpointsOf, type TellOptions, tellOfPlace } from './notify/place.ts'
 import { type ClusterResources, resourcesOf } from './place-resources.ts'
+import { resourcesText } from './place-text.ts'
 import { leaveSession, sessionFor } from './session.ts'
 import { settingsFor } from './settings.ts'
 import { watchPace } from './watch-pace.ts'
 
 /** Options of `watchResources`. */
-export interface WatchResourcesOptions {
+export interface WatchResourcesOptions extends TellOptions {
   /** Default: the configuration's profile. */
   profile?: string
   /** A partition or queue, or several with commas between; default: all that you may see. */
@@ -21,6 +24,8 @@ export interface WatchResourcesOptions {
   signal?: AbortSignal
   /** Told of what keeps the cluster from answering for a while; it is asked again. */
   onTrouble?: (error: FarcallError) => void
+  /** Called with what the loop is given, as text and facts. */
+  onResources?: (notification: PlaceNotification) => unknown
 }
 
 /** What a cluster had when that had changed. */
@@ -51,7 +56,7 @@ export function watchResources(
 }
 
 async function* watch(
-  { profile, partition, minGpus, interval, onTrouble }: WatchResourcesOptions,
+  { profile, partition, minGpus, interval, onTrouble, onResources, ...telling }: WatchResourcesOptions,
   stop: AbortSignal,
 ): AsyncGenerator<ResourcesSeen, void, void> {
   if (minGpus !== undefined && !(Number.isSafeInteger(minGpus) && minGpus > 0))
@@ -74,7 +79,22 @@ async function* watch(
         dueMs = now.time + intervalMs
         const seen: ResourcesSeen = minGpus === undefined ? now : { ...now, enough: hasFree(now, minGpus) }
         const news = minGpus === undefined ? JSON.stringify([now.partitions, now.notes]) : String(seen.enough)
-        if (news !== told) yield seen
+        if (news !== told) {
+          const text = resourcesText(seen, minGpus)
+          const { name } = settings
+          const notification = {
+            event: 'resources',
+            profile: name,
+            time: seen.time,
+            text,
+            facts: seen,
+          } as const
+          await tellOfPlace(notification, {
+            notify: await endpointsOf(telling, name),
+            ...(onResources && { onResources }),
+          })
+          yield seen
+        }
         told = news
       } catch (error) {
         const passes = error instanceof FarcallError && error.transient

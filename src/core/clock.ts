@@ -21,3 +21,8 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', done)
     }),
 }
+
+/** '14:05:09', by the clock of this machine. */
+export function clockTime(time: number): string {
+  return new Date(time).toTimeString().slice(0, 8)
+}

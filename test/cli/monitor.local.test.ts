@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -43,6 +45,61 @@ async function done(...args: string[]) {
   const { said, ended } = farcall(...args)
   return { code: await ended, ...said }
 }
+
+describe('farcall monitor cluster --notify', () => {
+  it('prints its reports, and sends each to those whom the configuration names', async () => {
+    const heard: { url: string; body: string }[] = []
+    const server = createServer((request, response) => {
+      let body = ''
+      request.setEncoding('utf8').on('data', (text: string) => {
+        body += text
+      })
+      request.on('end', () => {
+        heard.push({ url: request.url!, body })
+        response.end('ok')
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const own = join(folder, 'told')
+    mkdirSync(own)
+    writeFileSync(
+      join(own, 'farcall.config.json'),
+      JSON.stringify({ notify: [{ type: 'webhook', url: `http://127.0.0.1:${port}/hook` }] }),
+    )
+    const args = ['monitor', 'cluster', '--schedule', '2s', '--json']
+    const start = (...more: string[]) => {
+      const child = spawn(process.execPath, [`${root}dist/cli/main.js`, ...args, ...more], { env, cwd: own })
+      const lines: string[] = []
+      child.stdout
+        .setEncoding('utf8')
+        .on('data', (text: string) => lines.push(...text.split('\n').filter(Boolean)))
+      return { child, lines, ended: new Promise<number | null>((resolve) => child.on('close', resolve)) }
+    }
+    try {
+      const told = start('--notify')
+      await vi.waitFor(() => expect(told.lines.length).toBeGreaterThanOrEqual(2), 40_000)
+      told.child.kill('SIGINT')
+      expect(await told.ended).toBe(130)
+      expect(heard.length).toBeGreaterThanOrEqual(2)
+      expect(heard.map(({ url }) => url)).toEqual(heard.map(() => '/hook'))
+      const { event, profile, facts } = JSON.parse(heard[0]!.body)
+      expect({ event, profile, facts }).toEqual({
+        event: 'report',
+        profile: 'here',
+        facts: JSON.parse(told.lines[0]!),
+      })
+      const before = heard.length
+      const untold = start()
+      await vi.waitFor(() => expect(untold.lines.length).toBeGreaterThanOrEqual(1), 40_000)
+      untold.child.kill('SIGTERM')
+      expect(await untold.ended).toBe(143)
+      expect(heard.length).toBe(before)
+    } finally {
+      server.close()
+    }
+  })
+})
 
 describe('farcall resources', () => {
   it('is a table of 80 columns, or JSON', async () => {

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { formatOption, jsonOption } from '../table-or-json.ts'
+import { jsonOption, tableOrJsonOption } from '../print.ts'
 
 export function monitorCommand(): Command {
   return new Command('monitor')
@@ -27,7 +27,7 @@ function jobsCommand(): Command {
     .option('--timeout <seconds>', 'give up after so long: exit code 124')
     .option('--until <states>', 'end once each is in one of these, or has ended: ACTIVE, say')
     .option('--profile <name>', 'where jobs are that are not on record here; with --all: only those of it')
-    .addOption(formatOption())
+    .addOption(tableOrJsonOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -53,7 +53,8 @@ function resourcesCommand(): Command {
     .option('--interval <seconds>', 'between two questions; not below the profile’s queryInterval')
     .option('--timeout <seconds>', 'give up after so long: exit code 124')
     .option('--profile <name>', 'default: the one that calls go to')
-    .addOption(formatOption())
+    .option('--notify', 'tell those whom the configuration names under notify as well')
+    .addOption(tableOrJsonOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -72,7 +73,8 @@ function clusterCommand(): Command {
     .description('a report at once, then every so often: what is free, the queue, and your jobs')
     .requiredOption('--schedule <time>', 'between two reports: 1h, say')
     .option('--profile <name>', 'default: the one that calls go to')
-    .addOption(formatOption())
+    .option('--notify', 'tell those whom the configuration names under notify as well')
+    .addOption(tableOrJsonOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',

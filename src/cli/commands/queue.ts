@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 import type { ClusterJob } from '../../client/place-resources.ts'
+import { type Column, inColumns } from '../../core/columns.ts'
 import { formatSeconds } from '../../core/units.ts'
-import { align, type Column, terminalWidth } from '../align.ts'
 import { onCluster } from '../on-cluster.ts'
-import { type FormatOptions, formatOption, jsonOption, wantsJson } from '../table-or-json.ts'
+import { type FormatOptions, jsonOption, tableOrJsonOption, terminalWidth, wantsJson } from '../print.ts'
 
 interface Options extends FormatOptions {
   mine?: true
@@ -17,7 +17,7 @@ export function queueCommand(): Command {
     .option('--mine', 'only those of your account there')
     .option('--partition <names>', 'only of these, with commas between')
     .option('--profile <name>', 'default: the one that calls go to')
-    .addOption(formatOption())
+    .addOption(tableOrJsonOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -37,7 +37,7 @@ async function queue({ mine, partition, profile, ...format }: Options): Promise<
   const filter = { ...(mine && { mine }), ...(partition === undefined ? {} : { partition }) }
   const seen = await onCluster(profile, (cluster) => cluster.queue(filter))
   if (wantsJson(format)) process.stdout.write(`${JSON.stringify(seen, null, 2)}\n`)
-  else if (seen.jobs.length > 0) process.stdout.write(align(seen.jobs, columns, terminalWidth()))
+  else if (seen.jobs.length > 0) process.stdout.write(inColumns(seen.jobs, columns, terminalWidth()))
   else process.stderr.write('no job waits or runs there\n')
 }
 
@@ -45,12 +45,12 @@ const count = (value: number | undefined) => (value === undefined ? '' : String(
 
 const columns: readonly Column<ClusterJob>[] = [
   { head: 'JOB', text: ({ nativeId }) => plain(nativeId) },
-  { head: 'USER', text: ({ user }) => plain(user), gives: true },
+  { head: 'USER', text: ({ user }) => plain(user), least: 8 },
   {
     head: 'STATE',
     text: ({ status }) => (status.reason ? `${status.state} ${status.reason}` : status.state),
   },
-  { head: 'PARTITION', text: ({ partition = '' }) => plain(partition), gives: true },
+  { head: 'PARTITION', text: ({ partition = '' }) => plain(partition), least: 8 },
   { head: 'CORES', text: ({ cores }) => count(cores), right: true },
   { head: 'GPUS', text: ({ gpus }) => count(gpus), right: true },
   {
@@ -63,7 +63,7 @@ const columns: readonly Column<ClusterJob>[] = [
     },
     right: true,
   },
-  { head: 'NAME', text: ({ id, name }) => plain(id === undefined ? name : `${id} ${name}`), gives: true },
+  { head: 'NAME', text: ({ id, name }) => plain(id === undefined ? name : `${id} ${name}`), least: 8 },
 ]
 
 /** Names are other people's: a terminal is not to do what they say. */

@@ -1,8 +1,7 @@
 import { Command } from 'commander'
-import { terminalWidth } from '../align.ts'
-import { capacityTable } from '../capacity-table.ts'
+import { capacityTable } from '../../client/capacity-table.ts'
 import { onCluster } from '../on-cluster.ts'
-import { type FormatOptions, formatOption, jsonOption, wantsJson } from '../table-or-json.ts'
+import { type FormatOptions, jsonOption, tableOrJsonOption, terminalWidth, wantsJson } from '../print.ts'
 
 interface Options extends FormatOptions {
   partition?: string
@@ -16,7 +15,7 @@ export function resourcesCommand(): Command {
     )
     .option('--partition <names>', 'only these, with commas between')
     .option('--profile <name>', 'default: the one that calls go to')
-    .addOption(formatOption())
+    .addOption(tableOrJsonOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -2,11 +2,12 @@ import type { Command } from 'commander'
 import { findJobId } from '../../client/find-job.ts'
 import type { JobsSeen, WatchedJob, WatchJobsOptions } from '../../client/watch-jobs.ts'
 import { watchJobs } from '../../client/watch-jobs.ts'
+import { clockTime } from '../../core/clock.ts'
 import type { JobState } from '../../core/status.ts'
 import { isFinal } from '../../core/status.ts'
 import { parseDuration } from '../../core/units.ts'
-import { type FormatOptions, wantsJson } from '../table-or-json.ts'
-import { clockTime, duration, Stopper, say, watchExitCodes } from '../until-stopped.ts'
+import { type FormatOptions, wantsJson } from '../print.ts'
+import { duration, Stopper, sayNow, watchExitCodes } from '../until-stopped.ts'
 
 interface Options extends FormatOptions {
   all?: true
@@ -33,7 +34,7 @@ export async function monitorJobs(
   const stopper = new Stopper(limit)
   const watching: WatchJobsOptions = {
     signal: stopper.signal,
-    onTrouble: (error) => say(`${error.message.split('\n')[0]}; trying again`),
+    onTrouble: (error) => sayNow(`${error.message.split('\n')[0]}; trying again`),
     ...(continuous && { continuous }),
     ...(interval === undefined ? {} : { interval: duration(interval) }),
     ...(until === undefined
@@ -49,13 +50,13 @@ export async function monitorJobs(
       for (const job of seen.changes)
         process.stdout.write(wantsJson(options) ? jsonLine(seen.time, job) : line(seen.time, job))
       if (seen.jobs.length === 0)
-        say(continuous ? 'no job is under way; waiting for one' : 'no job is under way')
+        sayNow(continuous ? 'no job is under way; waiting for one' : 'no job is under way')
     }
   } finally {
     stopper.done()
   }
   const open = (last?.jobs ?? []).filter(({ status }) => !isFinal(status.state))
-  if (stopper.exitCode === watchExitCodes.timedOut) say(`the time is over; ${open.length} have not ended`)
+  if (stopper.exitCode === watchExitCodes.timedOut) sayNow(`the time is over; ${open.length} have not ended`)
   const failed = last?.jobs.some(({ status }) => status.state === 'FAILED' || status.state === 'CANCELED')
   process.exitCode = stopper.exitCode ?? (failed ? 1 : 0)
 }

@@ -1,6 +1,21 @@
 import type { NotifyEndpoint, PlaceNotification } from '../../core/notification.ts'
+import { notifyFor } from '../settings.ts'
 import { deliver, warnOfNotify } from './outbox.ts'
 import { readyTargets } from './telling.ts'
+
+/** Who else is told, beside whoever reads the loop. */
+export interface TellOptions {
+  /** Servers; `true` are those of the configuration, of the profile or of all. */
+  notify?: true | readonly NotifyEndpoint[]
+}
+
+/** The endpoints that are meant. @throws ConfigError */
+export async function endpointsOf(
+  { notify }: TellOptions,
+  profile: string,
+): Promise<readonly NotifyEndpoint[]> {
+  return notify === true ? ((await notifyFor(profile)).notify ?? []) : (notify ?? [])
+}
 
 export interface PlaceNotifyOptions {
   /** Servers; an e-mail is a job's, and is passed over here. */

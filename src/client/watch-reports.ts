@@ -1,21 +1,27 @@
 import { systemClock } from '../core/clock.ts'
 import { FarcallError } from '../core/errors.ts'
+import type { PlaceNotification } from '../core/notification.ts'
 import type { Duration } from '../core/resources.ts'
 import { isFinal, type JobState } from '../core/status.ts'
 import { stoppable, unlessStopped } from '../core/stoppable.ts'
+import { endpointsOf, type TellOptions, tellOfPlace } from './notify/place.ts'
 import { type ClusterQueue, type ClusterResources, queueOf, resourcesOf } from './place-resources.ts'
+import { reportText } from './place-text.ts'
 import { recorderOf } from './recorder.ts'
 import { leaveSession, type Session, sessionFor } from './session.ts'
 import { settingsFor } from './settings.ts'
 import { watchPace } from './watch-pace.ts'
 
-export interface ReportsOptions {
+/** Options of `watchReports`. */
+export interface WatchReportsOptions extends TellOptions {
   readonly profile?: string
   /** Between two reports. */
   readonly every: Duration
   readonly signal?: AbortSignal
   /** Told of a report that could not be made. */
   readonly onTrouble?: (error: FarcallError) => void
+  /** Called with each report, as text and facts. */
+  readonly onReport?: (notification: PlaceNotification) => unknown
 }
 
 export interface QueueCounts {
@@ -34,15 +40,23 @@ export interface PlaceReport extends ClusterResources {
 }
 
 /**
- * A report at once, then every so often. One that cannot be made is told of, and the next one tried.
- * @throws (by rejecting) ConfigError OPTION_INVALID for a time below the profile's `queryInterval`
+ * How a place is, at once and then every so often: what is free, the queue, and one's own jobs. A report that cannot be made
+ * is told of, and the next one tried. It ends with its signal, or with the loop.
+ * @throws (by rejecting) ConfigError OPTION_INVALID for a time below the profile's `queryInterval`; FarcallError and
+ * TransportError when the first cannot be made
+ * @example
+ * import { watchReports } from 'farcall'
+ *
+ * async function hourly(profile: string) {
+ *   for await (const { queue } of watchReports({ profile, every: '1h', notify: true })) console.log(queue?.waiting)
+ * }
  */
-export function placeReports(options: ReportsOptions): AsyncGenerator<PlaceReport, void, void> {
+export function watchReports(options: WatchReportsOptions): AsyncGenerator<PlaceReport, void, void> {
   return stoppable(options.signal, (stop) => reports(options, stop))
 }
 
 async function* reports(
-  { profile, every, onTrouble }: ReportsOptions,
+  { profile, every, onTrouble, onReport, ...telling }: WatchReportsOptions,
   stop: AbortSignal,
 ): AsyncGenerator<PlaceReport, void, void> {
   const settings = await settingsFor(profile)
@@ -57,6 +71,19 @@ async function* reports(
         const report = await unlessStopped(reportOf(session, settings, since), stop)
         if (!report) return
         since = now
+        const { name } = settings
+        const text = reportText(report)
+        const notification = {
+          event: 'report',
+          profile: name,
+          time: report.time,
+          text,
+          facts: report,
+        } as const
+        await tellOfPlace(notification, {
+          notify: await endpointsOf(telling, name),
+          ...(onReport && { onReport }),
+        })
         yield report
         isFirst = false
       } catch (error) {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { type Column, inColumns } from '../../src/cli/columns.ts'
 import { csv } from '../../src/cli/csv.ts'
 import { inOneUnit, readTime } from '../../src/cli/times.ts'
 import { wrapLines } from '../../src/cli/wrap-lines.ts'
+import { type Column, inColumns } from '../../src/core/columns.ts'
 
 interface Row {
   id: string

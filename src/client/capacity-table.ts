@@ -1,5 +1,5 @@
 import type { Amount, PartitionCapacity } from '../core/capacity.ts'
-import { align, type Column } from './align.ts'
+import { type Column, inColumns } from '../core/columns.ts'
 
 /** What is not told is '-'. */
 const count = (value: number | undefined) => (value === undefined ? '-' : String(value))
@@ -18,7 +18,7 @@ const columns: readonly Column<PartitionCapacity>[] = [
   {
     head: 'PARTITION',
     text: ({ name, isDefault, up }) => `${name}${isDefault ? '*' : ''}${up ? '' : ' (closed)'}`,
-    gives: true,
+    least: 9,
   },
   { head: 'NODES', text: ({ nodes }) => count(nodes?.total), right: true },
   { head: 'IDLE', text: ({ nodes }) => count(nodes?.idle), right: true },
@@ -35,11 +35,11 @@ const kinds: Column<PartitionCapacity> = {
     Object.entries(gpus?.kinds ?? {})
       .map(([kind, amount]) => `${kind} ${ofAll(amount)}`)
       .join(', '),
-  gives: true,
+  least: 5,
 }
 
 /** A line for each partition; of cores, memory and GPUs what is free, of all. */
 export function capacityTable(partitions: readonly PartitionCapacity[], width?: number): string {
   const hasKinds = partitions.some(({ gpus }) => Object.keys(gpus?.kinds ?? {}).length > 0)
-  return align(partitions, hasKinds ? [...columns, kinds] : columns, width)
+  return inColumns(partitions, hasKinds ? [...columns, kinds] : columns, width)
 }
