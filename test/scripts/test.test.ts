@@ -67,7 +67,8 @@ describe('npm test', () => {
 
   test('runs kinds that wait beside kinds that compute, and each kind once', () => {
     expect(grouped(['unit', 'slurm', 'ssh', 'local', 'new'])).toEqual([
-      ['slurm', 'ssh'],
+      ['slurm'],
+      ['ssh'],
       ['unit', 'local'],
       ['new'],
     ])
