@@ -12,6 +12,7 @@ export { Job } from './client/job.ts'
 export { JobArray, type Progress } from './client/job-array.ts'
 export { JobStream } from './client/job-stream.ts'
 export { type JobFilter, jobs, type RecordedJob } from './client/jobs.ts'
+export type { WatchedJob, WatchJobsOptions } from './client/jobs-watch.ts'
 export { localMap } from './client/local-map.ts'
 export type { MapPlan } from './client/map-plan.ts'
 export { type RemoteMethod, remote } from './client/method.ts'
@@ -22,8 +23,11 @@ export type {
   ClusterJob,
   ClusterQueue,
   ClusterResources,
+  PlaceReport,
+  QueueCounts,
   QueueFilter,
   ResourceFilter,
+  ResourcesSeen,
 } from './client/place-resources.ts'
 export { range } from './client/range.ts'
 export { type Recovered, type RecoverOptions, recover } from './client/recover.ts'
@@ -38,17 +42,13 @@ export type { StageInput, StageOptions } from './client/stage-options.ts'
 export { currentTask, progress } from './client/task.ts'
 export {
   type JobsSeen,
-  type WatchedJob,
-  type WatchJobsOptions,
   watchJobs,
 } from './client/watch-jobs.ts'
 export {
-  type PlaceReport,
-  type QueueCounts,
   type WatchReportsOptions,
   watchReports,
 } from './client/watch-reports.ts'
-export { type ResourcesSeen, type WatchResourcesOptions, watchResources } from './client/watch-resources.ts'
+export { type WatchResourcesOptions, watchResources } from './client/watch-resources.ts'
 export { configure, defineConfig, getConfig } from './config/runtime.ts'
 export type { Config } from './config/types.ts'
 export type { Amount, GpuAmount, NodeCounts, PartitionCapacity } from './core/capacity.ts'

@@ -100,7 +100,8 @@ function doneText({ items, done, failed }: JobRow): string {
   return done === undefined ? `?/${items}` : `${over}/${items}${failed ? ` ${failed}!` : ''}`
 }
 
-export function jobColumns(paint: Paint, now: number, gpus: boolean): Column<JobRow>[] {
+/** What every table of jobs begins with. */
+export function firstColumns(paint: Paint): Column<JobRow>[] {
   return [
     { head: 'ID', text: ({ id }) => id },
     { head: 'NAME', text: ({ name }) => name, least: 6 },
@@ -111,6 +112,12 @@ export function jobColumns(paint: Paint, now: number, gpus: boolean): Column<Job
       paint: (text, { state }) => paint(styleOfState[state], text),
     },
     { head: 'PROFILE', text: ({ profile }) => profile, least: 7 },
+  ]
+}
+
+export function jobColumns(paint: Paint, now: number, gpus: boolean): Column<JobRow>[] {
+  return [
+    ...firstColumns(paint),
     { head: 'NATIVE', text: ({ nativeId = '' }) => nativeId, least: 6 },
     ...(gpus ? [{ head: 'GPUS', text: ({ gpus: asked = '' }: JobRow) => asked, least: 4 }] : []),
     { head: 'ENDED', text: doneText, right: true },

@@ -3,7 +3,8 @@ import { systemClock } from '../core/clock.ts'
 import { FarcallError } from '../core/errors.ts'
 import { type JobId, partId } from '../core/ids.ts'
 import type { Profile } from '../core/profile.ts'
-import { isFinal, type JobStatus, wholeStatus } from '../core/status.ts'
+import type { Duration } from '../core/resources.ts'
+import { isFinal, type JobState, type JobStatus, wholeStatus } from '../core/status.ts'
 import { unlessStopped } from '../core/stoppable.ts'
 import type { JobEvent } from '../executor/executor.ts'
 import { isDead } from '../store/owner.ts'
@@ -13,8 +14,35 @@ import type { JobFilter } from './jobs.ts'
 import { type Recorder, recorderOf } from './recorder.ts'
 import { leaveSession, type Session, sessionFor } from './session.ts'
 import { settingsFor, storeDirFor } from './settings.ts'
-import type { WatchedJob, WatchJobsOptions } from './watch-jobs.ts'
 import { queryMs, watchPace } from './watch-pace.ts'
+
+/** Options of `watchJobs`. */
+export interface WatchJobsOptions {
+  /** Ends once each job is in one of these states, or has ended in another; default: once each has ended. */
+  until?: JobState | readonly JobState[]
+  /** Goes on when all have, and with a filter takes up jobs that come. */
+  continuous?: boolean
+  /** Changes are gathered for so long; default: they are told as they are heard of. Not below the profile's `queryInterval`. */
+  interval?: Duration
+  /** Where jobs are that are not on this machine's record; default: the configuration's profile. */
+  profile?: string
+  /** Ends it; the jobs go on. */
+  signal?: AbortSignal
+  /** Told of what keeps a place from answering for a while; it is asked again. */
+  onTrouble?: (error: FarcallError) => void
+}
+
+/** A job that is watched. */
+export interface WatchedJob {
+  readonly id: JobId
+  readonly nativeId?: string
+  readonly name: string
+  /** The profile's name. */
+  readonly profile: string
+  readonly status: JobStatus
+  /** Where it stood when it was told of last; absent the first time. */
+  readonly before?: JobState
+}
 
 /** Between two looks at the record: what other programs on this machine have heard. */
 const lookMs = 1_000

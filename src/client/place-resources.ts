@@ -3,6 +3,7 @@ import { ConfigError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
 import { nearest } from '../core/nearest.ts'
 import type { QueuedJob } from '../core/queued-job.ts'
+import type { JobState } from '../core/status.ts'
 import { recorderOf } from './recorder.ts'
 import type { Session } from './session.ts'
 import { storeDirFor } from './settings.ts'
@@ -111,4 +112,25 @@ function wholeJob(nativeId: string): string {
     .replace(/^(\d+)_.*$/, '$1')
     .replace(/^(\d+)\.\d[\d:,-]*$/, '$1')
     .replace(/^(\d+)\[\d+\]/, '$1[]')
+}
+
+/** What a cluster had when that had changed. */
+export interface ResourcesSeen extends ClusterResources {
+  /** With `minGpus`: whether one partition has so many free. */
+  readonly enough?: boolean
+}
+
+export interface QueueCounts {
+  readonly running: number
+  readonly waiting: number
+}
+
+/** How a place is, and what became of one's own jobs there. */
+export interface PlaceReport extends ClusterResources {
+  /** Entries of the queue; absent where there is none. */
+  readonly queue?: QueueCounts & { readonly mine: QueueCounts }
+  /** Of this machine's record: those under way, and those that have ended since `since`. */
+  readonly jobs: Readonly<Partial<Record<JobState, number>>>
+  /** Milliseconds since the epoch. */
+  readonly since: number
 }

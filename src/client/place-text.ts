@@ -1,7 +1,6 @@
 import { clockTime } from '../core/clock.ts'
 import { capacityTable } from './capacity-table.ts'
-import type { PlaceReport } from './watch-reports.ts'
-import type { ResourcesSeen } from './watch-resources.ts'
+import type { PlaceReport, ResourcesSeen } from './place-resources.ts'
 
 /** 'hpc: free GPUs: gpu 4 of 8': of those that have any. */
 export function resourcesText({ partitions, profile }: ResourcesSeen, minGpus: number | undefined): string {

@@ -1,38 +1,9 @@
-import { ConfigError, type FarcallError } from '../core/errors.ts'
+import { ConfigError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
-import type { Duration } from '../core/resources.ts'
 import { isFinal, type JobState, type JobStatus } from '../core/status.ts'
 import { stoppable } from '../core/stoppable.ts'
 import type { JobFilter } from './jobs.ts'
-import { JobsWatch } from './jobs-watch.ts'
-
-/** Options of `watchJobs`. */
-export interface WatchJobsOptions {
-  /** Ends once each job is in one of these states, or has ended in another; default: once each has ended. */
-  until?: JobState | readonly JobState[]
-  /** Goes on when all have, and with a filter takes up jobs that come. */
-  continuous?: boolean
-  /** Changes are gathered for so long; default: they are told as they are heard of. Not below the profile's `queryInterval`. */
-  interval?: Duration
-  /** Where jobs are that are not on this machine's record; default: the configuration's profile. */
-  profile?: string
-  /** Ends it; the jobs go on. */
-  signal?: AbortSignal
-  /** Told of what keeps a place from answering for a while; it is asked again. */
-  onTrouble?: (error: FarcallError) => void
-}
-
-/** A job that is watched. */
-export interface WatchedJob {
-  readonly id: JobId
-  readonly nativeId?: string
-  readonly name: string
-  /** The profile's name. */
-  readonly profile: string
-  readonly status: JobStatus
-  /** Where it stood when it was told of last; absent the first time. */
-  readonly before?: JobState
-}
+import { JobsWatch, type WatchedJob, type WatchJobsOptions } from './jobs-watch.ts'
 
 /** Where jobs stand, when that has changed. */
 export interface JobsSeen {

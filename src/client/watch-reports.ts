@@ -5,7 +5,13 @@ import type { Duration } from '../core/resources.ts'
 import { isFinal, type JobState } from '../core/status.ts'
 import { stoppable, unlessStopped } from '../core/stoppable.ts'
 import { endpointsOf, type TellOptions, tellOfPlace } from './notify/place.ts'
-import { type ClusterQueue, type ClusterResources, queueOf, resourcesOf } from './place-resources.ts'
+import {
+  type ClusterQueue,
+  type PlaceReport,
+  type QueueCounts,
+  queueOf,
+  resourcesOf,
+} from './place-resources.ts'
 import { reportText } from './place-text.ts'
 import { recorderOf } from './recorder.ts'
 import { leaveSession, type Session, sessionFor } from './session.ts'
@@ -22,21 +28,6 @@ export interface WatchReportsOptions extends TellOptions {
   readonly onTrouble?: (error: FarcallError) => void
   /** Called with each report, as text and facts. */
   readonly onReport?: (notification: PlaceNotification) => unknown
-}
-
-export interface QueueCounts {
-  readonly running: number
-  readonly waiting: number
-}
-
-/** How a place is, and what became of one's own jobs there. */
-export interface PlaceReport extends ClusterResources {
-  /** Entries of the queue; absent where there is none. */
-  readonly queue?: QueueCounts & { readonly mine: QueueCounts }
-  /** Of this machine's record: those under way, and those that have ended since `since`. */
-  readonly jobs: Readonly<Partial<Record<JobState, number>>>
-  /** Milliseconds since the epoch. */
-  readonly since: number
 }
 
 /**

@@ -4,7 +4,7 @@ import type { PlaceNotification } from '../core/notification.ts'
 import type { Duration } from '../core/resources.ts'
 import { stoppable, unlessStopped } from '../core/stoppable.ts'
 import { endpointsOf, type TellOptions, tellOfPlace } from './notify/place.ts'
-import { type ClusterResources, resourcesOf } from './place-resources.ts'
+import { type ClusterResources, type ResourcesSeen, resourcesOf } from './place-resources.ts'
 import { resourcesText } from './place-text.ts'
 import { leaveSession, sessionFor } from './session.ts'
 import { settingsFor } from './settings.ts'
@@ -26,12 +26,6 @@ export interface WatchResourcesOptions extends TellOptions {
   onTrouble?: (error: FarcallError) => void
   /** Called with what the loop is given, as text and facts. */
   onResources?: (notification: PlaceNotification) => unknown
-}
-
-/** What a cluster had when that had changed. */
-export interface ResourcesSeen extends ClusterResources {
-  /** With `minGpus`: whether one partition has so many free. */
-  readonly enough?: boolean
 }
 
 /**

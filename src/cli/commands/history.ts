@@ -3,9 +3,8 @@ import type { Column } from '../../core/columns.ts'
 import { isFinal } from '../../core/status.ts'
 import { formatMemory, formatSeconds } from '../../core/units.ts'
 import type { JobStore, ListedRow } from '../../store/types.ts'
-import { styleOfState } from '../colors.ts'
 import { type FilterOptions, filterOf, filterOptions } from '../job-filter.ts'
-import { type JobRow, rowKeys, stateText, toRow } from '../job-row.ts'
+import { firstColumns, type JobRow, rowKeys, toRow } from '../job-row.ts'
 import { type FormatOptions, formatOf, formatOption, jsonOption, paintStdout, printRows } from '../print.ts'
 import { openRecord } from '../record.ts'
 import { say } from '../talk.ts'
@@ -86,15 +85,7 @@ function columns(): Column<PastJob>[] {
   const paint = paintStdout()
   const time = (seconds: number | undefined) => (seconds === undefined ? '' : formatSeconds(seconds))
   return [
-    { head: 'ID', text: ({ id }) => id },
-    { head: 'NAME', text: ({ name }) => name, least: 6 },
-    {
-      head: 'STATE',
-      text: stateText,
-      least: 9,
-      paint: (text, { state }) => paint(styleOfState[state], text),
-    },
-    { head: 'PROFILE', text: ({ profile }) => profile, least: 7 },
+    ...firstColumns(paint),
     { head: 'WAITED', text: ({ waitedSeconds }) => time(waitedSeconds), right: true },
     { head: 'RAN', text: ({ ranSeconds }) => time(ranSeconds), right: true },
     {
