@@ -13,6 +13,7 @@ const systemFolders = ['/usr/sbin', '/usr/bin', '/sbin', '/bin']
 
 /** Command -> Debian package, for each kind of test that needs more than Node. */
 const sshCommands = { sshd: 'openssh-server', ssh: 'openssh-client', 'ssh-keygen': 'openssh-client' }
+const terminalCommands = { tmux: 'tmux' }
 const rsyncCommands = { rsync: 'rsync' }
 const mpiCommands = { mpirun: 'openmpi-bin' }
 /** Machines that have nothing but a C library. */
@@ -56,7 +57,7 @@ const containerCommands = {
 }
 const kinds = {
   unit: {},
-  local: { commands: { ...rsyncCommands, ...mpiCommands } },
+  local: { commands: { ...terminalCommands, ...rsyncCommands, ...mpiCommands } },
   ssh: { commands: { ...sshCommands, ...rootfsCommands, ...rsyncCommands } },
   slurm: { commands: { ...sshCommands, ...slurmCommands }, root: true, npm: true },
   sge: { commands: { ...sshCommands, ...sgeCommands, ...mpiCommands }, root: true },
