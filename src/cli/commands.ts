@@ -36,6 +36,12 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./commands/submit.ts')).submitCommand(),
   },
   {
+    name: 'batch',
+    group: jobs,
+    summary: 'have a function of a file run for each line of a file, and go on where that stopped',
+    load: async () => (await import('./commands/batch.ts')).batchCommand(),
+  },
+  {
     name: 'list',
     group: jobs,
     summary: 'jobs that are under way, and those of the last day',

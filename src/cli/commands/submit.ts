@@ -6,6 +6,7 @@ import type { JobStream } from '../../client/job-stream.ts'
 import type { ClusterOptions } from '../../client/options.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { jsonOption, printJson } from '../print.ts'
+import { readStdin } from '../read-stdin.ts'
 import { resourceOptions, resourcesOf } from '../resource-options.ts'
 import { say } from '../talk.ts'
 
@@ -146,7 +147,7 @@ function callOptions({ profile, tag, retries, ...options }: Options): ClusterOpt
 
 async function readArguments(given: string | undefined): Promise<unknown[]> {
   if (given === undefined) return []
-  const text = given === '-' ? await readStdin() : given
+  const text = given === '-' ? (await readStdin()).toString('utf8') : given
   try {
     const args: unknown = JSON.parse(text)
     if (Array.isArray(args)) return args
@@ -159,10 +160,4 @@ async function readArguments(given: string | undefined): Promise<unknown[]> {
   throw new ConfigError('OPTION_INVALID', '--args: a JSON array of the arguments is wanted', {
     hint: `one argument is written in brackets, too: --args '[${text.trim()}]'`,
   })
-}
-
-async function readStdin(): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString('utf8')
 }
