@@ -34,7 +34,7 @@ export { type Recovered, type RecoverOptions, recover } from './client/recover.t
 export type { MapFunction, Remote } from './client/remote.ts'
 export type { RemoteStream } from './client/remote-stream.ts'
 export type { ResultOptions, ResultsOptions } from './client/result-file.ts'
-export { type Script, script } from './client/script.ts'
+export { type Script, type ScriptOptions, script } from './client/script.ts'
 export type { ScriptValue, ScriptVariables } from './client/script-template.ts'
 export { closeSessions as close } from './client/session.ts'
 export { share } from './client/share.ts'

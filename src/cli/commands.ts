@@ -42,6 +42,12 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./commands/batch.ts')).batchCommand(),
   },
   {
+    name: 'ssh',
+    group: jobs,
+    summary: 'submit a job script as it is, and follow it to its end',
+    load: async () => (await import('./commands/ssh.ts')).sshCommand(),
+  },
+  {
     name: 'list',
     group: jobs,
     summary: 'jobs that are under way, and those of the last day',
@@ -142,6 +148,12 @@ export const commands: readonly Listed[] = [
     group: places,
     summary: 'the places that jobs go to: list, add, change, import and test them',
     load: async () => (await import('./commands/profile.ts')).profileCommand(),
+  },
+  {
+    name: 'template',
+    group: places,
+    summary: 'the templates of job scripts: list them, show one, check your own',
+    load: async () => (await import('./commands/template.ts')).templateCommand(),
   },
   {
     name: 'config',

@@ -11,8 +11,11 @@ export interface FollowOptions extends ValueOptions {
   readonly json: boolean
   /** What the user knows it by. */
   readonly name?: string
-  /** What the function prints goes to stderr, as it comes. */
-  readonly logs: boolean
+  /**
+   * What it prints, as it comes. 'beside': to stderr, since stdout has the value; 'instead': each to its own, and no value,
+   * as of a command whose output is what one wants of it.
+   */
+  readonly prints: 'none' | 'beside' | 'instead'
 }
 
 /** To its end: states are told on stderr, the value is printed. Of a stream each value is a line of JSON. */
@@ -21,7 +24,10 @@ export async function followToEnd(job: Followed, options: FollowOptions): Promis
   const inside = insideOf(job)
   if (inside) inside.handle.submission.keeps = true
   const told = tell(job, options.name)
-  const shown = options.logs ? [showLog(job, 'stdout'), showLog(job, 'stderr')] : []
+  const streams = options.prints === 'none' ? [] : (['stdout', 'stderr'] as const)
+  const shown = streams.map((stream) =>
+    showLog(job, stream, options.prints === 'instead' ? process[stream] : process.stderr),
+  )
   if (job instanceof JobStream) {
     for await (const value of job) process.stdout.write(`${JSON.stringify(JSON.parse(jsonText(value)))}\n`)
     return
@@ -35,7 +41,7 @@ export async function followToEnd(job: Followed, options: FollowOptions): Promis
         state: 'COMPLETED',
         value: JSON.parse(jsonText(value) || 'null'),
       })
-    else await giveValue(value, options)
+    else if (options.prints !== 'instead') await giveValue(value, options)
   } catch (error) {
     // What it printed before it failed is wanted first.
     await Promise.allSettled([...shown, told])
@@ -58,6 +64,6 @@ function statusText({ state, reason, message, progress }: JobStatus): string {
   return `${state}${reason ? ` ${reason}` : ''}${far}${why}`
 }
 
-async function showLog(job: Followed, stream: 'stdout' | 'stderr'): Promise<void> {
-  for await (const line of job.logs({ follow: true, stream })) process.stderr.write(`${line}\n`)
+async function showLog(job: Followed, stream: 'stdout' | 'stderr', to: NodeJS.WritableStream): Promise<void> {
+  for await (const line of job.logs({ follow: true, stream })) to.write(`${line}\n`)
 }

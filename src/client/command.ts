@@ -151,11 +151,17 @@ function requireArgv(argv: unknown): asserts argv is Argv {
       hint: "command(['python', 'train.py']); for a line of shell: command(['sh', '-c', '…'])",
     })
   if (argv.length === 0 || argv[0] === '') throw invalid('command: the first word names the program')
-  for (const [index, word] of argv.entries()) {
+  requireWords(argv, 'command: argv')
+}
+
+/** @throws ConfigError OPTION_INVALID @internal */
+export function requireWords(words: unknown, where: string): asserts words is Argv {
+  if (!Array.isArray(words)) throw invalid(`${where}: expected a list of words, got ${kindOf(words)}`)
+  for (const [index, word] of words.entries()) {
     if (typeof word === 'string' && word.includes('\0'))
-      throw invalid(`command: argv[${index}] holds a NUL character, which no argument can hold`)
+      throw invalid(`${where}[${index}] holds a NUL character, which no argument can hold`)
     if (typeof word !== 'string' && !Number.isFinite(word) && !(word instanceof Job))
-      throw invalid(`command: argv[${index}]: expected text, a number or a job, got ${kindOf(word)}`)
+      throw invalid(`${where}[${index}]: expected text, a number or a job, got ${kindOf(word)}`)
   }
 }
 

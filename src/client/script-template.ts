@@ -24,10 +24,15 @@ export type ScriptValue =
   | { readonly [name: string]: ScriptValue }
 
 /**
- * The text of a job script with its variables in place. Without variables it stays as it is.
+ * The text of a job script with its variables in place. Without variables it stays as it is; without `raw`
+ * what looks like one is an error then.
  * @throws FileError FILE_MISSING, ConfigError TEMPLATE_INVALID naming file and line, OPTION_INVALID
  */
-export function renderJobScriptFile(file: string, variables: ScriptVariables | undefined): string {
+export function renderJobScriptFile(
+  file: string,
+  variables: ScriptVariables | undefined,
+  { raw = false }: { raw?: boolean } = {},
+): string {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -38,7 +43,8 @@ export function renderJobScriptFile(file: string, variables: ScriptVariables | u
   if (text.includes('\0'))
     throw invalid(`${name} is no script: it holds NUL characters`, 'for a program: command([path])')
   if (variables === undefined) {
-    requireNoVariables(text, name)
+    const found = raw ? undefined : variableIn(text)
+    if (found) throw noVariables(name, found)
     return requireUnixLines(text, name)
   }
   requireValues(variables)
@@ -89,16 +95,27 @@ function render(text: string, file: string, variables: ScriptVariables): string 
   }
 }
 
-/** Nobody means `{{ seed }}` in a script as it stands. */
-function requireNoVariables(text: string, name: string): void {
-  const found = /\{\{-?\s*([A-Za-z_]\w*)\s*(?:\|[^}]*)?-?\}\}/.exec(text)
-  if (!found) return
-  const line = text.slice(0, found.index).split('\n').length
-  throw new ConfigError(
+export interface FoundVariable {
+  readonly line: number
+  /** '{{ seed }}' */
+  readonly text: string
+  readonly name: string
+}
+
+/** The first place that looks like one of a template. */
+export function variableIn(script: string): FoundVariable | undefined {
+  const found = /\{\{-?\s*([A-Za-z_]\w*)\s*(?:\|[^}]*)?-?\}\}/.exec(script)
+  if (!found) return undefined
+  return { line: script.slice(0, found.index).split('\n').length, text: found[0], name: found[1]! }
+}
+
+/** Few mean `{{ seed }}` in a script as it stands. */
+function noVariables(name: string, found: FoundVariable): ConfigError {
+  return new ConfigError(
     'TEMPLATE_INVALID',
-    `${name}:${line}: ${found[0]} stands in it, and no variables were given`,
+    `${name}:${found.line}: ${found.text} stands in it, and no variables were given`,
     {
-      hint: `script('${name}', { ${found[1]}: … }); where it is meant as it stands, give {} and put it between {% raw %} and {% endraw %}`,
+      hint: `script('${name}', { ${found.name}: … }); where it is meant as it stands, give { raw: true } as options`,
     },
   )
 }

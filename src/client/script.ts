@@ -1,10 +1,26 @@
 import { basename, resolve } from 'node:path'
 import type { CommandCall, CommandResult } from '../core/command.ts'
 import { ConfigError } from '../core/errors.ts'
-import { type CommandOptions, checked, sendCommand, targetOf } from './command.ts'
+import { type Argv, type CommandOptions, checked, requireWords, sendCommand, targetOf } from './command.ts'
 import type { Job } from './job.ts'
 import { Caller } from './remote.ts'
 import { renderJobScriptFile, type ScriptVariables } from './script-template.ts'
+
+/**
+ * What a job script asks for: what a command does, and what is its own.
+ * @example
+ * import { fs, type ScriptOptions, script } from 'farcall'
+ *
+ * await fs.write('show.sh', '#!/bin/sh\necho "$1" "{{ name }}"\n')
+ * const options: ScriptOptions = { args: ['two words'], raw: true }
+ * console.log((await script('show.sh', undefined, options)).stdoutTail) // two words {{ name }}
+ */
+export interface ScriptOptions extends CommandOptions {
+  /** Its arguments, `$1` and so on, exactly as they are. */
+  args?: Argv
+  /** Its text is never a template: `{{ name }}` in it is meant as it stands. Goes with no variables. */
+  raw?: boolean
+}
 
 /**
  * `script`, with what it has beside the call.
@@ -16,9 +32,9 @@ import { renderJobScriptFile, type ScriptVariables } from './script-template.ts'
  * console.log((await submit('hello.sh')).stdoutTail)
  */
 export interface Script {
-  (file: string, variables?: ScriptVariables, options?: CommandOptions): Job<CommandResult>
+  (file: string, variables?: ScriptVariables, options?: ScriptOptions): Job<CommandResult>
   /** The job script that would be submitted: directives of the file are in it. Nothing is sent. */
-  script(file: string, variables?: ScriptVariables, options?: CommandOptions): Promise<string>
+  script(file: string, variables?: ScriptVariables, options?: ScriptOptions): Promise<string>
 }
 
 /**
@@ -40,28 +56,44 @@ export const script: Script = Object.assign(
   function script(
     file: string,
     variables?: ScriptVariables,
-    options: CommandOptions = {},
+    options: ScriptOptions = {},
   ): Job<CommandResult> {
-    return sendCommand(callOf(file, variables, options), options, 'script', script)
+    return sendCommand(callOf(file, variables, options), asCommand(options), 'script', script)
   },
   {
-    async script(file: string, variables?: ScriptVariables, options: CommandOptions = {}) {
+    async script(file: string, variables?: ScriptVariables, options: ScriptOptions = {}) {
       const call = callOf(file, variables, options)
-      return new Caller(targetOf(call, checked(options, 'script.script'))).script([call])
+      return new Caller(targetOf(call, checked(asCommand(options), 'script.script'))).script([call])
     },
   },
 )
 
-function callOf(file: string, variables: ScriptVariables | undefined, options: CommandOptions): CommandCall {
+/** What is neither an option nor a record of them is refused where all options are looked at. */
+function asCommand(options: ScriptOptions): CommandOptions {
+  if (typeof options !== 'object' || options === null) return options
+  const { args: _, raw: __, ...rest } = options
+  return rest
+}
+
+function callOf(file: string, variables: ScriptVariables | undefined, options: ScriptOptions): CommandCall {
   if (typeof file !== 'string' || file === '')
-    throw new ConfigError(
-      'OPTION_INVALID',
-      `script: expected the path of a job script, got ${JSON.stringify(file)}`,
-    )
-  const text = renderJobScriptFile(resolve(file), variables)
+    throw invalid(`script: expected the path of a job script, got ${JSON.stringify(file)}`)
+  const { args = [], raw, check } = options ?? {}
+  if (raw !== undefined && typeof raw !== 'boolean') throw invalid('script: raw: expected true or false')
+  if (raw && variables !== undefined)
+    throw invalid('script: raw and variables do not go together', {
+      hint: 'with variables the script is a template, and with raw it is none: leave one of the two out',
+    })
+  requireWords(args, 'script: args')
+  const text = renderJobScriptFile(resolve(file), variables, { raw: raw ?? false })
   return {
-    argv: [basename(file)],
+    // Jobs among them become what they give.
+    argv: [basename(file), ...(args as CommandCall['argv'])],
     script: text,
-    ...(options?.check === false ? { check: false } : {}),
+    ...(check === false ? { check: false } : {}),
   }
+}
+
+function invalid(message: string, options: { hint?: string } = {}): ConfigError {
+  return new ConfigError('OPTION_INVALID', message, options)
 }

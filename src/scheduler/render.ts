@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Liquid, LiquidError } from 'liquidjs'
+import { Liquid, LiquidError, type StaticAnalysis, type Template } from 'liquidjs'
 import { ConfigError } from '../core/errors.ts'
 import type { InterpreterSource } from '../core/interpreter.ts'
+import { nearest } from '../core/nearest.ts'
 import { anyNode, describeVersions, nodeSettingForms, parseNodeSetting } from '../core/node-setting.ts'
 import type { Environment } from '../core/profile.ts'
 import { requirePlainText, shellPath, shellQuote } from '../core/shell.ts'
@@ -73,10 +74,10 @@ export interface ScriptContext {
 }
 
 /** templates/ lies beside src/ and dist/ alike. */
-const folder = fileURLToPath(new URL('../../templates/', import.meta.url))
+export const templateFolder: string = fileURLToPath(new URL('../../templates/', import.meta.url))
 
 const engine = new Liquid({
-  root: folder,
+  root: templateFolder,
   strictVariables: true,
   strictFilters: true,
   lenientIf: true,
@@ -94,12 +95,12 @@ engine.registerFilter('path', (value: unknown) => shellPath(String(value)))
 
 /**
  * The job script for a context. A template is a file name of ours, or a path of the user's, which may
- * `{% include 'body.sh.liquid' %}` like ours do.
+ * `{% include 'body.sh.liquid' %}` like ours do. Of the user's each name is looked at, also where this job does not come by.
  * @throws ConfigError TEMPLATE_INVALID naming file and line; VALUE_UNSAFE for a directive or variable
  * that cannot be written into a script
  */
 export function renderScript(template: string | { path: string }, context: ScriptContext): string {
-  const file = typeof template === 'string' ? join(folder, template) : template.path
+  const file = typeof template === 'string' ? join(templateFolder, template) : template.path
   const scope = toScope(context)
   let text: string
   try {
@@ -115,13 +116,47 @@ export function renderScript(template: string | { path: string }, context: Scrip
     )
   }
   try {
-    return engine.parseAndRenderSync(text, scope)
+    const parsed = engine.parse(text)
+    const script = engine.renderSync(parsed, scope) as string
+    if (typeof template !== 'string') requireNames(parsed, file, scope)
+    return script
   } catch (error) {
-    throw invalid(file, error)
+    throw invalid(file, error, scope)
   }
 }
 
-function toScope(context: ScriptContext): object {
+/** `{% if %}` lets unknown names pass, and a branch that is not taken is not rendered. */
+function requireNames(template: Template[], file: string, scope: object): void {
+  for (const [name, places] of Object.entries(globalsOf(template, file))) {
+    if (Object.hasOwn(scope, name)) continue
+    const { location } = places[0]!
+    throw unknownName(name, `${location.file ?? file}:${location.row}`, scope)
+  }
+}
+
+function globalsOf(template: Template[], file: string): StaticAnalysis['globals'] {
+  try {
+    return engine.analyzeSync(template).globals
+  } catch (error) {
+    // Of an include that is not there, in a branch that was not taken, liquidjs does not say the line.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw new ConfigError('TEMPLATE_INVALID', `template ${file}: ${(error as Error).message}`, {
+      hint: '`farcall template list` has the parts that can be included',
+      cause: error,
+    })
+  }
+}
+
+function unknownName(name: string, where: string, scope: object, cause?: unknown): ConfigError {
+  const near = nearest(name, Object.keys(scope))
+  return new ConfigError('TEMPLATE_INVALID', `template ${where}: undefined variable: ${name}`, {
+    hint: `${near ? `did you mean '${near}'? ` : ''}\`farcall template show\` lists the names that there are; ours use them, in templates/`,
+    cause,
+  })
+}
+
+/** By the names that templates have. */
+export function toScope(context: ScriptContext): object {
   const { environment } = context
   for (const line of context.directives) requirePlainText(line, 'directive')
   const { memberVariable } = context
@@ -183,13 +218,15 @@ function nodeWaitSeconds(timeSeconds = Number.POSITIVE_INFINITY): number {
   return Math.max(1, Math.min(300, Math.floor(timeSeconds / 2)))
 }
 
-function invalid(file: string, error: unknown): ConfigError {
+function invalid(file: string, error: unknown, scope: object): ConfigError {
   if (error instanceof ConfigError) return error
   if (!LiquidError.is(error)) throw error
   if (error.originalError instanceof ConfigError) return error.originalError
   const [line] = error.token.getPosition()
   const where = error.token.file ?? file
   const words = error.message.replace(/, (file|line):.*$/, '')
+  const unknown = /^undefined variable: (.*)$/.exec(words)?.[1]
+  if (unknown !== undefined) return unknownName(unknown, `${where}:${line}`, scope, error)
   return new ConfigError('TEMPLATE_INVALID', `template ${where}:${line}: ${words}`, {
     hint: 'templates are LiquidJS (https://liquidjs.com); begin with a copy of one of ours, in templates/',
     cause: error,

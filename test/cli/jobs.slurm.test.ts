@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
 import { root } from '../client/helpers.ts'
 import { commandsWork } from './jobs.ts'
@@ -23,6 +26,40 @@ describe('commands about jobs of a real Slurm', () =>
         const refused = await submit('--partition', 'no-such')
         expect(refused).toMatchObject({ exitCode: 5, stdout: '' })
         expect(refused.stderr).toContain('invalid partition specified: no-such')
+      })
+
+      it('a job script runs as it is, with its directives and text, and its exit code is ours', async () => {
+        const file = join(mkdtempSync(join(tmpdir(), 'farcall-job-script-')), 'job.sh')
+        writeFileSync(
+          file,
+          '#!/bin/bash\n#SBATCH --job-name=mine\n#SBATCH --comment="{{ it }}" --time=5\n' +
+            'echo "$SLURM_JOB_NAME {{ seed }} ${#1} $2"; echo careful >&2; exit "$3"\n',
+        )
+        const failed = await farcall('ssh', file, 'two words', '3rd', '3', '--raw', '--memory', '200MB')
+        expect(failed).toMatchObject({ exitCode: 3, stdout: 'mine {{ seed }} 9 3rd\n' })
+        expect(failed.stderr).toMatch(/ FAILED exit-code$/m)
+        expect(failed.stderr).toMatch(/^careful$/m)
+        expect(failed.stderr).not.toContain('error ')
+
+        const rendered = await farcall('ssh', file, 'a', 'b', '0', '--var', 'seed=42', '--var', 'it=x')
+        expect(rendered).toMatchObject({ exitCode: 0, stdout: 'mine 42 1 b\n' })
+        const plain = await farcall('ssh', file, '--dry-run')
+        expect(plain.stdout).toContain('#SBATCH --comment="{{ it }}"\n#SBATCH --time=5\n')
+        expect(plain.stderr).toContain('job.sh:3: {{ it }} goes along as it stands; --var it=…')
+        const id = await out('ssh', file, 'a', 'b', '0', '--raw', '--no-follow')
+        expect(JSON.parse(await out('result', id.trimEnd()))).toMatchObject({
+          stdoutTail: 'mine {{ seed }} 1 b\n',
+        })
+        expect(await farcall('ssh', file, '--raw', '--time', '9m')).toMatchObject({
+          exitCode: 2,
+          stderr: expect.stringContaining('the option time of the call says it, too'),
+        })
+        expect(await farcall('ssh', file, '--raw', '--partition', 'no-such')).toMatchObject({
+          exitCode: 5,
+          stdout: '',
+          stderr: expect.stringContaining('error SUBMIT_REFUSED'),
+        })
+        expect(await farcall('ssh', 'none.sh')).toMatchObject({ exitCode: 2, stdout: '' })
       })
 
       it('explain says why a job waits, and squeue is asked once for all jobs of the place', async () => {

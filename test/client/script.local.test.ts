@@ -37,6 +37,12 @@ test('a script runs under what its first line names, in its folder, with its fil
   expect((await script('plain.sh')).stdoutTail).toMatch(/^plain\n\/.*\/work\.0\n$/)
 })
 
+test('raw text and arguments arrive as they are', async () => {
+  writeFileSync('raw.sh', '#!/bin/sh\nprintf "%s|" "{{ seed }}" "$#" "$@"\n')
+  const { stdoutTail } = await script('raw.sh', undefined, { raw: true, args: ['two words', '$HOME', 3] })
+  expect(stdoutTail).toBe('{{ seed }}|3|two words|$HOME|3|')
+})
+
 test('variables; those of one turn travel together', async () => {
   writeFileSync('job.sh', '#!/bin/sh\necho {{ word | sh }} >out.txt\n')
   const words = ["it's", '$HOME', '{{ x }}']

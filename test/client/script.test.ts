@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { withDirectives } from '../../src/client/script-directives.ts'
-import { renderJobScriptFile, type ScriptVariables } from '../../src/client/script-template.ts'
+import { renderJobScriptFile, type ScriptVariables, variableIn } from '../../src/client/script-template.ts'
 import type { Settings } from '../../src/client/settings.ts'
-import { type ClusterOptions, localFile, type Resources } from '../../src/index.ts'
+import { type ClusterOptions, localFile, type Resources, script } from '../../src/index.ts'
 import { directivesIn } from '../../src/scheduler/script-directives.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-script-'))
@@ -37,6 +37,20 @@ describe('variables', () => {
     expect(refused('a\nb {{ seed }}')).toThrow(
       /^job\.sh:2: {{ seed }} stands in it, and no variables were given\n {2}hint: script\('job\.sh', { seed: … }\)/,
     )
+  })
+
+  test('raw: what looks like a variable stays, too', () => {
+    const text = '#!/bin/sh\necho {{ seed }} {% if %}\n'
+    const file = join(folder, 'raw.sh')
+    writeFileSync(file, text)
+    expect(renderJobScriptFile(file, undefined, { raw: true })).toBe(text)
+    expect(variableIn(text)).toEqual({ line: 2, text: '{{ seed }}', name: 'seed' })
+    expect(variableIn('echo "{{.Names}}"')).toBeUndefined()
+    expect(() => script(file, { seed: 1 }, { raw: true })).toThrow('raw and variables do not go together')
+    expect(() => script(file, undefined, { args: ['a', {}] as never })).toThrow(
+      'script: args[1]: expected text',
+    )
+    expect(() => script(file, undefined, { args: 'a' as never })).toThrow('script: args: expected a list')
   })
 
   test('one that is missing, misspelt or superfluous is an error with line and name', () => {

@@ -1,9 +1,11 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/core/errors.ts'
-import { renderScript, type ScriptContext } from '../../src/scheduler/render.ts'
+import { schedulers } from '../../src/scheduler/all.ts'
+import { renderScript, type ScriptContext, templateFolder, toScope } from '../../src/scheduler/render.ts'
+import { templateNames } from '../../src/scheduler/template-names.ts'
 
 const context: ScriptContext = {
   directives: ['#SBATCH --time=60'],
@@ -52,15 +54,31 @@ describe('renderScript', () => {
 
   it.each([
     ['an unknown variable', 'one\n{{ wrokdir }}\n', /user\.sh:2: .*wrokdir/],
+    ['one in a condition', 'one\n{% if wrokdir %}x{% endif %}', /user\.sh:2: .*wrokdir\n.*'workdir'/],
+    ['one that this job does not come by', '{% if false %}\n{{ tmie }}{% endif %}', /user\.sh:2: .*tmie/],
     ['an unknown filter', '{{ id | shel }}', /user\.sh:1: .*shel/],
     ['an unclosed tag', 'a\nb\n{% if id %}', /user\.sh:3: /],
     ['an include that is not there', "\n{% include 'nobody' %}", /user\.sh:2: .*nobody/],
+    ['one in a branch not taken', "{% if false %}{% include 'nobody' %}{% endif %}", /user\.sh: .*nobody/],
     ['nothing to quote', 'x\n\n{{ cores | sh }}', /user\.sh:3: .*nothing to quote/],
   ])('names file and line of %s', (_, text, message) => {
     const path = userTemplate(text)
     const error = thrown(() => renderScript({ path }, context))
     expect(error).toBeInstanceOf(ConfigError)
     expect(error).toMatchObject({ code: 'TEMPLATE_INVALID', message: expect.stringMatching(message) })
+  })
+
+  it('takes all that ours take, and names that a template makes itself', () => {
+    for (const { template } of schedulers) {
+      const text = readFileSync(join(templateFolder, template), 'utf8')
+      expect(renderScript({ path: userTemplate(text) }, context)).toBe(renderScript(template, context))
+    }
+    const own = '{% assign x = 1 %}{{ x }}{% for y in directives %}{{ y }}{{ forloop.index }}{% endfor %}'
+    expect(renderScript({ path: userTemplate(own) }, context)).toBe('1#SBATCH --time=601')
+  })
+
+  it('has each name in words', () => {
+    expect(Object.keys(toScope(context)).sort()).toEqual(Object.keys(templateNames).sort())
   })
 
   it('names a template that is not there', () => {

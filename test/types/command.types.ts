@@ -9,6 +9,7 @@ import {
   type JobArray,
   localFile,
   type Script,
+  type ScriptOptions,
   type ScriptVariables,
   script,
 } from 'farcall'
@@ -47,6 +48,10 @@ is<Job<CommandResult>>()(script('job.sh'))
 is<Script>()(script)
 const variables: ScriptVariables = { seed: 1, files: ['a', 'b'], more: { quick: true } }
 script('job.sh', variables, options)
+const own: ScriptOptions = { ...options, args: ['a', 1], raw: true }
+script('job.sh', undefined, own)
+// @ts-expect-error an option of scripts
+command(['ls'], { raw: true })
 // @ts-expect-error a job is no value of a script
 script('job.sh', { name: name() })
 // @ts-expect-error a date is none

@@ -44,7 +44,7 @@ async function follow(text: string, { profile, json = false }: Options): Promise
     followToEnd(streams ? attach(name, { ...at, stream: true }) : attach(name, at), {
       name,
       json,
-      logs: isOne,
+      prints: isOne ? 'beside' : 'none',
     }),
   )
 }

@@ -81,7 +81,7 @@ async function give({ id, record }: NamedJob, index: number | undefined, options
   const streams = record?.spec.stream !== undefined && (index !== undefined || record.spec.items === 1)
   const job = streams ? attach(name, { ...at, stream: true }) : attach(name, at)
   try {
-    await followToEnd(job, { name, json, logs: false, ...(output === undefined ? {} : { output }) })
+    await followToEnd(job, { name, json, prints: 'none', ...(output === undefined ? {} : { output }) })
   } catch (error) {
     if (json) printJson({ id: name, state: (job as Job<unknown>).status().state, error: told(error) })
     throw error

@@ -1,21 +1,15 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import type { Job } from '../../client/job.ts'
-import type { JobStream } from '../../client/job-stream.ts'
 import type { ClusterOptions } from '../../client/options.ts'
 import { ConfigError } from '../../core/errors.ts'
-import { jsonOption, printJson } from '../print.ts'
+import { jsonOption } from '../print.ts'
 import { readStdin } from '../read-stdin.ts'
-import { resourceOptions, resourcesOf } from '../resource-options.ts'
-import { say } from '../talk.ts'
+import { type CallOptions, callFlags, callOptions, letGo, type Sent } from '../send.ts'
 
-interface Options {
+interface Options extends CallOptions {
   function?: string
   args?: string
-  profile?: string
-  tag?: string[]
-  retries?: string
   wait?: true
   dryRun?: true
   json?: true
@@ -27,16 +21,10 @@ export function submitCommand(): Command {
     .argument('[command...]', 'instead of it a program and its arguments, as they are; put -- before them')
     .option('--function <name>', 'simulate, or Study.simulate; not needed where there is one')
     .option('--args <json>', 'its arguments, a JSON array; - reads them from stdin')
-    .option('--profile <name>', 'where it runs; default: the configuration’s')
-    .option('--tag <tag>', 'a word to find it by; may be given again', (tag, before: string[] = []) => [
-      ...before,
-      tag,
-    ])
-    .option('--retries <number>', 'tries again what failed for no fault of the function')
     .option('-w, --wait', 'wait for the value and print it, as JSON; Ctrl-C then does as `interrupt` says')
     .option('-n, --dry-run', 'print the script that would be submitted; nothing is sent')
     .addOption(jsonOption())
-  return resourceOptions(command)
+  return callFlags(command, 'the function')
     .addHelpText(
       'after',
       `
@@ -112,37 +100,9 @@ async function functionCall(name: string, asked: ClusterOptions, options: Option
   return { name: chosen.name, send: () => remote(...args), script: () => remote.script(...args) }
 }
 
-type Sent = Job<unknown> | JobStream<unknown, unknown>
-
-async function letGo(job: Sent, name: string, { json, profile }: Options): Promise<void> {
-  try {
-    await job.detach()
-  } catch (error) {
-    // What cannot go on alone does not stay behind either.
-    await job.cancel(error)
-    throw error
-  }
-  const { id, nativeId } = job
-  if (json) printJson({ id, nativeId, function: name, ...(profile === undefined ? {} : { profile }) })
-  else process.stdout.write(`${id}\n`)
-  say(`farcall status ${id}, farcall logs ${id} --follow, farcall result ${id}`)
-}
-
 async function follow(job: Sent, { json }: Options): Promise<void> {
   const { followToEnd } = await import('../follow.ts')
-  await followToEnd(job, { json: json ?? false, logs: false })
-}
-
-function callOptions({ profile, tag, retries, ...options }: Options): ClusterOptions {
-  const retry = retries === undefined ? undefined : Number(retries)
-  if (retry !== undefined && !(/^\d+$/.test(retries!) && Number.isSafeInteger(retry)))
-    throw new ConfigError('OPTION_INVALID', `--retries: '${retries}' is no whole number`)
-  return {
-    ...resourcesOf(options as Record<string, unknown>),
-    ...(profile === undefined ? {} : { profile }),
-    ...(tag === undefined ? {} : { tags: tag }),
-    ...(retry === undefined ? {} : { retry }),
-  }
+  await followToEnd(job, { json: json ?? false, prints: 'none' })
 }
 
 async function readArguments(given: string | undefined): Promise<unknown[]> {

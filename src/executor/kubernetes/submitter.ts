@@ -67,6 +67,9 @@ export async function submitJob(
   }
 }
 
+/** Between the object and the script of what is shown of a job. */
+export const beforeScript = '---\n# main.sh\n'
+
 /** What would be sent, for people to read. */
 export async function describeJob(asked: JobSpec, given: Profile, runtime: BlobRef): Promise<string> {
   const profile = withImage(given, asked)
@@ -76,7 +79,7 @@ export async function describeJob(asked: JobSpec, given: Profile, runtime: BlobR
   const { stringify } = await import('yaml')
   const object = stringify(jobObject(spec, settings, { ...plan, mark: 'farcall-…' }, false))
   const { 'main.sh': main } = scriptsOf(spec, settings, { ...plan, mark: 'farcall-mark' }, profile.template)
-  return `${object}---\n# main.sh\n${main}`
+  return `${object}${beforeScript}${main}`
 }
 
 /** What a pod has of a container's settings is its image. @throws ConfigError OPTION_INVALID for the others */

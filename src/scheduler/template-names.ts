@@ -1,0 +1,46 @@
+/** What a job template can name, and what it stands for. */
+export const templateNames = {
+  directives: 'whole lines, prefix included: #SBATCH --time=60',
+  id: "the job's id",
+  attempt: 'which attempt this is, from 1',
+  members: 'how many members it has; 1 without an array',
+  only: 'numbers of the members that run; empty: all',
+  after: 'native ids of jobs that are to be over before it starts',
+  warning: 'the signal that warns of the time limit, like USR1; empty: none',
+  warningSeconds: 'how many seconds before the limit it comes',
+  items: 'inputs of the map; 1 of a call',
+  chunk: 'how many of them a member runs',
+  workdir: 'the work folder there, an absolute path',
+  runtime: "path of farcall's runtime there",
+  script: 'path of the script itself there',
+  client: "the inbox for the job's notices",
+  memberVariable: "the environment variable that holds a member's number; empty without an array",
+  memberBase: 'the number of the first member, 0 or 1',
+  restartCount: 'a shell expression: how often the scheduler has restarted the job',
+  restarts: 'whether the scheduler may do that',
+  environment:
+    'the environment of the profile and the call: modules, conda, venv, path, variables, secrets …',
+  setup: 'the setup lines of the environment, as one text',
+  container: 'the container that it runs in: image, engines, mounts …; null: none',
+  node: 'which Node is wanted: kind, wanted …',
+  nodeWaitSeconds: 'how long it waits for a Node to be sent',
+  found: 'how jobs of the place came to their Node before',
+  cores: 'of each process; null: not asked for',
+  tasksPerNode: 'processes of an item on each node',
+  memoryBytes: 'memory in bytes; null: not asked for',
+  timeSeconds: 'the time limit in seconds; null: none',
+  gpus: 'how many GPUs',
+  concurrency: 'members that may run at once; null: no limit of ours',
+} as const
+
+/** Those that a template for Kubernetes has on top. */
+export const kubernetesNames = {
+  attemptStep: 'attempts that lie between two submissions',
+  specFile: 'name of the file that says what is asked',
+  lanes: 'members of a container that run at once',
+  count: 'how many members run',
+  mark: 'how processes of the job are known',
+  image: "the container's image",
+  lingerSeconds: 'how long a pod stays once it is done',
+  stageSeconds: 'how long it waits for its files',
+} as const
