@@ -368,7 +368,7 @@ describe('a program', () => {
 describe('two processes', () => {
   it('tell each event once', async () => {
     const notify = [webhook()]
-    const program = await startProgram('long.ts', ['4000'], programSettings())
+    const program = await startProgram('long.ts', ['15000'], programSettings())
     const database = new Database(`${store}/index/store.db`)
     const told = "SELECT count(*) AS told FROM notices WHERE job = ? AND owner = ''"
     // The program writes there meanwhile, and SQLite may say that it is busy.
@@ -380,7 +380,7 @@ describe('two processes', () => {
     const job = attach(program.firstLine, { notify, ...callbacks })
     await vi.waitUntil(() => job.status().state === 'ACTIVE', 20_000)
     program.kill()
-    expect(await job).toEqual({ waited: 4000 })
+    expect(await job).toEqual({ waited: 15_000 })
     await close()
     expect(events()).toEqual(['submit 1', 'start 1', 'complete 1'])
     expect(called().at(-1)).toBe('complete 1')
