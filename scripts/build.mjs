@@ -37,6 +37,8 @@ export async function buildRuntime({ force = false } = {}) {
     // The bundle of the user's function is an ES module, and is loaded with a real import().
     supported: { 'dynamic-import': true },
     minifySyntax: true,
+    // So that it travels along with the first submission to a place, and costs no transfer of its own.
+    minifyWhitespace: true,
     logLevel: 'error',
   })
   mkdirSync(dirname(runtimeFile), { recursive: true })

@@ -64,8 +64,10 @@ const ofFunctions = ['parallel', 'window', 'probe'] as const
  * @throws ConfigError OPTION_INVALID, OPTION_UNKNOWN; by rejecting: JobFailedError with the reason 'exit-code', 'signal',
  * 'launch-failed' …, and what a function's call rejects with
  * @example
+ * import { writeFileSync } from 'node:fs'
  * import { command } from 'farcall'
  *
+ * writeFileSync('data.txt', 'pear\napple\n')
  * const job = command(['sh', '-c', 'echo began; sort data.txt >sorted.txt'], {
  *   memory: '1GB',
  *   stage: { in: ['data.txt'], out: ['sorted.txt'] },

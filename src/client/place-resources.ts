@@ -120,6 +120,7 @@ export interface ResourcesSeen extends ClusterResources {
   readonly enough?: boolean
 }
 
+/** Entries of a queue: those that run, and those that wait; each member of an array that waits counts. */
 export interface QueueCounts {
   readonly running: number
   readonly waiting: number

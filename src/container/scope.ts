@@ -5,7 +5,7 @@ import { engineScripts } from './engines.ts'
 
 /** What the system lives in, or others: a site may name more. */
 export const deniedMounts = [
-  ...['/etc', '/proc', '/sys', '/dev', '/boot', '/run', '/var/run', '/root'],
+  ...['/etc', '/proc', '/sys', '/dev', '/boot', '/run', '/var/run'],
   ...['/var/lib/docker', '/var/lib/containers', '/var/lib/containerd', '/var/lib/kubelet'],
 ]
 

@@ -6,6 +6,7 @@ import { ConfigError } from './errors.ts'
  * to the function. 'auto' is srun on Slurm, else mpirun over several nodes and `multiple` on one.
  */
 export const launchers = ['auto', 'srun', 'mpirun', 'multiple', 'single'] as const
+/** What starts the processes of a call that has several: one of `launchers`. */
 export type Launcher = (typeof launchers)[number]
 
 /** The processes that run each item together; they are told apart by their rank, from 0. */

@@ -58,6 +58,7 @@ export interface FromEnvironment {
 
 /** Which events an endpoint is told of. Default: 'terminal'. */
 export type NotifyOn = 'terminal' | 'running-and-terminal' | 'all' | readonly NotifyState[]
+/** States that somebody can be told of. */
 export type NotifyState = Exclude<JobState, 'NEW'>
 
 interface Endpoint {
@@ -91,6 +92,7 @@ export interface EmailEndpoint extends Endpoint {
   readonly to: string
 }
 
+/** Who is told of jobs: Slack, any server, or an address by the scheduler's e-mail. */
 export type NotifyEndpoint = SlackEndpoint | WebhookEndpoint | EmailEndpoint
 
 type JobCallback = (notification: JobNotification) => unknown

@@ -63,7 +63,7 @@ describe.runIf(isRoot)('farcall setup', () => {
 
   it('does nothing that it was not told, where there is nobody to ask', async () => {
     const unknown = await setup('--yes', '--password-env', 'PW')
-    expect(unknown.exitCode).toBe(1)
+    expect(unknown.exitCode).toBe(2)
     expect(unknown.stderr).toContain(`ssh-ed25519 ${sshd.fingerprint}`)
     expect(unknown.stderr).toContain(`hint: --host-key ${sshd.fingerprint} says yes`)
     const other = await setup('--yes', '--password-env', 'PW', '--host-key', 'SHA256:other')
@@ -129,7 +129,7 @@ describe.runIf(isRoot)('farcall setup', () => {
       '--key',
       person.file('.ssh/id_ed25519'),
     )
-    expect(taken.exitCode).toBe(1)
+    expect(taken.exitCode).toBe(3)
     expect(taken.stderr).toContain("there is a profile 'here' already, and it says something else")
     expect(files.map(person.text)).toEqual(before)
     expect(readFileSync(authorized, 'utf8')).toBe(keys)

@@ -41,7 +41,7 @@ describe('the tarball', () => {
       ]),
     )
     const wanted =
-      /^(LICENSE|README\.md|package\.json|templates\/(parts\/)?[\w.-]+\.liquid|docs\/.*\.md|dist\/runtime\/farcall-runtime\.cjs)$/
+      /^(LICENSE|README\.md|package\.json|templates\/(parts\/)?[\w.-]+\.liquid|docs\/.*\.md|dist\/runtime\/farcall-runtime\.cjs|dist\/farcall\.schema\.json)$/
     const fromSource = (file: string) =>
       /^dist\/.*\.(js|js\.map|d\.ts)$/.test(file) &&
       existsSync(join(root, file.replace(/^dist/, 'src').replace(/\.(js|js\.map|d\.ts)$/, '.ts')))

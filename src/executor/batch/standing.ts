@@ -87,13 +87,32 @@ function statusOf(
   return said && said.state !== 'COMPLETED' ? said : undefined
 }
 
-function endedAs(end: MemberEnd, accounting: JobStatus | undefined, { command }: JobSpec): JobStatus {
+function endedAs(end: MemberEnd, accounting: JobStatus | undefined, spec: JobSpec): JobStatus {
   const now = { canceledByUs: false, waitedMs: Number.POSITIVE_INFINITY, graceMs: 0, hasAccounting: false }
-  const status = verdict({ ...now, end, accounting }) ?? { state: 'ACTIVE' }
-  const hasThrown = status.state === 'COMPLETED' && end.thrown
-  if (!hasThrown) return status
-  // How a command ended stands in its record, which is not read for this.
+  return withThrown(verdict({ ...now, end, accounting }) ?? { state: 'ACTIVE' }, end, spec)
+}
+
+/** What threw has failed, however well its member ended. How a command ended stands in its record, which is not read for this. */
+export function withThrown(
+  status: JobStatus,
+  end: MemberEnd,
+  { command }: Pick<JobSpec, 'command'>,
+): JobStatus {
+  if (status.state !== 'COMPLETED' || !end.thrown) return status
   return { ...status, state: 'FAILED', ...(command ? {} : { reason: 'exception' }) }
+}
+
+/** Items of a member that is over: those that completed, and those that did not. */
+export function countsOf(
+  spec: JobSpec,
+  member: number,
+  { state, reason }: JobStatus,
+  end: MemberEnd | undefined,
+): { done: number; failed: number } {
+  const { from, to } = memberItems(spec, member)
+  const thrown = reason === undefined || reason === 'exception' ? end?.thrown : undefined
+  const failed = state === 'COMPLETED' ? 0 : thrown || to - from
+  return { done: to - from - failed, failed }
 }
 
 function sumOf(tries: readonly Try[], answers: Answers): Standing {
@@ -104,12 +123,9 @@ function sumOf(tries: readonly Try[], answers: Answers): Standing {
       const status = statusOf(one, member, answers)
       statuses.push(status)
       if (!status || !isFinal(status.state)) continue
-      const { from, to } = memberItems(one.spec, member)
-      const [end, { reason }] = [one.ends.get(member), status]
-      const thrown = reason === undefined || reason === 'exception' ? end?.thrown : undefined
-      const bad = status.state === 'COMPLETED' ? 0 : thrown || to - from
-      done += to - from - bad
-      failed += bad
+      const counts = countsOf(one.spec, member, status, one.ends.get(member))
+      done += counts.done
+      failed += counts.failed
     }
   const facts = { nativeId: tries.at(-1)!.nativeId, done, failed }
   const known = statuses.filter((status) => status !== undefined)

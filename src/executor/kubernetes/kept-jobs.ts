@@ -4,8 +4,9 @@ import type { Clock } from '../../core/clock.ts'
 import type { JobId } from '../../core/ids.ts'
 import { type MemberEnd, membersOf } from '../../core/protocol.ts'
 import type { JobStatus } from '../../core/status.ts'
+import { countsOf, withThrown } from '../batch/standing.ts'
 import { verdict } from '../batch/verdict.ts'
-import type { CleanRequest, FoundJob, ListedJobs } from '../executor.ts'
+import type { CleanRequest, FoundJob, ListedJobs, Standing } from '../executor.ts'
 import { type Api, explained } from './api.ts'
 import { annotations, canceledMembers, jobsPath, jobsSelector, labels, managed, podsPath } from './names.ts'
 import type { JobObject, Pod } from './objects.ts'
@@ -20,6 +21,8 @@ const cutOffMs = 120_000
 
 export interface KeptJob extends FoundJob {
   readonly jobs: readonly TrackedJob[]
+  /** Of its items. */
+  readonly counts: { readonly done: number; readonly failed: number }
 }
 
 /** Of these ids those that are there, each with all its submissions. */
@@ -115,11 +118,29 @@ async function submissionOf(
       const end = notices.get(member)?.end
       if (end) ends.push(end)
       const facts = { canceledByUs: job.isCanceled(member), waitedMs: 0, graceMs: 0, hasAccounting: false }
-      statuses.set(member, verdict({ end, accounting: endOf(pod), ...facts })!)
+      const status = verdict({ end, accounting: endOf(pod), ...facts })!
+      statuses.set(member, end ? withThrown(status, end, spec) : status)
     }
   }
+  // Of what was canceled the pod goes, and nobody else tells.
+  const gone = (lane: number) => !job.pods.has(lane)
+  for (const member of membersOf(spec))
+    if (!statuses.has(member) && job.isCanceled(member) && gone(job.laneOf(member)))
+      statuses.set(member, { state: 'CANCELED', reason: 'by-user' })
   const collected = object.metadata.labels?.[labels.collected] !== undefined
   return { job, ends, statuses, active, collected }
+}
+
+/** Where jobs stand, with how many items of each are done. */
+export async function standings(
+  api: Api,
+  ids: readonly JobId[],
+  clock: Clock,
+): Promise<Map<JobId, Standing>> {
+  const jobs = await findJobs(api, ids, clock)
+  return new Map(
+    jobs.map(({ spec, status, nativeId, counts }) => [spec.id, { status, nativeId: nativeId!, ...counts }]),
+  )
 }
 
 function keptJob(submissions: Submission[]): KeptJob {
@@ -128,7 +149,20 @@ function keptJob(submissions: Submission[]): KeptJob {
   for (const { job, statuses } of all)
     for (const member of membersOf(job.spec)) last.set(member, statuses.get(member))
   const over = [...last.values()].filter((status) => status !== undefined)
-  const bad = over.find(({ state }) => state !== 'COMPLETED')
+  const bad = over.find(({ state }) => state === 'FAILED') ?? over.find(({ state }) => state !== 'COMPLETED')
+  const counts = { done: 0, failed: 0 }
+  for (const [member, status] of last) {
+    const one = all.findLast(({ statuses }) => statuses.has(member))
+    if (!status || !one) continue
+    const { done, failed } = countsOf(
+      one.job.spec,
+      member,
+      status,
+      one.ends.find((end) => end.member === member),
+    )
+    counts.done += done
+    counts.failed += failed
+  }
   const status: JobStatus =
     over.length === last.size && over.length > 0
       ? (bad ?? { state: 'COMPLETED' })
@@ -139,6 +173,7 @@ function keptJob(submissions: Submission[]): KeptJob {
     nativeId: all.at(-1)!.job.name,
     attempts: all.map(({ job, ends }) => ({ spec: job.spec, nativeId: job.name, ends })),
     jobs: all.map(({ job }) => job),
+    counts,
     ...(all.every(({ collected }) => collected) ? { collected: true } : {}),
   }
 }

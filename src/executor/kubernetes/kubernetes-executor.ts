@@ -26,6 +26,7 @@ import type {
   PlaceResources,
   ResultRecord,
   RetryPayload,
+  Standing,
   StreamItem,
 } from '../executor.ts'
 import { Api } from './api.ts'
@@ -35,7 +36,7 @@ import { earlierRecords } from './earlier.ts'
 import { Following } from './following.ts'
 import { keepJob } from './keep.ts'
 import { KeptArguments } from './kept-arguments.ts'
-import { findJobs, listJobs, tidyJobs } from './kept-jobs.ts'
+import { findJobs, listJobs, standings, tidyJobs } from './kept-jobs.ts'
 import { findAccess, thisMachine } from './kubeconfig.ts'
 import { MemberCancel } from './member-cancel.ts'
 import { annotations } from './names.ts'
@@ -202,7 +203,9 @@ export class KubernetesExecutor implements Executor {
   async find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>> {
     await this.open()
     const found = new Map<JobId, FoundJob | undefined>(ids.map((id) => [id, undefined]))
-    for (const { jobs, ...rest } of await this.#persist(() => findJobs(this.#api, ids, this.#clock))) {
+    for (const { jobs, counts: _, ...rest } of await this.#persist(() =>
+      findJobs(this.#api, ids, this.#clock),
+    )) {
       found.set(rest.spec.id, rest)
       const later = new Set<number>()
       for (const job of jobs.toReversed()) {
@@ -215,6 +218,11 @@ export class KubernetesExecutor implements Executor {
       for (const job of jobs) this.#following.add(job)
     }
     return found
+  }
+
+  async standing(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Standing>> {
+    await this.open()
+    return this.#persist(() => standings(this.#api, ids, this.#clock))
   }
 
   async list(): Promise<ListedJobs> {

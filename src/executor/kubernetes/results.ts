@@ -39,7 +39,13 @@ export async function keeperTail(
   return readKeeperLog(bytes.toString('latin1'), job.mark)
 }
 
-/** Empty where there is none yet. */
+/** Of a log whose file has gone with its pod the kubelet says so in its place, and with status 200. */
+const isKubeletsWord = (bytes: Buffer) =>
+  /^(failed to try resolving symlinks in path "|unable to retrieve container logs for )/.test(
+    bytes.toString('latin1', 0, 100),
+  )
+
+/** Empty where there is none yet, or no longer. */
 async function containerLog(
   api: Api,
   pod: Pod,
@@ -48,7 +54,8 @@ async function containerLog(
 ): Promise<Buffer> {
   const path = `${podPath(api.access.namespace, pod.metadata.name)}/log`
   try {
-    return await api.askBytes(path, { query: { container, ...part } })
+    const bytes = await api.askBytes(path, { query: { container, ...part } })
+    return isKubeletsWord(bytes) ? Buffer.alloc(0) : bytes
   } catch (error) {
     // 400: it has not begun; 404: the pod is gone.
     if (error instanceof ApiError && (error.status.code === 400 || error.status.code === 404))
