@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -320,7 +321,9 @@ describe('what goes wrong', () => {
         .map((entry) => join(entry.parentPath, entry.name)),
     )
     expect(files.length).toBeGreaterThan(10)
-    expect(files.filter((file) => readFileSync(file).includes(secret))).toEqual([])
+    // Another process reads them: closing a database's file in this one would end SQLite's locks on it, and damage it.
+    const { stdout } = spawnSync('grep', ['-lF', '--', secret, ...files], { encoding: 'utf8' })
+    expect(stdout).toBe('')
     await vi.waitUntil(() => warnings.length > 0)
     expect([...warnings, script].filter((text) => text.includes(secret))).toEqual([])
     expect(warnings).toHaveLength(1)
