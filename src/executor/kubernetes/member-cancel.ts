@@ -63,16 +63,21 @@ export class MemberCancel {
     const canceled = open.filter((member) => job.canceledMembers.has(member))
     if (!pod || canceled.length === 0) return
     if (canceled.length === open.length) {
-      if (job.removing.has(lane)) return
-      job.removing.add(lane)
-      await this.#limit(() => this.#persist(() => this.#remove(pod)))
+      // Whoever asks again waits for the same: a program that cancels and ends must not leave it half done.
+      const removing = job.removing.get(lane) ?? this.#limit(() => this.#persist(() => this.#remove(pod)))
+      job.removing.set(lane, removing)
+      await removing
       return
     }
     const { status, over } = viewOf(pod)
     if (over || status.state !== 'ACTIVE') return
-    const untold = canceled.filter((member) => !job.endingMembers.has(member))
-    for (const member of untold) job.endingMembers.add(member)
-    for (const member of untold) await this.#limit(() => this.#persist(() => this.#end(job, member, pod)))
+    for (const member of canceled)
+      if (!job.endingMembers.has(member))
+        job.endingMembers.set(
+          member,
+          this.#limit(() => this.#persist(() => this.#end(job, member, pod))),
+        )
+    await Promise.all(canceled.map((member) => job.endingMembers.get(member)))
   }
 
   async #remove({ metadata: { name, uid } }: Pod): Promise<void> {

@@ -42,9 +42,9 @@ export class TrackedJob {
   canceled = false
   /** Those that were canceled while others went on. */
   readonly canceledMembers = new Set<number>()
-  /** Lanes whose pods are deleted for that, and members that are ended within theirs. */
-  readonly removing = new Set<number>()
-  readonly endingMembers = new Set<number>()
+  /** The deleting of lanes' pods for that, and the ending of members within theirs. */
+  readonly removing = new Map<number, Promise<void>>()
+  readonly endingMembers = new Map<number, Promise<void>>()
   status: JobStatus = { state: 'QUEUED' }
   readonly #members = new Map<number, JobStatus>()
 
