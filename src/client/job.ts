@@ -129,13 +129,21 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
       seen.push(status)
       wake()
     })
+    // A job that could not be attached to has no end to tell of: its promise says why.
+    let isSettled = false
+    const settled = () => {
+      isSettled = true
+      wake()
+    }
+    item.settled.promise.then(settled, settled)
     try {
       for (;;) {
         const status = seen.shift()
         if (status) {
           yield status
           if (isFinal(status.state)) return
-        } else
+        } else if (isSettled) return
+        else
           await new Promise<void>((resolve) => {
             wake = resolve
           })

@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { readMap } from '../capture/cache.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
 import { systemClock } from '../core/clock.ts'
-import { FarcallError } from '../core/errors.ts'
+import { FarcallError, JobCanceledError } from '../core/errors.ts'
 import type { JobSpec } from '../core/protocol.ts'
 import type { FoundJob } from '../executor/executor.ts'
 import { isDead, isSame, thisProcess } from '../store/owner.ts'
@@ -143,15 +143,17 @@ function cutOff({ spec }: FoundJob, session: Session): FarcallError {
 }
 
 function unknownJob(id: string, session: Session, record: JobRecord | undefined): FarcallError {
-  const delivered = record?.endedAt
-  if (delivered !== undefined)
-    return new FarcallError(
-      'JOB_UNKNOWN',
-      `job ${id} ended on ${new Date(delivered).toISOString()}, and its files are no longer on ${session.executor.name}`,
-      {
-        hint: "its result was delivered; keep: 'all' in the profile keeps such files, `cache: true` the result",
-      },
-    )
+  if (record?.endedAt !== undefined) {
+    const { status, endedAt } = record
+    const time = new Date(endedAt).toISOString()
+    const gone = `and its files are no longer on ${session.executor.name}`
+    if (status.state === 'CANCELED')
+      return new JobCanceledError(`job ${id} was canceled on ${time}, ${gone}`, { jobId: id, status })
+    const how = status.state === 'FAILED' ? `failed (${status.message ?? status.reason})` : 'ended'
+    return new FarcallError('JOB_UNKNOWN', `job ${id} ${how} on ${time}, ${gone}`, {
+      hint: "its result was delivered; keep: 'all' in the profile keeps such files, `cache: true` the result",
+    })
+  }
   return new FarcallError('JOB_UNKNOWN', `there is no job ${id} on ${session.executor.name}`, {
     hint: "name the profile it was submitted with; folders of jobs that are done are removed unless the profile says keep: 'all'",
   })

@@ -132,6 +132,36 @@ describe('attach', () => {
     }
   })
 
+  it('says what became of a job whose files are gone, and its updates end', async () => {
+    const ended = async (id: string) => {
+      rmSync(`${workdir}/jobs/${id}`, { recursive: true, force: true })
+      const again = attach(id)
+      const error = again.then(
+        () => undefined,
+        (reason: unknown) => reason,
+      )
+      const seen: string[] = []
+      for await (const { state } of again.updates()) seen.push(state)
+      expect(seen).toEqual(['NEW'])
+      return error
+    }
+    const canceled = cluster(() => new Promise((resolve) => setTimeout(resolve, 60_000)))()
+    canceled.catch(() => {})
+    await vi.waitUntil(() => canceled.status().state === 'ACTIVE', 20_000)
+    await canceled.cancel()
+    expect(await ended(canceled.id)).toMatchObject({
+      code: 'JOB_CANCELED',
+      message: expect.stringMatching(/was canceled on .*, and its files are no longer on/),
+      status: { state: 'CANCELED', reason: 'by-user' },
+    })
+    const failed = cluster(() => process.exit(3))()
+    await expect(failed).rejects.toMatchObject({ code: 'JOB_FAILED' })
+    expect(await ended(failed.id)).toMatchObject({
+      code: 'JOB_UNKNOWN',
+      message: expect.stringMatching(/failed \(.*exit code 3.*\) on .*, and its files are no longer on/),
+    })
+  })
+
   it('says so when there is no such job, or what is given is no id', async () => {
     await expect(attach('faaaaaaaaaaaaa')).rejects.toMatchObject({ code: 'JOB_UNKNOWN' })
     await expect(attach('42')).rejects.toMatchObject({ code: 'OPTION_INVALID' })
