@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import { systemClock } from '../core/clock.ts'
 import { FarcallError } from '../core/errors.ts'
 import { type JobId, partId } from '../core/ids.ts'
@@ -7,8 +6,8 @@ import type { Duration } from '../core/resources.ts'
 import { isFinal, type JobState, type JobStatus, wholeStatus } from '../core/status.ts'
 import { unlessStopped } from '../core/stoppable.ts'
 import type { JobEvent } from '../executor/executor.ts'
-import { isDead } from '../store/owner.ts'
 import type { JobRecord, ListFilter } from '../store/types.ts'
+import { isFollowedHere } from './followed.ts'
 import { JobView } from './job-view.ts'
 import type { JobFilter } from './jobs.ts'
 import { type Recorder, recorderOf } from './recorder.ts'
@@ -291,11 +290,6 @@ export class JobsWatch {
     if (!this.#paces.has(key))
       this.#paces.set(key, watchPace({ name, profile, ...(sources && { sources }) }, this.#options.interval))
   }
-}
-
-/** Of a program elsewhere (a shared home) it cannot be told whether it still runs. */
-function isFollowedHere({ owner }: JobRecord): boolean {
-  return owner.pid !== 0 && owner.host === hostname() && !isDead(owner)
 }
 
 /** What was submitted waits, as far as is known. */
