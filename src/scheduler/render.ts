@@ -93,18 +93,10 @@ engine.registerFilter('sh', (value: unknown) => {
 
 engine.registerFilter('path', (value: unknown) => shellPath(String(value)))
 
-/**
- * The job script for a context. A template is a file name of ours, or a path of the user's, which may
- * `{% include 'body.sh.liquid' %}` like ours do. Of the user's each name is looked at, also where this job does not come by.
- * @throws ConfigError TEMPLATE_INVALID naming file and line; VALUE_UNSAFE for a directive or variable
- * that cannot be written into a script
- */
-export function renderScript(template: string | { path: string }, context: ScriptContext): string {
-  const file = typeof template === 'string' ? join(templateFolder, template) : template.path
-  const scope = toScope(context)
-  let text: string
+/** @throws ConfigError TEMPLATE_INVALID */
+export function readTemplate(file: string): string {
   try {
-    text = readFileSync(file, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch (error) {
     throw new ConfigError(
       'TEMPLATE_INVALID',
@@ -115,6 +107,18 @@ export function renderScript(template: string | { path: string }, context: Scrip
       },
     )
   }
+}
+
+/**
+ * The job script for a context. A template is a file name of ours, or a path of the user's, which may
+ * `{% include 'body.sh.liquid' %}` like ours do. Of the user's each name is looked at, also where this job does not come by.
+ * @throws ConfigError TEMPLATE_INVALID naming file and line; VALUE_UNSAFE for a directive or variable
+ * that cannot be written into a script
+ */
+export function renderScript(template: string | { path: string }, context: ScriptContext): string {
+  const file = typeof template === 'string' ? join(templateFolder, template) : template.path
+  const scope = toScope(context)
+  const text = readTemplate(file)
   try {
     const parsed = engine.parse(text)
     const script = engine.renderSync(parsed, scope) as string

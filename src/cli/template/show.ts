@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { exampleOf } from '../../client/example-script.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { nearest } from '../../core/nearest.ts'
 import { findScheduler } from '../../scheduler/all.ts'
+import { readTemplate } from '../../scheduler/render.ts'
 import { kubernetesNames, templateNames } from '../../scheduler/template-names.ts'
 import { printJson } from '../print.ts'
 import { say } from '../talk.ts'
@@ -20,7 +20,7 @@ export async function showTemplate(name: string | undefined, { profile, json }: 
       hint: 'without a name it is the template of the profile',
     })
   const { file, scheduler } = name === undefined ? await ofProfile(profile) : ofName(name)
-  const source = readSource(file)
+  const source = readTemplate(file)
   const names: Record<string, string> = {
     ...templateNames,
     ...(/^kubernetes|^k8s$/i.test(scheduler) ? kubernetesNames : {}),
@@ -63,20 +63,5 @@ function canonical(name: string): string | undefined {
     // It may be a part.
     if (error instanceof ConfigError) return undefined
     throw error
-  }
-}
-
-function readSource(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new ConfigError(
-      'TEMPLATE_INVALID',
-      `template ${file} cannot be read: ${(error as Error).message}`,
-      {
-        hint: "check the profile's template",
-        cause: error,
-      },
-    )
   }
 }
