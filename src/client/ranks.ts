@@ -1,6 +1,7 @@
 import { ConfigError } from '../core/errors.ts'
 import type { Ranks } from '../core/launcher.ts'
 import type { JobSpec } from '../core/protocol.ts'
+import { isKubernetes } from '../executor/kubernetes/name.ts'
 import type { NodePlace } from './node-seen.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
 
@@ -25,8 +26,7 @@ export function resolveRanks(
     throw new ConfigError('OPTION_INVALID', `${what} and ${why} do not go together`, { hint })
   }
   const single = "with launcher: 'single' one process runs it on the first node"
-  if (profile.scheduler === 'kubernetes')
-    refuse('Kubernetes', `a pod runs one process of a function; ${single}`)
+  if (isKubernetes(profile.scheduler)) refuse('Kubernetes', `a pod runs one process of a function; ${single}`)
   if (beside.stream) refuse('a generator function', `return what it yields as an array; ${single}`)
   if (parallel)
     refuse(`parallel: '${parallel}'`, 'split the loop by rank yourself: currentTask() has rank and size')

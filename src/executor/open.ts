@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import type { Profile } from '../core/profile.ts'
+import { type Profile, unnamedScheduler } from '../core/profile.ts'
 import { findScheduler } from '../scheduler/all.ts'
 import { openTransport } from '../transport/open.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -15,6 +15,11 @@ let wrap = (transport: Transport): Transport => transport
 /** All transports opened from now on are what this makes of them: to see, delay or break what is done there. @internal */
 export function wrapTransports(wrapper: (transport: Transport) => Transport): void {
   wrap = wrapper
+}
+
+/** That there is an executor for it; 'auto' is found out there. @throws ConfigError SCHEDULER_UNKNOWN */
+export function requireScheduler(name: string): void {
+  if (name !== unnamedScheduler && !isKubernetes(name)) findScheduler(name)
 }
 
 /**

@@ -61,6 +61,7 @@ profiles:
     expect(await said('update', 'hpc')).toContain('nothing is to be changed')
     expect(await said('use', 'hcp')).toContain("did you mean 'hpc'?")
     expect(await said('add', 'x', '--scheduler', 'slrm')).toContain('SCHEDULER_UNKNOWN')
+    expect(await said('update', 'hpc', 'scheduler=slrm')).toContain('SCHEDULER_UNKNOWN')
     expect(await said('import', 'srnx')).toContain('did you mean srunx?')
     expect(read()).toBe(before)
   })

@@ -4,6 +4,7 @@ import { type Edit, type EditablePlace, editConfig, readConfig } from '../../con
 import { userFolder } from '../../config/load.ts'
 import { type ConfigPlace, projectPlace, userPlace } from '../../config/where-to-write.ts'
 import { ConfigError } from '../../core/errors.ts'
+import { requireScheduler } from '../../executor/open.ts'
 import { shownPath } from '../setup/key-file.ts'
 import { lineDiff } from '../setup/line-diff.ts'
 import { replaceFile } from '../setup/replace-file.ts'
@@ -41,9 +42,12 @@ export const valueIn = (place: ConfigPlace, path: readonly string[]): unknown =>
     readConfig(editable(place, [])),
   )
 
-/** @throws ConfigError CONFIG_UNREADABLE when the file is a program */
+/** @throws ConfigError CONFIG_UNREADABLE when the file is a program, SCHEDULER_UNKNOWN */
 export function change(place: ConfigPlace, edits: readonly Edit[], { dryRun = false }: ChangeOptions): void {
   const target = editable(place, edits)
+  for (const { path, value } of edits)
+    if (path[0] === 'profiles' && path[2] === 'scheduler' && value !== undefined)
+      requireScheduler(String(value))
   const made = editConfig(target, edits)
   if (made === place.text) {
     process.stderr.write(`${target.file} says that already\n`)

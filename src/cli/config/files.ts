@@ -7,8 +7,8 @@ import { loadConfig, userFolder } from '../../config/load.ts'
 import { resolveProfile } from '../../config/profile.ts'
 import { folderPlaces, projectPlaces } from '../../config/read.ts'
 import { ConfigError } from '../../core/errors.ts'
-import { unnamedScheduler } from '../../core/profile.ts'
-import { findScheduler } from '../../scheduler/all.ts'
+import { requireScheduler } from '../../executor/open.ts'
+import { exitCodes } from '../exit-codes.ts'
 import { shownPath } from '../setup/key-file.ts'
 
 /** The JSON Schema of configuration files, in the package. */
@@ -77,16 +77,12 @@ export async function validateConfig(
           : `Good: ${read.map((file) => shownPath(file)).join(', ')}\n`,
       )
   }
-  if (problems.length > 0) process.exitCode = invalidCode
+  if (problems.length > 0) process.exitCode = exitCodes.configuration
 }
-
-/** As of every error in the configuration. */
-const invalidCode = 3
 
 function checkProfile(loaded: Parameters<typeof resolveProfile>[0], name: string): void {
   const { profile } = resolveProfile(loaded, name)
-  if (profile.scheduler !== unnamedScheduler && profile.scheduler !== 'kubernetes')
-    findScheduler(profile.scheduler)
+  requireScheduler(profile.scheduler)
 }
 
 export interface InitOptions {
@@ -96,7 +92,7 @@ export interface InitOptions {
 
 const formats = ['yaml', 'json', 'ts'] as const
 
-/** @throws ConfigError FILE_EXISTS-like CONFIG_INVALID when there is one already */
+/** @throws ConfigError CONFIG_INVALID when there is one already */
 export async function initConfig({ project = false, format = 'yaml' }: InitOptions): Promise<void> {
   if (!formats.includes(format as never))
     throw new ConfigError('OPTION_INVALID', `--format: '${format}' is none`, {

@@ -1,5 +1,6 @@
 import { loadConfig } from '../../config/load.ts'
 import { resolveProfile } from '../../config/profile.ts'
+import { ConfigError } from '../../core/errors.ts'
 import { showConfig } from '../config/show.ts'
 
 /** @throws ConfigError */
@@ -8,7 +9,10 @@ export async function listProfiles({ json = false }: { json?: boolean }): Promis
   const loaded = await loadConfig({ profile: 'local' })
   const selected = await loadConfig().then(
     (chosen) => chosen.selected,
-    () => undefined,
+    (error) => {
+      if (error instanceof ConfigError && error.code === 'PROFILE_UNKNOWN') return undefined
+      throw error
+    },
   )
   const names = [...new Set([...Object.keys(loaded.config.profiles ?? {}), 'local'])]
   const rows = names.map((name) => {

@@ -4,7 +4,6 @@ import { loadConfig } from '../../config/load.ts'
 import type { ConfigPlace } from '../../config/where-to-write.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { nearest } from '../../core/nearest.ts'
-import { findScheduler } from '../../scheduler/all.ts'
 import { type ChangeOptions, change, chosenPlace, placeWith, valueIn } from '../config/change.ts'
 
 /** Settings that have a flag of their own. */
@@ -25,9 +24,6 @@ export function addProfile(name: string, settings: readonly string[], options: A
     ...flags.flatMap((key) => (options[key] === undefined ? [] : [setting(key, options[key], within)])),
     ...settings.map((text) => readAssignment(text, within)),
   ]
-  for (const { path, value } of edits)
-    if (path.at(-1) === 'scheduler' && path.length === 3 && value !== 'auto' && value !== 'kubernetes')
-      findScheduler(String(value))
   if (edits.length === 0) edits.push({ path: ['profiles', name, 'scheduler'], value: 'auto' })
   if (options.default && valueIn(place, ['defaultProfile']) === undefined)
     edits.push({ path: ['defaultProfile'], value: name })
