@@ -160,6 +160,13 @@ describe.each(['podman', 'docker'] as const)('in a container of %s', (engine) =>
       'launch-failed',
     ],
     [
+      'a mount that holds one of the system',
+      { mounts: ['/var:/data'] },
+      /\/var leads to \/var on .*, which may not be mounted \(\/var\//,
+      'launch-failed',
+    ],
+    ['all of the node', { mounts: ['/:/data'] }, /which may not be mounted/, 'launch-failed'],
+    [
       'a link out of where it lies',
       { mounts: [`${folder}/link:/data`] },
       /link leads to \/etc on .*, which may not be mounted/,
