@@ -151,7 +151,7 @@ function unknownJob(id: string, session: Session, record: JobRecord | undefined)
       return new JobCanceledError(`job ${id} was canceled on ${time}, ${gone}`, { jobId: id, status })
     const how = status.state === 'FAILED' ? `failed (${status.message ?? status.reason})` : 'ended'
     return new FarcallError('JOB_UNKNOWN', `job ${id} ${how} on ${time}, ${gone}`, {
-      hint: "its result was delivered; keep: 'all' in the profile keeps such files, `cache: true` the result",
+      hint: "what came of it was delivered; keep: 'all' in the profile keeps such files, `cache: true` the result",
     })
   }
   return new FarcallError('JOB_UNKNOWN', `there is no job ${id} on ${session.executor.name}`, {

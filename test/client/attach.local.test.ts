@@ -134,6 +134,7 @@ describe('attach', () => {
 
   it('says what became of a job whose files are gone, and its updates end', async () => {
     const ended = async (id: string) => {
+      await vi.waitUntil(async () => (await jobs()).find((job) => job.id === id)?.endedAt, 20_000)
       rmSync(`${workdir}/jobs/${id}`, { recursive: true, force: true })
       const again = attach(id)
       const error = again.then(
@@ -158,7 +159,9 @@ describe('attach', () => {
     await expect(failed).rejects.toMatchObject({ code: 'JOB_FAILED' })
     expect(await ended(failed.id)).toMatchObject({
       code: 'JOB_UNKNOWN',
-      message: expect.stringMatching(/failed \(.*exit code 3.*\) on .*, and its files are no longer on/),
+      message: expect.stringMatching(
+        /failed \(process\.exit\(3\) was called\) on .*, and its files are no longer on/,
+      ),
     })
   })
 
