@@ -150,6 +150,8 @@ export const environmentSchema = z
 
 const inside = text.regex(/^\//).describe('an absolute path inside the container')
 
+const network = z.union([z.boolean(), text]).describe("true, false, or a network like 'host'")
+
 /** Also of the option `container`. */
 export const containerSchema = z
   .union([
@@ -171,11 +173,30 @@ export const containerSchema = z
         .readonly()
         .describe("a list like ['/data', '/scratch/x:/work:ro']")
         .exactOptional(),
+      caches: z
+        .array(
+          z.strictObject({
+            name: text,
+            path: inside,
+            exclusive: yesOrNo.exactOptional(),
+            readOnly: yesOrNo.exactOptional(),
+          }),
+        )
+        .readonly()
+        .describe("a list like [{ name: 'pip', path: '/cache/pip' }]")
+        .exactOptional(),
+      setup: z
+        .union([
+          z.array(lines).readonly(),
+          z.strictObject({ lines: z.array(lines).readonly(), network: network.exactOptional() }),
+        ])
+        .describe("a list of shell lines, or a record like { lines: ['npm ci'], network: true }")
+        .exactOptional(),
       workdir: inside.exactOptional(),
       user: text.describe("'caller', 'image', 'root', or numbers like '1000:1000'").exactOptional(),
       env: z.record(variableName, z.string()).readonly().describe('a record of variables').exactOptional(),
       gpus: z.union([z.boolean(), oneOf(['nvidia', 'amd'])]).exactOptional(),
-      network: z.union([z.boolean(), text]).describe("true, false, or a network like 'host'").exactOptional(),
+      network: network.exactOptional(),
       readOnly: yesOrNo.exactOptional(),
       memory: memory.exactOptional(),
       writableTmpfs: yesOrNo.exactOptional(),

@@ -3,7 +3,7 @@
  * https://apptainer.org/docs/user/1.3/cli/apptainer_exec.html
  */
 import type { ContainerSpec } from '../core/container-settings.ts'
-import { type Engine, inQuotes, isImageFile, type Word } from './engine.ts'
+import { type Engine, inQuotes, isImageFile, othersOf, type Word } from './engine.ts'
 
 const bind = (source: string, target: string, readOnly: boolean): Word[] => [
   '--bind',
@@ -30,8 +30,9 @@ function words(program: string, spec: ContainerSpec, image: Word): Word[] {
     ...(memoryBytes === undefined ? [] : ['--memory', String(memoryBytes)]),
     { words: '$farcall_gpu_words' },
     ...bind('$farcall_workdir', '$farcall_workdir', false),
-    ...['blobs', 'node'].flatMap((name) =>
-      bind(`$farcall_workdir/${name}`, `$farcall_workdir/${name}`, true),
+    ...othersOf(spec).flatMap((name) => bind(`$farcall_workdir/${name}`, `$farcall_workdir/${name}`, true)),
+    ...(spec.caches ?? []).flatMap(({ name, path, readOnly }) =>
+      bind(`$farcall_workdir/caches/${name}`, inQuotes(path), readOnly),
     ),
     ...mounts.flatMap(({ target, readOnly }, index) =>
       bind(

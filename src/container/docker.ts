@@ -4,7 +4,7 @@
  * https://docs.podman.io/en/v4.3/markdown/podman-run.1.html
  */
 import type { ContainerSpec } from '../core/container-settings.ts'
-import { asked, type Engine, inQuotes, isImageFile, type Word } from './engine.ts'
+import { asked, type Engine, inQuotes, isImageFile, othersOf, type Word } from './engine.ts'
 
 const bind = (source: string, target: string, readOnly: boolean): Word[] => [
   '--mount',
@@ -23,7 +23,8 @@ function words(program: string, spec: ContainerSpec, image: Word): Word[] {
     // The engine would keep a copy of all that is printed.
     '--log-driver=none',
     '--security-opt=no-new-privileges',
-    { words: '$farcall_host_words' },
+    // An engine refuses a name beside the host's network.
+    ...(network === 'host' ? [] : [{ words: '$farcall_host_words' }]),
     ...(network === true ? [] : [`--network=${network === false ? 'none' : network}`]),
     ...userWords(user),
     { words: '$farcall_limits' },
@@ -31,8 +32,9 @@ function words(program: string, spec: ContainerSpec, image: Word): Word[] {
     ...(readOnly ? ['--read-only', '--tmpfs=/tmp:rw,mode=1777'] : []),
     ...bind('$farcall_workdir', '$farcall_workdir', false),
     // What other jobs rely on is not this one's to change.
-    ...['blobs', 'node'].flatMap((name) =>
-      bind(`$farcall_workdir/${name}`, `$farcall_workdir/${name}`, true),
+    ...othersOf(spec).flatMap((name) => bind(`$farcall_workdir/${name}`, `$farcall_workdir/${name}`, true)),
+    ...(spec.caches ?? []).flatMap(({ name, path, readOnly: fixed }) =>
+      bind(`$farcall_workdir/caches/${name}`, inQuotes(path), fixed),
     ),
     ...mounts.flatMap(({ target, readOnly: fixed }, index) =>
       bind(`$farcall_mount_${index}`, targetOf(target, index), fixed),

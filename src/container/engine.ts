@@ -40,6 +40,13 @@ export const imageWord = (image: string): Word => (/^[~$]/.test(image) ? { shell
 export const isImageFile = (reference: string): boolean =>
   /^[./~$]/.test(reference) || /\.(sif|simg|img|sqsh)$/.test(reference)
 
+/** Folders of the work folder that belong to all jobs; caches, where the job has some, are mounted by name. */
+export const othersOf = ({ caches = [] }: ContainerSpec): string[] => [
+  'blobs',
+  'node',
+  ...(caches.length > 0 ? ['caches'] : []),
+]
+
 /** Of these settings, those that ask for something. */
 export function asked(spec: ContainerSpec, keys: readonly (keyof ContainerSpec)[]): (keyof ContainerSpec)[] {
   return keys.filter((key) => {

@@ -17,6 +17,19 @@ export interface EngineScript {
   readonly program: string
   /** Its command line up to what runs inside, for sh. */
   readonly line: string
+  /** The same of the setup phase. */
+  readonly setupLine?: string
+}
+
+/** The container of the setup phase: it may change the caches, and has the network. */
+function setupOf({ setup, caches = [], ...spec }: ContainerSpec): ContainerSpec | undefined {
+  return (
+    setup && {
+      ...spec,
+      network: setup.network,
+      caches: caches.map((cache) => ({ ...cache, readOnly: false })),
+    }
+  )
 }
 
 /**
@@ -25,18 +38,29 @@ export interface EngineScript {
  */
 export function engineScripts(spec: ContainerSpec): EngineScript[] {
   const candidates = spec.engine === 'auto' ? automatic : [engines[spec.engine]]
+  const setup = setupOf(spec)
   const able = candidates.flatMap((engine) => {
     const image = engine.image(spec.image)
-    if (image === undefined || engine.lacks(spec).length > 0) return []
+    if (image === undefined || lacksOf(engine, spec, setup).length > 0) return []
     const { name, program } = engine
-    return [{ name, program, line: engine.words(spec, imageWord(image)).map(shellWord).join(' ') }]
+    const lineOf = (of: ContainerSpec) => engine.words(of, imageWord(image)).map(shellWord).join(' ')
+    return [{ name, program, line: lineOf(spec), ...(setup ? { setupLine: lineOf(setup) } : {}) }]
   })
   if (able.length > 0) return able
   const reasons = candidates.map((engine) => {
-    const lacks = engine.lacks(spec).map((key) => `container.${key === 'memoryBytes' ? 'memory' : key}`)
+    const lacks = lacksOf(engine, spec, setup)
     return `${engine.name} has no ${lacks.join(', ') || `images like ${spec.image}`}`
   })
   throw new ConfigError('RESOURCE_UNSUPPORTED', `container: ${reasons.join('; ')}`, {
     hint: 'leave it out, or name another engine (container.engine)',
   })
+}
+
+/** Settings, as the user knows them. */
+function lacksOf(engine: Engine, spec: ContainerSpec, setup: ContainerSpec | undefined): string[] {
+  const inSetup = setup && engine.lacks(setup).includes('network') ? ['container.setup.network'] : []
+  return [
+    ...engine.lacks(spec).map((key) => `container.${key === 'memoryBytes' ? 'memory' : key}`),
+    ...inSetup,
+  ]
 }

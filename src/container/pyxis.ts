@@ -3,13 +3,17 @@
  * https://github.com/NVIDIA/pyxis#usage
  */
 import type { ContainerSpec } from '../core/container-settings.ts'
-import { asked, type Engine, inQuotes, type Word } from './engine.ts'
+import { asked, type Engine, inQuotes, othersOf, type Word } from './engine.ts'
 
 function words(spec: ContainerSpec, image: Word): Word[] {
   const { mounts, user, readOnly, options = [] } = spec
   const mounted = [
     '$farcall_workdir:$farcall_workdir',
-    ...['blobs', 'node'].map((name) => `$farcall_workdir/${name}:$farcall_workdir/${name}:ro`),
+    ...othersOf(spec).map((name) => `$farcall_workdir/${name}:$farcall_workdir/${name}:ro`),
+    ...(spec.caches ?? []).map(
+      ({ name, path, readOnly: fixed }) =>
+        `$farcall_workdir/caches/${name}:${inQuotes(path)}${fixed ? ':ro' : ''}`,
+    ),
     ...mounts.map(
       ({ target, readOnly: fixed }, index) =>
         `$farcall_mount_${index}:${target.startsWith('/') ? inQuotes(target) : `$farcall_target_${index}`}${fixed ? ':ro' : ''}`,

@@ -18,7 +18,7 @@ export function containerScope(
   { variables = {}, secrets = [] }: ContainedEnvironment,
   { gpus, denied = [] }: { gpus: number; denied?: readonly string[] },
 ) {
-  const { image, mounts, env = {}, memoryBytes, network = false } = container
+  const { image, mounts, env = {}, memoryBytes, caches = [], setup } = container
   const whose = container.gpus ?? gpus > 0
   return {
     image,
@@ -29,7 +29,9 @@ export function containerScope(
     variables: [...Object.keys(variables), ...secrets, ...Object.keys(env)],
     env,
     memoryBytes,
-    network,
+    caches: caches.map(({ name }) => name),
+    locks: caches.filter(({ exclusive }) => exclusive).map(({ name }) => name),
+    setup: setup?.lines.join('\n'),
     gpus: whose === true ? ('nvidia' as const) : whose,
   }
 }

@@ -1,10 +1,8 @@
+import { invalidSetting as invalid, requireInside } from './container-path.ts'
 import type { ContainerMount, ContainerSettings, ContainerSpec } from './container-settings.ts'
-import { ConfigError } from './errors.ts'
+import { resolveCaches, resolveSetup } from './container-setup.ts'
 import { requirePlainText } from './shell.ts'
 import { parseMemory } from './units.ts'
-
-/** Of the job itself, or of the system inside: nothing else is put there. */
-const ownTargets = ['/proc', '/sys', '/dev', '/']
 
 /**
  * A container's settings, read. What can be known to be wrong is said here; what a path of the cluster leads to is seen there.
@@ -12,7 +10,7 @@ const ownTargets = ['/proc', '/sys', '/dev', '/']
  */
 export function resolveContainer(given: string | ContainerSettings, where = 'container'): ContainerSpec {
   const settings = typeof given === 'string' ? { image: given } : given
-  const { engine = 'auto', mounts = [], memory, user = 'caller', ...others } = settings
+  const { engine = 'auto', mounts = [], memory, user = 'caller', caches, setup, ...others } = settings
   requirePlainText(settings.image, `${where}.image`)
   if (/^-|\s/.test(settings.image) || settings.image === '')
     throw invalid(`${where}.image`, settings.image, "an image's name, like python:3.12 or /images/tools.sif")
@@ -24,6 +22,8 @@ export function resolveContainer(given: string | ContainerSettings, where = 'con
     engine,
     user,
     mounts: mounts.map((mount, index) => readMount(mount, `${where}.mounts[${index}]`)),
+    ...(caches === undefined ? {} : { caches: resolveCaches(caches, setup !== undefined, where) }),
+    ...(setup === undefined ? {} : { setup: resolveSetup(setup, where) }),
     ...(memory === undefined ? {} : { memoryBytes: parseMemory(memory, `${where}.memory`) }),
   }
 }
@@ -52,21 +52,4 @@ function parts(text: string, where: string): ContainerMount {
   if (more.length > 0 || source === '' || target === '')
     throw invalid(where, text, "'source', 'source:target' or 'source:target:ro'")
   return { source, ...(target === undefined ? {} : { target }), readOnly: mode === 'ro' }
-}
-
-/** @throws ConfigError OPTION_INVALID for a path inside that leads elsewhere, or hides what has to be there */
-function requireInside(path: string, where: string): void {
-  requirePlainText(path, where)
-  if (!path.startsWith('/')) throw invalid(where, path, 'an absolute path inside the container')
-  if (path.split('/').includes('..')) throw invalid(where, path, 'a path without ..')
-  const plain = path.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')
-  const hides = ownTargets.find((own) => plain === own || (own !== '/' && plain.startsWith(`${own}/`)))
-  if (hides !== undefined)
-    throw new ConfigError('OPTION_INVALID', `${where}: ${path} would hide the container's own ${hides}`, {
-      hint: 'mount it somewhere else, like /data',
-    })
-}
-
-function invalid(where: string, value: unknown, wanted: string): ConfigError {
-  return new ConfigError('OPTION_INVALID', `${where}: ${JSON.stringify(value)} is not ${wanted}`)
 }

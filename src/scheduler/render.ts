@@ -15,7 +15,12 @@ export interface ContainerScope {
   readonly image: string
   readonly isImageFile: boolean
   /** Those that can run it, in the order in which they are looked for. */
-  readonly engines: readonly { readonly name: string; readonly program: string; readonly line: string }[]
+  readonly engines: readonly {
+    readonly name: string
+    readonly program: string
+    readonly line: string
+    readonly setupLine?: string
+  }[]
   readonly mounts: readonly { readonly source: string }[]
   /** Paths of the node that are never mounted. */
   readonly denied: readonly string[]
@@ -23,7 +28,11 @@ export interface ContainerScope {
   readonly variables: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly memoryBytes: number | undefined
-  readonly network: boolean | string
+  /** Names of caches; of those that the setup phase has to itself, in the order in which it takes them. */
+  readonly caches: readonly string[]
+  readonly locks: readonly string[]
+  /** Lines of the setup phase. */
+  readonly setup: string | undefined
   readonly gpus: 'nvidia' | 'amd' | false
 }
 

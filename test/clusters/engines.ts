@@ -72,6 +72,8 @@ export async function startEngines(): Promise<Engines> {
       await daemons.stop(10_000)
       // Podman keeps its store mounted on itself.
       await run('umount', [at('podman/data/overlay')]).catch(() => {}) // it was not
+      // Docker, the namespace of those that had the machine's network.
+      await run('umount', [at('docker/exec/netns/default')]).catch(() => {}) // none had
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }

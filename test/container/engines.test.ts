@@ -25,7 +25,7 @@ describe('the command line of', () => {
     expect(
       lineOf(all('docker', { readOnly: true, user: 'root', pull: true, network: 'host' })),
     ).toMatchInlineSnapshot(
-      `"docker run --rm --name "$farcall_container" --pull=missing --log-driver=none --security-opt=no-new-privileges $farcall_host_words --network=host --user=0:0 $farcall_limits $farcall_gpu_words --read-only --tmpfs=/tmp:rw,mode=1777 --mount "type=bind,source=$farcall_workdir,target=$farcall_workdir" --mount "type=bind,source=$farcall_workdir/blobs,target=$farcall_workdir/blobs,readonly" --mount "type=bind,source=$farcall_workdir/node,target=$farcall_workdir/node,readonly" --mount "type=bind,source=$farcall_mount_0,target=/data" --mount "type=bind,source=$farcall_mount_1,target=/in,readonly" --mount "type=bind,source=$farcall_mount_2,target=/it's x" $farcall_passed --workdir /in --entrypoint=/bin/sh --cap-drop all python:3.12"`,
+      `"docker run --rm --name "$farcall_container" --pull=missing --log-driver=none --security-opt=no-new-privileges --network=host --user=0:0 $farcall_limits $farcall_gpu_words --read-only --tmpfs=/tmp:rw,mode=1777 --mount "type=bind,source=$farcall_workdir,target=$farcall_workdir" --mount "type=bind,source=$farcall_workdir/blobs,target=$farcall_workdir/blobs,readonly" --mount "type=bind,source=$farcall_workdir/node,target=$farcall_workdir/node,readonly" --mount "type=bind,source=$farcall_mount_0,target=/data" --mount "type=bind,source=$farcall_mount_1,target=/in,readonly" --mount "type=bind,source=$farcall_mount_2,target=/it's x" $farcall_passed --workdir /in --entrypoint=/bin/sh --cap-drop all python:3.12"`,
     )
   })
   it('podman', () => {
@@ -61,6 +61,56 @@ describe('the command line of', () => {
   it('pyxis', () => {
     expect(lineOf(all('pyxis', { user: 'root', readOnly: true }))).toMatchInlineSnapshot(
       `"srun --nodes=1 --ntasks=1 --export=ALL --no-container-mount-home --container-remap-root --container-readonly "--container-mounts=$farcall_workdir:$farcall_workdir,$farcall_workdir/blobs:$farcall_workdir/blobs:ro,$farcall_workdir/node:$farcall_workdir/node:ro,$farcall_mount_0:/data,$farcall_mount_1:/in:ro,$farcall_mount_2:/it's x" --container-workdir=/in --cap-drop all "--container-image=python:3.12" /bin/sh"`,
+    )
+  })
+})
+
+describe('caches and a setup phase', () => {
+  const caches = [
+    { name: 'pip', path: '/cache/pip' },
+    { name: 'deps', path: "/opt/it's", exclusive: false, readOnly: false },
+  ]
+  it.each(['docker', 'apptainer', 'pyxis'] as const)('%s', (engine) => {
+    const [script] = engineScripts(
+      resolveContainer({ engine, image: 'python:3.12', caches, setup: ['pip install x'] }),
+    )
+    expect([script!.line, script!.setupLine]).toMatchSnapshot()
+  })
+  it('are read, in the order of their names', () => {
+    expect(resolveContainer({ image: 'a', caches, setup: { lines: ['x'], network: 'host' } })).toMatchObject({
+      caches: [
+        { name: 'deps', path: "/opt/it's", exclusive: false, readOnly: false },
+        { name: 'pip', path: '/cache/pip', exclusive: true, readOnly: true },
+      ],
+      setup: { lines: ['x'], network: 'host' },
+    })
+    expect(resolveContainer({ image: 'a', caches: [caches[0]!] }).caches).toEqual([
+      { name: 'pip', path: '/cache/pip', exclusive: false, readOnly: false },
+    ])
+  })
+  it.each<[Partial<ContainerSettings>, RegExp]>([
+    [{ caches: [{ name: '../x', path: '/x' }] }, /caches\[0\]\.name: "\.\.\/x" is not a name of letters/],
+    [{ caches: [{ name: 'x.lock', path: '/x' }] }, /caches\[0\]\.name/],
+    [{ caches: [{ name: 'x', path: 'x' }] }, /caches\[0\]\.path/],
+    [{ caches: [{ name: 'x', path: '/proc/x' }] }, /would hide/],
+    [{ caches: [{ name: 'x', path: '/a,b' }] }, /without : , and/],
+    [
+      { caches: [...caches, caches[0]!] },
+      /caches\[2\]\.name: "pip" is not its own: container\.caches\[0\] has it/,
+    ],
+    [
+      { caches: [{ name: 'x', path: '/x', exclusive: true }] },
+      /exclusive: true is not of use without a setup/,
+    ],
+    [{ caches: [{ name: 'x', path: '/x', readOnly: true }] }, /readOnly: true is not of use without a setup/],
+    [{ setup: [] }, /container\.setup: \[\] is not a list of shell lines/],
+  ])('%j is refused', (more, message) => {
+    expect(() => resolveContainer({ image: 'a', ...more })).toThrow(message)
+  })
+  it('need an engine that can do without a network, if the setup phase is to', () => {
+    const setup = { lines: ['x'], network: false }
+    expect(() => engineScripts(resolveContainer({ image: 'a', engine: 'pyxis', setup }))).toThrow(
+      'pyxis has no container.setup.network',
     )
   })
 })
