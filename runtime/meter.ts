@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { MemberEnd } from '../src/core/protocol.ts'
 import { gpuFile, usageFile } from '../src/core/protocol.ts'
-import type { GpuUsage } from '../src/core/usage.ts'
+import type { DiskTraffic, GpuUsage } from '../src/core/usage.ts'
 import type { Place } from './arguments.ts'
 import type { Stopwatch } from './stopwatch.ts'
 
@@ -13,10 +13,10 @@ const ticksPerSecond = 100
 /** Between two looks: the first ones come soon, and a day has no more than some thousand. */
 const looks = { first: 1_000, most: 30_000, factor: 1.3 }
 
-type Measures = Pick<MemberEnd, 'peakMemory' | 'cpuTime' | 'gpu' | 'work'>
+type Measures = Pick<MemberEnd, 'peakMemory' | 'cpuTime' | 'disk' | 'gpu' | 'work'>
 
 /**
- * What this member uses. Its own memory and CPU time the kernel counts; those of child processes that are alive are
+ * What this member uses. Its own memory, CPU time and disks the kernel counts; those of child processes that are alive are
  * looked at now and then, while the event loop is free.
  */
 export class Meter {
@@ -25,6 +25,7 @@ export class Meter {
   readonly #stopwatch: Stopwatch
   #peak = 0
   #living = 0
+  #livingDisk = noDisk
 
   constructor(place: Place, stopwatch: Stopwatch) {
     this.#run = place.run
@@ -35,9 +36,11 @@ export class Meter {
   read(): Measures {
     this.#look()
     const gpu = readGpus(this.#run)
+    const disk = diskOf('self')
     return {
       peakMemory: Math.max(this.#peak, process.resourceUsage().maxRSS * 1024),
       cpuTime: Math.round(cpuSeconds() * 100 + this.#living * 100) / 100,
+      ...(disk ? { disk: add(disk, this.#livingDisk) } : {}),
       ...(gpu ? { gpu } : {}),
       ...this.#stopwatch.read(),
     }
@@ -46,12 +49,13 @@ export class Meter {
   #lookAfter(ms: number): void {
     setTimeout(() => {
       try {
-        const { peakMemory, cpuTime, work } = this.read()
+        const { peakMemory, cpuTime, disk, work } = this.read()
         // For whoever asks meanwhile, and for job.sh, should this process be killed: it puts this into `end`.
         const file = `${this.#run}/${usageFile}`
         const elapsed = (Date.now() - this.#startedAt) / 1000
         const done = work ? `,"work":${JSON.stringify(work)}` : ''
-        const facts = `"peakMemory":${peakMemory},"cpuTime":${cpuTime},"elapsed":${elapsed}${done}
+        const disks = disk ? `,"disk":${JSON.stringify(disk)}` : ''
+        const facts = `"peakMemory":${peakMemory},"cpuTime":${cpuTime},"elapsed":${elapsed}${disks}${done}
 `
         writeFileSync(`${file}.new`, facts, { mode: 0o600 })
         renameSync(`${file}.new`, file)
@@ -64,11 +68,13 @@ export class Meter {
 
   #look(): void {
     this.#living = 0
+    this.#livingDisk = noDisk
     if (!hasChildren()) return
     const family = descendants(process.pid)
     let rss = process.memoryUsage().rss
-    for (const { ticks, bytes } of family) {
+    for (const { pid, ticks, bytes } of family) {
       rss += bytes
+      this.#livingDisk = add(this.#livingDisk, diskOf(String(pid)) ?? noDisk)
       this.#living += ticks / ticksPerSecond
     }
     this.#peak = Math.max(this.#peak, rss)
@@ -113,6 +119,24 @@ function statOf(pid: string): ProcessStat | undefined {
     }
   } catch {
     return undefined // it is gone, or there is no /proc
+  }
+}
+
+const noDisk: DiskTraffic = { read: 0, written: 0 }
+
+const add = (a: DiskTraffic, b: DiskTraffic): DiskTraffic => ({
+  read: a.read + b.read,
+  written: a.written + b.written,
+})
+
+/** Of a process, and of its children that it has waited for. */
+function diskOf(pid: string): DiskTraffic | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/io`, 'latin1')
+    const count = (name: string) => Number(new RegExp(`^${name}: (\\d+)`, 'm').exec(text)?.[1])
+    return { read: count('read_bytes'), written: count('write_bytes') }
+  } catch {
+    return undefined // it is gone, or this kernel does not count
   }
 }
 

@@ -87,7 +87,7 @@ export type { RetryOptions, RetryReason } from './core/retry-policy.ts'
 export type { Shared } from './core/shared.ts'
 export type { JobReason, JobState, JobStatus } from './core/status.ts'
 export type { Task, TaskProgress } from './core/task.ts'
-export type { GpuUsage, JobArrayUsage, JobUsage } from './core/usage.ts'
+export type { DiskTraffic, GpuUsage, JobArrayUsage, JobUsage } from './core/usage.ts'
 export type { Cleaned } from './executor/executor.ts'
 export { Listing } from './files/listing.ts'
 export type {

@@ -18,7 +18,8 @@ export const noMeasures = (): Measures => ({ members: new LazyMap(), environment
 
 /** What a member's end says. */
 export function takeMeasures(measures: Measures, member: number, status: JobStatus, end?: MemberEnd): void {
-  measures.members.set(member, mergeMeasured(status, end?.gpu ? { gpu: end.gpu } : {}))
+  const { disk, gpu } = end ?? {}
+  measures.members.set(member, mergeMeasured(status, { ...(disk ? { disk } : {}), ...(gpu ? { gpu } : {}) }))
   const environment = end?.environment ?? (end?.host === undefined ? undefined : { host: end.host })
   if (environment) measures.environments.set(member, environment)
 }

@@ -1,7 +1,7 @@
 import { sizeOf } from '../core/launcher.ts'
 import type { JobSpec } from '../core/protocol.ts'
 import { formatMemory, formatMemoryOf, formatSeconds, formatSecondsOf } from '../core/units.ts'
-import type { JobArrayUsage, JobUsage, Measured } from '../core/usage.ts'
+import type { DiskTraffic, JobArrayUsage, JobUsage, Measured } from '../core/usage.ts'
 
 const gigabyte = 2 ** 30
 /** A request that is less than this much used is far off; one that is more than that used is near its limit. */
@@ -20,13 +20,14 @@ const coresOf = ({ resources: { cores }, ranks }: Asked) =>
 
 /** What a member used, against what it had asked for. */
 export function usageOf(asked: Asked, measured: Measured): JobUsage {
-  const { peakMemory, elapsed, cpuTime, gpu } = measured
+  const { peakMemory, elapsed, cpuTime, disk, gpu } = measured
   const { memoryBytes, timeSeconds } = asked.resources
   const cores = coresOf(asked)
   const facts: Facts = {
     memory: defined({ used: peakMemory, asked: memoryBytes }),
     time: defined({ used: elapsed, asked: timeSeconds }),
     cpu: defined({ used: cpuTime, cores, efficiency: efficiencyOf(cpuTime, elapsed, cores) }),
+    ...(disk ? { disk } : {}),
     ...(gpu ? { gpu } : {}),
   }
   return { ...facts, hints: hintsOf(facts, asked.ranks !== undefined) }
@@ -47,11 +48,13 @@ export function arrayUsageOf(
   // Of members whose CPU time nobody knows, none can be told for all.
   const known = all.length > 0 && all.every(({ cpuTime }) => cpuTime !== undefined)
   const cpuTime = known ? sum('cpuTime') : undefined
+  const disk = diskOf(all)
   const gpu = meanOf(all)
   const facts: Facts = {
     memory: whole.memory,
     time: whole.time,
     cpu: defined({ used: cpuTime, cores, efficiency: efficiencyOf(cpuTime, sum('elapsed'), cores) }),
+    ...(disk ? { disk } : {}),
     ...(gpu ? { gpu } : {}),
   }
   const usages = new Map([...members].map(([member, one]) => [member, usageOf(asked, one)]))
@@ -68,6 +71,14 @@ type Facts = Omit<JobUsage, 'hints'>
 function efficiencyOf(cpu: number | undefined, wall: number | undefined, cores: number | undefined) {
   if (cpu === undefined || !wall || cores === undefined) return undefined
   return Math.round((cpu / (wall * cores)) * 1000) / 1000
+}
+
+/** Of members that have said so. */
+function diskOf(all: readonly Measured[]): DiskTraffic | undefined {
+  const disks = all.flatMap(({ disk }) => (disk ? [disk] : []))
+  if (disks.length === 0) return undefined
+  const sum = (key: keyof DiskTraffic) => disks.reduce((total, disk) => total + disk[key], 0)
+  return { read: sum('read'), written: sum('written') }
 }
 
 function meanOf(all: readonly Measured[]): JobUsage['gpu'] {

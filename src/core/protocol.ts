@@ -25,7 +25,7 @@ import type { ResolvedResources } from './resources.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 import type { JobReason, JobStatus } from './status.ts'
 import type { TaskProgress } from './task.ts'
-import type { GpuUsage } from './usage.ts'
+import type { DiskTraffic, GpuUsage } from './usage.ts'
 import type { StreamWindow, YieldPosition, YieldReport } from './yields.ts'
 
 /** Read older ones, refuse newer ones by name. */
@@ -287,6 +287,7 @@ export interface MemberEnd {
   readonly peakMemory?: number
   /** Seconds, child processes included. */
   readonly cpuTime?: number
+  readonly disk?: DiskTraffic
   readonly gpu?: GpuUsage
   /** Of the items that this run has finished. */
   readonly work?: Work

@@ -15,10 +15,21 @@ export interface JobUsage {
   readonly time: { readonly used?: number; readonly asked?: number }
   /** CPU time of all threads and child processes; `efficiency`: which part of the time of `cores` that is, 0 to 1. */
   readonly cpu: { readonly used?: number; readonly cores?: number; readonly efficiency?: number }
+  /** Absent where the kernel does not count it. */
+  readonly disk?: DiskTraffic
   /** Absent where no GPU was asked for, or nvidia-smi is not there. */
   readonly gpu?: GpuUsage
   /** What to ask for next time, a sentence each, where a request was far off. */
   readonly hints: readonly string[]
+}
+
+/**
+ * Bytes that it and its child processes had the kernel read from disks and write to them (`read_bytes`, `write_bytes` of
+ * https://man7.org/linux/man-pages/man5/proc_pid_io.5.html): not what was in memory already, nor files in memory.
+ */
+export interface DiskTraffic {
+  readonly read: number
+  readonly written: number
 }
 
 /** Of all GPUs of a job together. */
@@ -32,7 +43,7 @@ export interface GpuUsage {
 
 /**
  * What a map used. `memory` and `time` are those of the member that used most, which is what a request has to cover;
- * `cpu` is that of all.
+ * `cpu` and `disk` are those of all.
  */
 export interface JobArrayUsage extends JobUsage {
   /** Of each item, in the order of the inputs. Items of one chunk share a process, and what it used. */
@@ -49,6 +60,7 @@ export interface Measured {
   readonly elapsed?: number
   /** Seconds. */
   readonly cpuTime?: number
+  readonly disk?: DiskTraffic
   readonly gpu?: GpuUsage
 }
 
@@ -59,5 +71,19 @@ export function mergeMeasured(a: Measured, b: Measured): Measured {
     return value < 0 ? {} : { [key]: value }
   }
   const gpu = a.gpu ?? b.gpu
-  return { ...most('peakMemory'), ...most('elapsed'), ...most('cpuTime'), ...(gpu ? { gpu } : {}) }
+  const disks = [a.disk, b.disk].filter((disk) => disk !== undefined)
+  return {
+    ...most('peakMemory'),
+    ...most('elapsed'),
+    ...most('cpuTime'),
+    ...(disks.length > 0
+      ? {
+          disk: {
+            read: Math.max(...disks.map(({ read }) => read)),
+            written: Math.max(...disks.map(({ written }) => written)),
+          },
+        }
+      : {}),
+    ...(gpu ? { gpu } : {}),
+  }
 }

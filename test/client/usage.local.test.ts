@@ -56,6 +56,31 @@ describe('usage()', () => {
     await expect(nobody.usage()).rejects.toMatchObject({ code: 'JOB_UNKNOWN' })
   })
 
+  it('counts what it and its child processes write to disks, of a map all of it, and of one that is killed', async () => {
+    const writes = cluster({ chunk: 1 }, async (file: string) => {
+      const { execFileSync } = await import('node:child_process')
+      const { writeFileSync } = await import('node:fs')
+      writeFileSync(`${file}.1`, Buffer.alloc(8 << 20, 1))
+      execFileSync('dd', ['if=/dev/zero', `of=${file}.2`, 'bs=1M', 'count=16'], { stdio: 'ignore' })
+    })
+    const array = writes.map([`${folder}/a`, `${folder}/b`])
+    await array
+    const { disk, items } = await array.usage()
+    for (const item of items) {
+      expect(item.disk!.written / megabyte).toBeGreaterThanOrEqual(24)
+      expect(item.disk!.written / megabyte).toBeLessThan(40)
+    }
+    expect(disk!.written).toBe(items.reduce((sum, item) => sum + item.disk!.written, 0))
+    const killed = cluster(async (file: string) => {
+      const { writeFileSync } = await import('node:fs')
+      writeFileSync(file, Buffer.alloc(8 << 20, 1))
+      await new Promise((resolve) => setTimeout(resolve, 1_500))
+      process.kill(process.pid, 'SIGKILL')
+    })(`${folder}/c`)
+    await expect(killed).rejects.toMatchObject({ status: { signal: 9 } })
+    expect((await killed.usage()).disk!.written / megabyte).toBeGreaterThanOrEqual(8)
+  })
+
   it('counts child processes: their CPU time, and their memory while the event loop is free', async () => {
     const program = `const b = Buffer.alloc(300 * 2 ** 20, 1); while (process.cpuUsage().user < 2.2e6); b.length`
     const job = cluster(async (program: string) => {
@@ -72,7 +97,7 @@ describe('usage()', () => {
   it('has each item of a map, and all together', async () => {
     const jobs = cluster({ chunk: 1 }, (k: number) => work(k === 1 ? 300 : 20, 200)).map([0, 1, 2])
     await jobs
-    const { items, memory, cpu, sum } = await jobs.usage()
+    const { items, memory, cpu, disk, sum } = await jobs.usage()
     expect(items).toHaveLength(3)
     expect(memory.used).toBe(items[1]!.memory.used)
     expect(items[0]!.memory.used!).toBeLessThan(250 * megabyte)
@@ -86,7 +111,7 @@ describe('usage()', () => {
     await close()
     const again = attach(jobs.id)
     again.catch(() => {})
-    expect(await again.usage()).toEqual({ items, memory, cpu, sum, time: expect.anything(), hints: [] })
+    expect(await again.usage()).toEqual({ items, memory, cpu, disk, sum, time: expect.anything(), hints: [] })
   })
 
   it('tells of one that runs', async () => {

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { type ContainerSettings, close, cluster, configure, jobs } from '../../src/index.ts'
+import { type ContainerSettings, close, cluster, command, configure, jobs } from '../../src/index.ts'
 import { images } from '../clusters/engines.ts'
 
 const { env } = inject('engines')
@@ -183,6 +183,35 @@ describe.each(['podman', 'docker'] as const)('in a container of %s', (engine) =>
       status: { state: 'FAILED', reason, message: expect.stringMatching(message) },
     })
     await expect.poll(left, { timeout: 30_000 }).toBe('')
+  })
+
+  it('what it and its child processes use is known, of memory and of disks', async () => {
+    const uses = cluster({ ...within('node', { memory: '1GB' }) }, async () => {
+      const { execFileSync } = await import('node:child_process')
+      const { writeFileSync } = await import('node:fs')
+      const held = Buffer.alloc(200 << 20, 1)
+      writeFileSync('/usr/made', held.subarray(0, 8 << 20))
+      execFileSync('dd', ['if=/dev/zero', 'of=/usr/made.2', 'bs=1M', 'count=16'], { stdio: 'ignore' })
+      return held.length
+    }).with({ container: { engine, image: images.node, memory: '1GB', user: 'root' } })()
+    await uses
+    const { memory, disk, cpu } = await uses.usage()
+    expect(memory.used! / 2 ** 20).toBeGreaterThan(200)
+    expect(memory.used! / 2 ** 20).toBeLessThan(600)
+    expect(disk!.written / 2 ** 20).toBeGreaterThanOrEqual(24)
+    expect(disk!.written / 2 ** 20).toBeLessThan(60)
+    expect(cpu.used).toBeGreaterThan(0)
+  })
+
+  it('a command is a job in it as a function is', async () => {
+    const job = command(['sh', '-c', 'cat /data/x; echo " $INSIDE" >&2; exit 4'], {
+      ...within('bare', { mounts: [`${data}:/data:ro`], env: { INSIDE: 'yes' } }),
+      check: false,
+    })
+    expect(await job).toMatchObject({ exitCode: 4, stdoutTail: 'from outside', stderrTail: ' yes\n' })
+    await expect(command(['no-such-program'], within('bare'))).rejects.toMatchObject({
+      status: { message: expect.stringContaining('no-such-program') },
+    })
   })
 
   it('a root file system that is read-only cannot be written to, but for /tmp', async () => {

@@ -1,5 +1,5 @@
 import { type JobSpec, submissionOf } from '../../core/protocol.ts'
-import { type Measured, mergeMeasured } from '../../core/usage.ts'
+import { type DiskTraffic, type Measured, mergeMeasured } from '../../core/usage.ts'
 import { placeFailed } from './place.ts'
 import { askAccounting, type WatchedPlace } from './queue.ts'
 import { usageScript } from './scripts.ts'
@@ -71,11 +71,11 @@ export function parseUsage(text: string): { attempt: number; member: number; mea
 
 function readFacts(facts: string): Measured | undefined {
   try {
-    const { peakMemory, elapsed, cpuTime } = JSON.parse(`{${facts}}`) as Record<string, unknown>
+    const { peakMemory, elapsed, cpuTime, disk } = JSON.parse(`{${facts}}`) as Record<string, unknown>
     const numbers = Object.entries({ peakMemory, elapsed, cpuTime }).filter(
       ([, value]) => typeof value === 'number',
     )
-    return Object.fromEntries(numbers)
+    return { ...Object.fromEntries(numbers), ...(disk ? { disk: disk as DiskTraffic } : {}) }
   } catch {
     return undefined
   }
