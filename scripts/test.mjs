@@ -34,6 +34,8 @@ const sgeCommands = {
   sge_qmaster: 'gridengine-master',
   sge_execd: 'gridengine-exec',
   qsub: 'gridengine-client',
+  podman: 'podman',
+  newuidmap: 'uidmap',
 }
 const kubernetesCommands = {
   etcd: 'etcd-server',

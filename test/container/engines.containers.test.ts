@@ -123,6 +123,26 @@ describe.each(['podman', 'docker'] as const)('in a container of %s', (engine) =>
     await expect.poll(left, { timeout: 30_000 }).toBe('')
   })
 
+  it('a cancel reaches the function as SIGTERM, and it has time to save what it did', async () => {
+    const saves = cluster(within('node', { mounts: [`${data}:/data`] }), (file: string) => {
+      process.on('SIGTERM', async () => {
+        const { writeFileSync } = await import('node:fs')
+        setTimeout(() => {
+          writeFileSync(file, 'saved')
+          process.exit(0)
+        }, 500)
+      })
+      console.log('begun')
+      return new Promise((resolve) => setTimeout(resolve, 60_000))
+    })(`/data/${engine}`)
+    saves.catch(() => {})
+    for await (const line of saves.logs({ follow: true })) if (line.includes('begun')) break
+    await saves.cancel()
+    await expect(saves).rejects.toMatchObject({ code: 'JOB_CANCELED' })
+    await expect.poll(left, { timeout: 30_000 }).toBe('')
+    expect(readFileSync(join(data, engine), 'utf8')).toBe('saved')
+  })
+
   it('the end of its time ends it, and all that is in it', async () => {
     const hangs = cluster({ ...within('node'), time: '2s' }, () => {
       process.on('SIGTERM', () => {})

@@ -38,6 +38,9 @@ function withEnd(end: MemberEnd, evidence: Evidence): JobStatus | undefined {
   if (end.reason === undefined) return { state: 'COMPLETED', ...facts }
   if (end.reason === 'by-user') return { state: 'CANCELED', reason: 'by-user', ...facts }
   if (end.reason === 'out-of-memory') return outOfMemory(facts, evidence)
+  // It may have ended itself when SIGTERM came.
+  if (end.reason === 'exit-code' && evidence.canceledByUs)
+    return { state: 'CANCELED', reason: 'by-user', ...facts }
   if (end.reason !== 'signal') return { state: 'FAILED', reason: end.reason, ...facts }
   if (evidence.canceledByUs) return { state: 'CANCELED', reason: 'by-user', ...facts }
   const { accounting } = evidence
