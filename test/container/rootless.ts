@@ -12,7 +12,11 @@ import type { Sshd } from '../clusters/sshd.ts'
  * Somebody with an account on the cluster, and images of their own: Podman without root, in jobs of a scheduler.
  * `jobVariable`: where that says which job it is.
  */
-export function rootlessContainers(scheduler: 'slurm' | 'sge', jobVariable: string, sshd: Facts<Sshd>): void {
+export function rootlessContainers(
+  scheduler: 'slurm' | 'sge' | 'direct',
+  jobVariable: string,
+  sshd: Facts<Sshd>,
+): void {
   const { host, port, user, identityFile, knownHosts } = sshd
   const folder = mkdtempSync(join(tmpdir(), 'farcall-rootless-'))
   chmodSync(folder, 0o755)
@@ -83,7 +87,7 @@ export function rootlessContainers(scheduler: 'slurm' | 'sge', jobVariable: stri
     const container = {
       image: images.bare,
       engine: 'podman' as const,
-      caches: [{ name: 'made', path: '/made' }],
+      caches: [{ name: `made-${scheduler}`, path: '/made' }],
       setup: { lines: ['echo begin >>/made/lines', 'sleep 1', 'echo end >>/made/lines'], network: 'host' },
     }
     const read = cluster({ ...within, container, chunk: 1 }, async (n: number) => {
@@ -96,7 +100,7 @@ export function rootlessContainers(scheduler: 'slurm' | 'sge', jobVariable: stri
       expect.stringMatching(/ begin end begin end$/),
       expect.stringMatching(/ begin end begin end begin end$/),
     ])
-    expect(onLogin(sshd, 'ls ~/.farcall/caches').trim()).toBe('made')
+    expect(onLogin(sshd, `cd ~/.farcall/caches && echo *${scheduler}*`).trim()).toBe(`made-${scheduler}`)
   })
 
   it.skipIf(hasNetworks)('says what a network of its own would need', async () => {
