@@ -12,6 +12,7 @@ const kinds = [
   'containers',
   'package',
   'toolchains',
+  'notebooks',
   'examples',
 ] as const
 
@@ -69,6 +70,7 @@ export default defineConfig({
       realThing('containers', 120 * seconds, ['test/clusters/setup/engines.ts']),
       realThing('package', 300 * seconds),
       realThing('toolchains', 120 * seconds, ['test/toolchains/setup.ts']),
+      realThing('notebooks', 180 * seconds, ['test/notebook/setup.ts']),
       realThing('examples', 180 * seconds, ['test/clusters/setup/ssh.ts']),
     ],
   },

@@ -57,6 +57,10 @@ const containerCommands = {
   busybox: 'busybox-static',
   'ld-musl-config': 'musl',
 }
+const jupyterCommands = {
+  jupyter: 'jupyter-client',
+  'jupyter-nbconvert': 'jupyter-nbconvert python3-ipykernel',
+}
 const kinds = {
   unit: {},
   local: { commands: { ...terminalCommands, ...rsyncCommands, ...mpiCommands } },
@@ -67,6 +71,7 @@ const kinds = {
   containers: { commands: containerCommands, root: true, npm: true },
   package: {},
   toolchains: { npm: true },
+  notebooks: { commands: jupyterCommands, npm: true },
   examples: { commands: sshCommands },
 }
 
@@ -137,7 +142,7 @@ export function summary({ passed, failed, skipped }) {
 const lanes = [
   ['slurm', 'sge'],
   ['kubernetes', 'containers', 'ssh', 'package'],
-  ['unit', 'local', 'toolchains', 'examples'],
+  ['unit', 'local', 'toolchains', 'notebooks', 'examples'],
 ]
 
 /** The kinds in groups; each group is a run of vitest of its own, and they go on at the same time. */

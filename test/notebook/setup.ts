@@ -1,0 +1,3 @@
+import { installTslab } from './tslab.ts'
+
+export default installTslab
