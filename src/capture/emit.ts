@@ -30,7 +30,8 @@ function header(
       continue
     }
     if (name.startsWith('asset:')) lines.push(assetLine(file, Number(name.slice(6)), graph.root))
-    const binding = file.analysis.imports.find((i) => i.local === name)
+    const binding =
+      file.analysis.imports.find((i) => i.local === name) ?? graph.parts.get(file.path)?.brought.get(name)
     if (binding) lines.push(importLine(graph, file, binding))
   }
   return lines.join('')

@@ -2,6 +2,10 @@ import { dirname } from 'node:path'
 import { types } from 'node:util'
 import { CaptureError } from '../core/errors.ts'
 import type { Declaration, ImportBinding, Range } from './analysis.ts'
+import { importOf } from './cells/imported.ts'
+import { isCellPath } from './cells/names.ts'
+import { namedByCells } from './cells/place.ts'
+import { tslabNotebook } from './cells/tslab.ts'
 import { type Contents, readStatics, valuesOf } from './decide.ts'
 import { assetPath, metaOf } from './homes.ts'
 import { inspectFunction, type Scope } from './inspect.ts'
@@ -215,6 +219,10 @@ export class Graph {
 
   /** What a REPL, a notebook or the program itself made global: its value comes along. */
   private addGlobal(part: Part, name: string): void {
+    if (isCellPath(part.file.path)) {
+      this.addFromCells(part, name)
+      return
+    }
     const scopes = part.scopes.filter((s) => s.description !== 'import').reverse()
     const found =
       currentValue(part, name) ??
@@ -224,6 +232,23 @@ export class Graph {
     if (!found) return
     part.globals.add(name)
     part.values[name] = found.value
+  }
+
+  /** A name of another cell: what it imported is imported here as well. */
+  private addFromCells(part: Part, name: string): void {
+    const shared = tslabNotebook()?.exports ?? {}
+    const all = Object.hasOwn(shared, name) ? shared : (globalThis as Record<string, unknown>)
+    if (!(name in all)) return
+    const value = all[name]
+    const named = () => namedByCells(dirname(part.file.path), this.modules.cacheDir)
+    const binding = importOf(name, value, named, dirname(part.file.path))
+    if (binding) {
+      part.brought.set(name, binding)
+      this.addImport(part, binding)
+      return
+    }
+    part.globals.add(name)
+    part.values[name] = value
   }
 
   private addDeclaration(part: Part, declaration: Declaration): void {

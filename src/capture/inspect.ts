@@ -176,14 +176,18 @@ export function scriptOf(scriptId: string): (Script & { source: string }) | unde
 }
 
 /** Every script that V8 holds, oldest first. */
-export function allScripts(): (Script & { source: () => string })[] {
+export function allScripts(): (Script & { id: string; source: () => string })[] {
   return debugging(() =>
     [...scripts].map(([id, script]) => ({
+      id,
       ...script,
       source: () => script.source ?? debugging(() => sourceOf(id)),
     })),
   )
 }
+
+/** Those that V8 held when it was last asked, by their ids. */
+export const knownScripts = (): ReadonlyMap<string, Script> => scripts
 
 const sourceOf = (scriptId: string) =>
   post<{ scriptSource: string }>('Debugger.getScriptSource', { scriptId }).scriptSource

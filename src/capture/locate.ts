@@ -11,6 +11,8 @@ import {
 import { CaptureError } from '../core/errors.ts'
 import type { FunctionNode } from './analysis.ts'
 import { analyze } from './analyze/analyze.ts'
+import { isCell } from './cells/compiled.ts'
+import { placeInCell } from './cells/place.ts'
 import { inspectFunction, scriptOf } from './inspect.ts'
 import { callAt, inOrder, methodAt, nearest, type Spot } from './match.ts'
 import { isOwnFile } from './own.ts'
@@ -169,6 +171,8 @@ export function locateByInspector(fn: Function, options: LocateOptions): Place |
   if (!location) return undefined
   const script = scriptOf(location.scriptId)
   if (!script) return undefined
+  if (isCell(script.source))
+    return placeInCell(fn, location, script.source, options.cwd ?? process.cwd(), options.cacheDir)
   // what was typed or evaluated has no file, and often no name of its own
   const path =
     pathOf(script.url) ??

@@ -22,6 +22,8 @@ export interface Part {
   reader?: Function
   /** Values of exports as another file imported them. */
   known: Record<string, unknown>
+  /** Imports of other cells of a notebook, by the names that this one uses. */
+  brought: Map<string, ImportBinding>
   /** Names that the rest of the bundle needs and that this file imports. */
   imports: Set<string>
   /** All its exports are needed, for `import * as`. */
@@ -37,6 +39,7 @@ export const newPart = (file: UserFile): Part => ({
   globals: new Set(),
   scopes: [],
   known: {},
+  brought: new Map(),
   imports: new Set(),
   namespace: false,
 })

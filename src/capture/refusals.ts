@@ -49,7 +49,8 @@ export function objectionsTo(place: Place): Objection[] {
 function moduleObjections(place: Place): Objection[] {
   const { kind, declared, assigns = [] } = nodeOf(place)
   if (declared !== undefined || kind === 'method') return []
-  const own = new Set(place.file.analysis.declarations.flatMap(({ names }) => names))
+  const { declarations, globals } = place.file.analysis
+  const own = new Set([...declarations.flatMap(({ names }) => names), ...globals])
   return assigns
     .filter(({ name }) => own.has(name))
     .map(({ name, at }) => ({

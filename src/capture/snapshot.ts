@@ -5,6 +5,7 @@ import { type BlobRef, blobName } from '../core/protocol.ts'
 import { sharedBlob } from '../core/shared.ts'
 import { makeBundle } from './bundle.ts'
 import { atCapture, captured, readCaptures } from './captured.ts'
+import { watchCells } from './cells/tslab.ts'
 import { emit } from './emit.ts'
 import { entryText } from './entry.ts'
 import { Graph } from './graph.ts'
@@ -28,6 +29,9 @@ export interface SnapshotOptions extends CaptureOptions {
 }
 
 type AskElsewhere = (value: object, depth: number) => Elsewhere | undefined
+
+// Cells of a notebook leave no source behind: those that run from now on are kept.
+watchCells()
 
 /** Finds the function's source ahead of the first call, so that the call itself is quick. Never throws. */
 export function prepare(fn: Function, site: CallSite, options: SnapshotOptions = {}): void {

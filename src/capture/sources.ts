@@ -4,12 +4,13 @@ import { basename, dirname, extname, join } from 'node:path'
 import { CaptureError } from '../core/errors.ts'
 import type { FileAnalysis } from './analysis.ts'
 import { analyze } from './analyze/analyze.ts'
+import { cellPlace } from './cells/names.ts'
 import { changedSinceStart, runningText } from './edited.ts'
 import { isOwnFile, isOwnSpecifier, ownRoot } from './own.ts'
 import { positionOf } from './positions.ts'
 
 /** Changes when what lies in the cache changes its shape or meaning. */
-export const cacheVersion = '8'
+export const cacheVersion = '9'
 
 export interface UserFile {
   /** Absolute; what was typed into a REPL has a name like /folder/REPL3.ts that does not exist. */
@@ -134,10 +135,10 @@ export function resolveFile(base: string): string | undefined {
   return found.includes('/node_modules/') || isOwnFile(found) ? undefined : found
 }
 
-/** `study.ts:26:17`, as refusals begin. */
+/** `study.ts:26:17`, as refusals begin; `cell 3, line 2` in a notebook. */
 export function placeName(file: UserFile, offset: number): string {
   const { line, column } = positionOf(file.text, offset)
-  return `${basename(file.path)}:${line}:${column}`
+  return cellPlace(file.path, line) ?? `${basename(file.path)}:${line}:${column}`
 }
 
 export function sourceMissing(name: string, cause?: unknown): CaptureError {

@@ -1,4 +1,5 @@
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
+import { cellPlace } from './cells/names.ts'
 
 export interface MapStackOptions {
   /** The bundle's hash: only its frames are mapped then. */
@@ -38,7 +39,9 @@ export function mapStack(stack: string, map: string, options: MapStackOptions = 
     const original = originalPositionFor(trace, { line: Number(found[3]), column: Number(found[4]) - 1 })
     // no source: a line that capture itself wrote around the user's
     if (original.source === null || original.source.startsWith('farcall-')) continue
-    const place = `${original.source}:${original.line}:${original.column + 1}`
+    const place =
+      cellPlace(original.source, original.line) ??
+      `${original.source}:${original.line}:${original.column + 1}`
     lines.push(tidy(line.replace(found[0], place)))
   }
   return lines.join('\n')

@@ -25,18 +25,18 @@ export interface RemoteStream<A extends unknown[], Y, R> {
   script(...args: ChainedList<A>): Promise<string>
 }
 
-/** What a function with this return type gives away bit by bit: its values, and what it returns; undefined: nothing. */
+/** What a function with this return type gives away bit by bit: its values, and what it returns; false: nothing (without strictNullChecks, undefined would be any pair). */
 export type Streamed<R> = 0 extends 1 & R
-  ? undefined
+  ? false
   : [R] extends [never]
-    ? undefined
+    ? false
     : [R] extends [AsyncIterator<infer Y, infer T, infer N>]
       ? Taking<N, Y, T>
       : [R] extends [AsyncIterable<infer Y>]
         ? [Y, unknown]
         : [R] extends [Iterator<infer Y, infer T, infer N>]
           ? Taking<N, Awaited<Y>, Awaited<T>>
-          : undefined
+          : false
 
 /** A value cannot be sent into a function that runs elsewhere: `yield` gives it undefined. */
 type Taking<N, Y, T> = undefined extends N ? [Y, T] : never

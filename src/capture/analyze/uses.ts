@@ -42,7 +42,7 @@ export function usesOf(reading: Reading) {
       if (node.text === 'arguments') markLexical(node, 'arguments')
       else if (node.text !== 'undefined') {
         globals.add(node.text)
-        addNeed(node.text, node, fn)
+        addNeed(node.text, node, fn, isWrite(node))
       }
       return
     }
@@ -66,14 +66,14 @@ export function usesOf(reading: Reading) {
     if (!module) localUses.push({ use: uses.length - 1, declaration, node })
   }
   /** What the text needs beside names. */
-  const addNeed = (name: string, node: TypeScript.Node, fn: number) =>
+  const addNeed = (name: string, node: TypeScript.Node, fn: number, write = false) =>
     uses.push({
       name,
       at: startOf(node),
       fn,
       local: undefined,
       localFn: undefined,
-      write: false,
+      write,
       mutates: false,
       early,
     })
