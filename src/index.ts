@@ -106,6 +106,8 @@ export type {
   Transferred,
   WriteOptions,
 } from './files/types.ts'
+export { display } from './notebook/display.ts'
+export { show } from './notebook/show.ts'
 export type { Provenance } from './store/types.ts'
 export type { LocalMapOptions } from './threads/options.ts'
 export {

@@ -22,6 +22,8 @@ const say = (text: string) => process.stderr.write(`farcall: ${text}\n`)
 class Interrupts {
   readonly #sessions = new Set<Interruptible>()
   #again = false
+  /** The program ends with what is being dealt with. */
+  #leaving = false
   /** The jobs are another program's: this one only looks at them. */
   onlyLooks = false
 
@@ -43,10 +45,15 @@ class Interrupts {
 
   readonly #handle = (signal: NodeJS.Signals): void => {
     const exitCode = signal === 'SIGINT' ? 130 : 143
-    if (this.#again) process.exit(exitCode)
+    if (this.#again) {
+      // A notebook's kernel is interrupted again by who does not want to wait, and goes on.
+      if (this.#leaving) process.exit(exitCode)
+      return
+    }
     this.#again = true
     // A program with a handler of its own decides itself when it ends, and may go on.
     const leaving = process.listenerCount(signal) <= 1
+    this.#leaving = leaving
     void this.#end(signal, leaving).then((goOn) => {
       this.#again = false
       if (leaving && !goOn) process.exit(exitCode)
@@ -86,7 +93,8 @@ function detach({ active, executor }: Interruptible): void {
 
 async function cancel(session: Interruptible, leaving: boolean): Promise<void> {
   const { active, executor } = session
-  if (active.length > 0) say(`canceling ${active.length} job(s), ${executor.name}; once more to leave them`)
+  if (active.length > 0)
+    say(`canceling ${active.length} job(s), ${executor.name}${leaving ? '; once more to leave them' : ''}`)
   try {
     await session.cancelAll(new Error('interrupted'), leaving)
     if (leaving) await session.close()

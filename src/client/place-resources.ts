@@ -4,6 +4,7 @@ import type { JobId } from '../core/ids.ts'
 import { nearest } from '../core/nearest.ts'
 import type { QueuedJob } from '../core/queued-job.ts'
 import type { JobState } from '../core/status.ts'
+import { dressed } from './place-dress.ts'
 import { recorderOf } from './recorder.ts'
 import type { Session } from './session.ts'
 import { storeDirFor } from './settings.ts'
@@ -55,7 +56,7 @@ export async function resourcesOf(
 ): Promise<ClusterResources> {
   const { time, value } = await session.resources.get()
   const { partitions, notes } = value
-  return { profile, time, partitions: chosen(partitions, partition), notes }
+  return dressed({ profile, time, partitions: chosen(partitions, partition), notes })
 }
 
 /** @throws ConfigError OPTION_INVALID for one that is not there */
@@ -88,7 +89,7 @@ export async function queueOf(
       const id = own ? idOf(job.nativeId) : undefined
       return { ...job, mine: own, ...(id === undefined ? {} : { id }) }
     })
-  return { profile, time, jobs }
+  return dressed({ profile, time, jobs })
 }
 
 /** Ids here by native ids; of a member of an array that of the array. */

@@ -1,5 +1,6 @@
 import { createLogUpdate } from 'log-update'
 import { kindOf } from './kind.ts'
+import { type ProgressPlace, progressPlace } from './screen.ts'
 import { liveLine, type ProgressLine, plainLine } from './text.ts'
 
 /** What is shown of a map. */
@@ -15,13 +16,34 @@ const frameMs = 200
 const liveAfterMs = 1_500
 /** Elsewhere than on a terminal, a line of what takes long. */
 const plainEveryMs = 30_000
+/** Each is a message to the notebook, which its file keeps the last of. */
+const placeEveryMs = 500
 
 const shown = new Set<Shown>()
 let timer: NodeJS.Timeout | undefined
 let live: { draw(text: string): void; end(): void } | undefined
 
+/** In a notebook the last line stays. */
+function beginPlace(one: Shown, place: ProgressPlace): () => void {
+  let last = ''
+  const write = () => {
+    const line = one.line()
+    const text = JSON.stringify(line)
+    if (text !== last) place(line)
+    last = text
+  }
+  write()
+  const writing = setInterval(write, placeEveryMs).unref()
+  return () => {
+    clearInterval(writing)
+    write()
+  }
+}
+
 /** Shows a map until the function that this gives is called. */
 export function show(one: Shown): () => void {
+  const place = progressPlace()
+  if (place) return beginPlace(one, place)
   shown.add(one)
   timer ??= setInterval(draw, frameMs).unref()
   return () => {

@@ -1,0 +1,61 @@
+/** What a notebook shows: the same thing in several formats, of which it takes the richest. */
+export type Shown = Readonly<Record<string, string>>
+
+/** Where a notebook shows things. */
+export interface Screen {
+  show(shown: Shown): void
+  /** A place that is written again, in the cell where it began. */
+  place(): (shown: Shown) => void
+}
+
+interface Tslab {
+  newDisplay(): { raw(type: string, data: string): void }
+}
+
+interface DenoJupyter {
+  broadcast(type: string, content: object): Promise<void>
+}
+
+/** Nobody's dependency: only its kernel has it, and gives it to cells by this name. */
+const tslab = 'tslab'
+
+/** The notebook that this program runs in, if it does. */
+export function findScreen(): Screen | undefined {
+  const all = globalThis as {
+    __tslab__?: { require(specifier: string): unknown }
+    Deno?: { jupyter?: DenoJupyter }
+  }
+  if (all.__tslab__) return tslabScreen(all.__tslab__.require(tslab) as Tslab)
+  return all.Deno?.jupyter ? denoScreen(all.Deno.jupyter) : undefined
+}
+
+/** tslab takes one format at a time: the first. */
+function tslabScreen({ newDisplay }: Tslab): Screen {
+  const place = () => {
+    const display = newDisplay()
+    return (shown: Shown) => {
+      for (const [type, data] of Object.entries(shown).slice(0, 1)) display.raw(type, data)
+    }
+  }
+  return { place, show: (shown) => place()(shown) }
+}
+
+function denoScreen(jupyter: DenoJupyter): Screen {
+  const send = (type: string, shown: Shown, id?: string) =>
+    jupyter
+      .broadcast(type, { data: shown, metadata: {}, transient: id === undefined ? {} : { display_id: id } })
+      .catch((error: unknown) => process.emitWarning(`farcall: nothing could be shown: ${String(error)}`))
+  return {
+    show: (shown) => void send('display_data', shown),
+    place() {
+      const id = `farcall-${process.pid}-${places++}`
+      let isThere = false
+      return (shown) => {
+        void send(isThere ? 'update_display_data' : 'display_data', shown, id)
+        isThere = true
+      }
+    },
+  }
+}
+
+let places = 0
