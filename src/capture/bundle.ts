@@ -83,7 +83,6 @@ async function build(emission: Emission): Promise<{ bundle: Bundle; inputs: Kept
 async function buildOnce(emission: Emission, packages: Packages) {
   const modules = new Map(emission.modules.map((m) => [m.id, m]))
   const tsconfig = nearestTsconfig(emission)
-  const esbuild = await import('esbuild')
   const files = new Set<string>()
   const metafiles: Esbuild.Metafile[] = []
   const options = {
@@ -110,25 +109,23 @@ async function buildOnce(emission: Emission, packages: Packages) {
       cacheDir: emission.cacheDir,
       files,
       async bundleWorker(path) {
-        const worker = await esbuild.build({
-          ...options,
-          entryPoints: [path],
-          plugins: [pluginFor(new Map())],
-        })
+        const worker = await compile(({ build }) =>
+          build({ ...options, entryPoints: [path], plugins: [pluginFor(new Map())] }),
+        )
         metafiles.push(worker.metafile)
         return worker.outputFiles[0]!.contents
       },
     })
-  const result = await esbuild
-    .build({
+  const result = await compile(({ build }) =>
+    build({
       ...options,
       entryPoints: [emission.modules[0]!.id],
       sourcemap: 'external',
       plugins: [pluginFor(modules)],
-    })
-    .catch((error: unknown) => {
-      throw bundleFailed(error, modules)
-    })
+    }),
+  ).catch((error: unknown) => {
+    throw bundleFailed(error, modules)
+  })
   metafiles.push(result.metafile)
   const code = result.outputFiles.find((f) => f.path.endsWith('.mjs'))!.contents
   const rawMap = result.outputFiles.find((f) => f.path.endsWith('.map'))!.text
@@ -151,6 +148,21 @@ async function buildOnce(emission: Emission, packages: Packages) {
         bytesInOutput > 0 ? [resolve(emission.root, name)] : [],
       ),
     ),
+  }
+}
+
+/**
+ * esbuild, whose work is done by a process beside this one. A notebook's kernel is interrupted with its children: that
+ * process is gone then, and is begun anew.
+ */
+async function compile<T>(run: (esbuild: typeof Esbuild) => Promise<T>): Promise<T> {
+  const esbuild = await import('esbuild')
+  try {
+    return await run(esbuild)
+  } catch (error) {
+    if (!/service (is no longer running|was stopped)/.test(String(error))) throw error
+    await esbuild.stop()
+    return run(esbuild)
   }
 }
 

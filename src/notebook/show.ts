@@ -95,6 +95,7 @@ async function queueViewOf(cluster: Cluster): Promise<View> {
   } catch (error) {
     // A machine without a scheduler has no queue, and says so.
     if (!(error instanceof ConfigError)) throw error
-    return { text: error.message, html: html`<div>${error.message}</div>` }
+    const [text = ''] = error.message.split('\n')
+    return { text, html: html`<div>${text}</div>` }
   }
 }
