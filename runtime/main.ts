@@ -1,6 +1,7 @@
 /** Runs one member of a job: its items in order, a record for each, then `end`. Started by job.sh. */
 import { writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { type FailedCommand, failedCommandKey } from '../src/core/command.ts'
 import { type JobSpec, type MemberEnd, memberItems, protocolVersion } from '../src/core/protocol.ts'
 import { LaunchError, readPlace, readSpec } from './arguments.ts'
 import { keepEarlier } from './earlier.ts'
@@ -49,6 +50,7 @@ async function main(): Promise<void> {
   let spec: JobSpec | undefined
   let failed = false
   let thrown = 0
+  let command: MemberEnd['command']
   let reports: ProgressReports | undefined
   let stage: Stage | undefined
   let streams: Streams | undefined
@@ -70,6 +72,7 @@ async function main(): Promise<void> {
       ...how,
       bytes: output.bytes,
       thrown,
+      ...(command ? { command } : {}),
       items: range ? range.to - range.from : 0,
       ...streams?.close(),
       ...(stage?.bytes === undefined ? {} : { outputs: stage.bytes }),
@@ -132,6 +135,9 @@ async function main(): Promise<void> {
         output.append({ kind, index, bytes })
         reports!.done(index)
       },
+      threw(error) {
+        command ??= failedCommandOf(error)
+      },
       progress: reports.report,
       leave: leave(spec),
     }
@@ -160,6 +166,14 @@ async function main(): Promise<void> {
   }
   // Timers and sockets that the user's code left open keep nobody waiting.
   exit(failed ? 1 : 0)
+}
+
+function failedCommandOf(error: unknown): MemberEnd['command'] {
+  if (!(error instanceof Error)) return undefined
+  const failed = Reflect.get(error, failedCommandKey) as FailedCommand | undefined
+  if (!failed) return undefined
+  const { stderrTail: _, hint: __, ...how } = failed
+  return how
 }
 
 /** For whoever has not followed the attempts before: what was left out has no record, and this is why. */

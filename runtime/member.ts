@@ -29,6 +29,8 @@ export interface Member {
   begin(item: number): void
   /** `outputs`: what the item left, told by another process. @throws OutputError */
   record(kind: RecordKind, item: number, bytes: readonly Uint8Array[], outputs?: ItemOutputs): void
+  /** What an item threw, before its record. */
+  threw(error: unknown): void
   progress(item: number, progress: TaskProgress): void
   /** Ends this attempt in favour of the next one; returns where there will be none. */
   leave(why: string): void
@@ -36,14 +38,17 @@ export interface Member {
 
 /** Runs the items one after the other in this process. */
 export async function runHere(member: Member): Promise<void> {
-  const { place, spec, path, items, files, streams, begin, record, progress, leave } = member
+  const { place, spec, path, items, files, streams, begin, record, threw, progress, leave } = member
   const [first = 0, last = first] = [items[0], items.at(-1)]
   // Those in between that have a record are read as well: they lie in one piece.
   const { values, items: args } = readArguments(place, first, items.length > 0 ? last + 1 : first)
   const elsewhere = elsewhereOf(place, spec)
   const tasks = new Tasks(place, spec, progress)
   let bundle: BundleModule | undefined
-  const fail = (item: number, error: unknown) => record('error', item, [encodeThrown(bundle, error)])
+  const fail = (item: number, error: unknown) => {
+    threw(error)
+    record('error', item, [encodeThrown(bundle, error)])
+  }
   // What stands at the top level of the user's modules may ask, too.
   tasks.begin(first)
   try {

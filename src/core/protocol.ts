@@ -16,6 +16,7 @@
  *   <workdir>/inbox/<client>/<id>.<n>.<k>.yield.<item>.<s>   how far an item is with its values; likewise
  *   <workdir>/inbox/<client>/<id>.<n>.<k>.need   the member waits for a Node to be sent
  */
+import type { FailedCommand } from './command.ts'
 import type { JobId } from './ids.ts'
 import type { InterpreterFacts, InterpreterSource } from './interpreter.ts'
 import type { JobEnvironment } from './job-environment.ts'
@@ -273,6 +274,8 @@ export interface MemberEnd {
   readonly items: number
   /** How many of its items have an exception for a record. */
   readonly thrown?: number
+  /** Of commands: how the first that failed has ended, so that whoever reads no record can say so. */
+  readonly command?: Omit<FailedCommand, 'stderrTail' | 'hint'>
   /** Of a stream: what its items have yielded. Absent where the member could not say so. */
   readonly yields?: readonly YieldReport[]
   /** Bytes of the list of what the items have left. */

@@ -212,6 +212,11 @@ export function commandsWork(profile: Profile, extra: (commands: Commands) => vo
     expect(JSON.parse(done.stdout)).toMatchObject({ exitCode: 0, stdoutTail: '--json two words\n' })
     const id = (await out('submit', '--quiet', '--', 'sh', '-c', 'echo out; exit 3')).trimEnd()
     await expect.poll(() => stateOf(id), { timeout: 60_000, interval: 500 }).toBe('FAILED')
+    // Nobody has followed it: its files tell why, and no result was read.
+    expect(JSON.parse(await out('status', id, '--json'))).toMatchObject([
+      { reason: 'exit-code', message: 'sh ended with exit code 3' },
+    ])
+    expect(await out('explain', id)).toBe(`${id}: FAILED exit-code\n  sh ended with exit code 3\n`)
     expect(await out('logs', id)).toBe('out\n')
     expect(await farcall('result', id)).toMatchObject({
       exitCode: 1,

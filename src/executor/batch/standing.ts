@@ -92,25 +92,25 @@ function endedAs(end: MemberEnd, accounting: JobStatus | undefined, spec: JobSpe
   return withThrown(verdict({ ...now, end, accounting }) ?? { state: 'ACTIVE' }, end, spec)
 }
 
-/** What threw has failed, however well its member ended. How a command ended stands in its record, which is not read for this. */
+/** What threw has failed, however well its member ended. How a command ended, its end tells; of those that run side by side only their records, which are not read for this. */
 export function withThrown(
   status: JobStatus,
   end: MemberEnd,
   { command }: Pick<JobSpec, 'command'>,
 ): JobStatus {
   if (status.state !== 'COMPLETED' || !end.thrown) return status
-  return { ...status, state: 'FAILED', ...(command ? {} : { reason: 'exception' }) }
+  return { ...status, state: 'FAILED', ...(command ? end.command : { reason: 'exception' }) }
 }
 
 /** Items of a member that is over: those that completed, and those that did not. */
 export function countsOf(
   spec: JobSpec,
   member: number,
-  { state, reason }: JobStatus,
+  { state }: JobStatus,
   end: MemberEnd | undefined,
 ): { done: number; failed: number } {
   const { from, to } = memberItems(spec, member)
-  const thrown = reason === undefined || reason === 'exception' ? end?.thrown : undefined
+  const thrown = end?.reason === undefined ? end?.thrown : undefined
   const failed = state === 'COMPLETED' ? 0 : thrown || to - from
   return { done: to - from - failed, failed }
 }
