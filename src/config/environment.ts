@@ -67,15 +67,18 @@ export function profileFromEnvironment(
   })
 }
 
+const known: readonly string[] = [...Object.keys(profileVariables), ...otherVariables]
+
+/** A FARCALL_ variable that nothing reads, unless a file names it for a secret. */
+export const isNobodys = (name: string): boolean =>
+  name.startsWith('FARCALL_') && !known.includes(name) && !foreign.test(name)
+
 /**
  * Refuses FARCALL_ variables that nothing reads: a misspelt one would be passed over in silence.
  * @param named variables that profiles name for their secrets
  */
 export function checkVariables(env: NodeJS.ProcessEnv, named: ReadonlySet<string>): void {
-  const known = [...Object.keys(profileVariables), ...otherVariables]
-  const unknown = Object.keys(env).filter(
-    (name) => name.startsWith('FARCALL_') && !known.includes(name) && !named.has(name) && !foreign.test(name),
-  )
+  const unknown = Object.keys(env).filter((name) => isNobodys(name) && !named.has(name))
   if (unknown.length === 0) return
   const problems = unknown.map((name) => {
     const near = nearest(

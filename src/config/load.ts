@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { ConfigError } from '../core/errors.ts'
 import { storeFolder } from '../store/folder.ts'
 import { cacheFolder } from './cache-folder.ts'
-import { checkVariables, profileFromEnvironment } from './environment.ts'
+import { checkVariables, isNobodys, profileFromEnvironment } from './environment.ts'
 import { isTree, mergeLayers, pathKey } from './merge.ts'
 import { validate } from './problems.ts'
 import { type Found, folderPlaces, projectPlaces, readFile, readFolder } from './read.ts'
@@ -39,10 +39,8 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   const files: Layer[] = []
   const project = await findProject(place)
   if (project) files.push(await layer({ kind: 'project', name: project.file }, project.content, place))
-  for (const [kind, folder] of [['user', userFolder(env, home)] as const, ['site', siteDir] as const]) {
-    const trust = (file: string, owner: number) =>
-      refuseForeign(show(file), owner, kind === 'user' ? [self()] : [self(), 0], 'make it your own: `chown`')
-    const found = await readFolder(folder, { places: folderPlaces, show, trust })
+  for (const { kind, find } of ownFolders(place, siteDir)) {
+    const found = await find()
     if (found) files.push(await layer({ kind, name: found.file }, found.content, place))
   }
 
@@ -64,6 +62,33 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   }
 }
 
+/**
+ * Where jobs are recorded, by the same sources, for commands that need no more: their schema takes longer to load than a list
+ * to print. What is odd about a source is left to `loadConfig()`, which says it.
+ * @throws ConfigError as `loadConfig()`
+ */
+export async function loadStoreDir(options: Omit<LoadOptions, 'runtime'> = {}): Promise<string> {
+  const { env = process.env, home = homedir(), siteDir = '/etc/farcall' } = options
+  const cwd = resolve(options.cwd ?? process.cwd())
+  // One that is misspelt may be FARCALL_STORE, and others hold secrets under names that only the files tell.
+  const isOdd = Object.keys(env).some(isNobodys) || !isPlain(env['FARCALL_STORE'] || 'none')
+  if (isOdd) return (await loadConfig(options)).storeDir
+  if (env['FARCALL_STORE']) return inFolder(env['FARCALL_STORE'], cwd, home)
+  const place = { cwd, env, home, show: (file: string) => shownPath(file, cwd, home), only: 'store' }
+  for (const find of [() => findProject(place), ...ownFolders(place, siteDir).map(({ find }) => find)]) {
+    const found = await find()
+    if (!found) continue
+    const store = isTree(found.content) ? found.content['store'] : null
+    if (store === undefined) continue
+    if (!isPlain(store)) return (await loadConfig(options)).storeDir
+    return inFolder(store, dirname(found.file), home)
+  }
+  return storeFolder(env, home, hostname())
+}
+
+const isPlain = (store: unknown): store is string =>
+  typeof store === 'string' && store !== '' && !/[\x00-\x1f\x7f]/.test(store)
+
 type Locate = (path: readonly PropertyKey[]) => string
 
 interface Place {
@@ -71,6 +96,8 @@ interface Place {
   env: NodeJS.ProcessEnv
   home: string
   show: (file: string) => string
+  /** As of `readFolder()`. */
+  only?: string
 }
 
 /** A source's content, checked, with its relative paths made absolute. */
@@ -120,7 +147,7 @@ function normalize(
   { folder, home }: { folder: string; home: string },
   locate: Locate,
 ): Config {
-  const local = (path: string) => resolve(folder, path.replace(/^~(?=\/|$)/, home))
+  const local = (path: string) => inFolder(path, folder, home)
   const result: Config = { ...config }
   if (config.store) result.store = local(config.store)
   if (config.profiles) {
@@ -166,8 +193,24 @@ function select(
   })
 }
 
+const inFolder = (path: string, folder: string, home: string) =>
+  resolve(folder, path.replace(/^~(?=\/|$)/, home))
+
+/** The user's, which nobody else may have written, and the site's. */
+function ownFolders({ env, home, show, only }: Place, siteDir: string) {
+  return [['user', userFolder(env, home)] as const, ['site', siteDir] as const].map(([kind, folder]) => {
+    const trust = (file: string, owner: number) =>
+      refuseForeign(show(file), owner, kind === 'user' ? [self()] : [self(), 0], 'make it your own: `chown`')
+    return {
+      kind,
+      find: () =>
+        readFolder(folder, { places: folderPlaces, show, trust, ...(only === undefined ? {} : { only }) }),
+    }
+  })
+}
+
 /** The nearest project file at or above cwd, up to the home folder or the root. */
-async function findProject({ cwd, env, home, show }: Place): Promise<Found | undefined> {
+async function findProject({ cwd, env, home, show, only }: Place): Promise<Found | undefined> {
   const named = env['FARCALL_CONFIG']
   if (named) return readFile(resolve(cwd, named), { show, trust: () => {} })
   const { uid: owner } = await stat(cwd).catch((cause: Error) => {
@@ -177,7 +220,12 @@ async function findProject({ cwd, env, home, show }: Place): Promise<Found | und
   const trust = (file: string, of: number) =>
     refuseForeign(show(file), of, [self(), 0, owner], `trust it by naming it: FARCALL_CONFIG=${file}`)
   for (let folder = cwd; ; folder = dirname(folder)) {
-    const found = await readFolder(folder, { places: projectPlaces, show, trust })
+    const found = await readFolder(folder, {
+      places: projectPlaces,
+      show,
+      trust,
+      ...(only === undefined ? {} : { only }),
+    })
     if (found || folder === home || folder === dirname(folder)) return found
   }
 }

@@ -19,6 +19,8 @@ export interface Found {
 }
 
 interface ReadOptions {
+  /** The only key that is wanted: a file of data without that word in it is taken for an empty one, and not parsed. */
+  only?: string
   places: readonly string[]
   /** How a path is written in messages. */
   show: (file: string) => string
@@ -44,9 +46,12 @@ export async function readFolder(folder: string, options: ReadOptions): Promise<
       throw unreadable(options.show(file), error)
     })
     // Nearly every project has one, and seldom with a word of ours: loading cosmiconfig for it would take longest.
-    const isForeign = place === 'package.json' && saysNothing(await handle.readFile('utf8'))
+    const text = isData.test(place) ? await handle.readFile('utf8') : ''
     await handle.close()
-    if (!isForeign) there.push(place)
+    if (place === 'package.json' && saysNothing(text)) continue
+    if (there.length === 0 && options.only !== undefined && isData.test(place) && lacks(text, options.only))
+      return { file, content: {} }
+    there.push(place)
   }
   if (there.length === 0) return undefined
   const explorer = await explore(there, options)
@@ -57,6 +62,11 @@ export async function readFolder(folder: string, options: ReadOptions): Promise<
     explorer.clearCaches()
   }
 }
+
+const isData = /(\.json|\.ya?ml|^\.farcallrc|^package\.json)$/
+
+/** An escape may spell anything. */
+const lacks = (text: string, word: string): boolean => !text.includes(word) && !text.includes('\\')
 
 function saysNothing(manifest: string): boolean {
   try {

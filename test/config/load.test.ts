@@ -2,6 +2,7 @@ import { chmodSync, chownSync, mkdirSync, readdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { loadStoreDir } from '../../src/config/load.ts'
 import { resolveProfile } from '../../src/config/profile.ts'
 import { configure, defineConfig, getConfig, resetConfig } from '../../src/config/runtime.ts'
 import type { Config } from '../../src/config/types.ts'
@@ -286,3 +287,35 @@ async function asNobody<T>(run: () => Promise<T>): Promise<T> {
     process.seteuid!(0)
   }
 }
+
+test('where jobs are recorded is told without the rest, and is the same', async () => {
+  const cases: { files?: Record<string, object | string>; env?: NodeJS.ProcessEnv }[] = [
+    {},
+    { files: { [userFile]: { store: '~/jobs', profiles: { here: { scheduler: 'direct' } } } } },
+    { files: { [projectFile]: { store: './jobs' }, [userFile]: { store: '/else' } } },
+    { files: { [siteFile]: { store: '/site' }, [userFile]: {} } },
+    { files: { [userFile]: { store: '/else' } }, env: { FARCALL_STORE: 'mine', FARCALL_TIME: '5m' } },
+    {
+      files: {
+        [projectFile]: { profiles: { here: { scheduler: 'direct', password: { env: 'FARCALL_MY' } } } },
+      },
+      env: { FARCALL_MY: 'x' },
+    },
+  ]
+  for (const { files = {}, env = {} } of cases) {
+    const { load, cwd, home, siteDir } = folders(files)
+    const { storeDir } = await load({ env, profile: 'local' })
+    expect(await loadStoreDir({ cwd, home, siteDir, env })).toBe(storeDir)
+  }
+})
+
+test('what is odd about the record’s folder is said as by all else', async () => {
+  const odd: [Record<string, object | string>, NodeJS.ProcessEnv, RegExp][] = [
+    [{ [userFile]: { store: 5 } }, {}, /store: expected a path, got 5/],
+    [{}, { FARCALL_STOR: 'x' }, /did you mean FARCALL_STORE/],
+  ]
+  for (const [files, env, words] of odd) {
+    const { cwd, home, siteDir } = folders(files)
+    await expect(loadStoreDir({ cwd, home, siteDir, env })).rejects.toThrow(words)
+  }
+})
