@@ -45,6 +45,8 @@ export async function followToEnd(job: Followed, options: FollowOptions): Promis
   } catch (error) {
     // What it printed before it failed is wanted first.
     await Promise.allSettled([...shown, told])
+    if (options.json)
+      printJson({ id: options.name ?? job.id, state: job.status().state, error: asJson(error) })
     throw error
   }
 }
@@ -66,4 +68,17 @@ function statusText({ state, reason, message, progress }: JobStatus): string {
 
 async function showLog(job: Followed, stream: 'stdout' | 'stderr', to: NodeJS.WritableStream): Promise<void> {
   for await (const line of job.logs({ follow: true, stream })) to.write(`${line}\n`)
+}
+
+function asJson(error: unknown): object {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const { name, message } = error
+  const { code, index } = error as { code?: unknown; index?: unknown }
+  return {
+    name,
+    message,
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(typeof index === 'number' ? { index } : {}),
+    ...(error instanceof AggregateError ? { errors: error.errors.map(asJson) } : {}),
+  }
 }

@@ -39,6 +39,12 @@ export function callOptions({ profile, tag, retries, ...options }: CallOptions):
   }
 }
 
+/** What would be submitted. */
+export function showScript(script: string, { json }: { json?: true }): void {
+  if (json) printJson({ script })
+  else process.stdout.write(script)
+}
+
 export type Sent = Job<unknown> | JobStream<unknown, unknown>
 
 /** Prints its id, once the scheduler has it; it goes on without us. */

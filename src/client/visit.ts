@@ -69,11 +69,18 @@ export async function cancelVisited(visited: Visit, items: readonly number[] | u
     await visited.job.cancel()
     return
   }
+  await Promise.all(
+    cancelableAt(visited, items).map(([handle, some]) => cancelItems(handle, some, undefined)),
+  )
+}
+
+/** These items, by the submissions that have them. @throws ConfigError OPTION_INVALID when they cannot be ended alone */
+export function cancelableAt(visited: Visit, items: readonly number[]): [Handle, Item[]][] {
   const byPart = new Map<Handle, Item[]>()
   for (const { handle, item } of items.map((index) => itemAt(visited, index)))
     byPart.set(handle, [...(byPart.get(handle) ?? []), item])
   for (const [{ submission }, some] of byPart) requireWholeTasks(submission, new Set(some))
-  await Promise.all([...byPart].map(([handle, some]) => cancelItems(handle, some, undefined)))
+  return [...byPart]
 }
 
 /** Items alone of a task cannot be ended, and this program is not there any more to overlook their results. */

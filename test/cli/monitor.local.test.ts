@@ -200,6 +200,6 @@ describe('farcall monitor resources and cluster', () => {
     const [first, second] = said.stdout.split('\n').map((line) => line && JSON.parse(line))
     expect(first).toMatchObject({ profile: 'here', partitions: [{ name: hostname() }] })
     expect(first).not.toHaveProperty('queue')
-    expect(second.time - first.time).toBeGreaterThanOrEqual(1000)
+    expect(Date.parse(second.time) - Date.parse(first.time)).toBeGreaterThanOrEqual(1000)
   })
 })

@@ -71,6 +71,7 @@ async function cancel(texts: string[], options: Options): Promise<void> {
   for (const { id, record } of named)
     if (record && isFinal(record.status.state)) say(`job ${id} is over (${record.status.state})`)
   if (dryRun || open.length === 0) {
+    if (dryRun) await requireCancelable(open, profile)
     if (open.length > 0) say(`these would be canceled:`)
     else if (all) say('nothing is under way')
     tell(open, json, dryRun ?? false)
@@ -102,6 +103,20 @@ async function openJobs(store: JobStore, { state, profile }: Options): Promise<N
     .list({ ...of, state: asked })
     .filter(({ status, collectedAt }) => !isFinal(status.state) && collectedAt === undefined)
     .map(({ id }) => ({ id, record: store.get(id)! }))
+}
+
+/** What would be refused is refused now. */
+async function requireCancelable(jobs: readonly NamedJob[], profile: string | undefined): Promise<void> {
+  const parts = jobs.flatMap(({ id, items }) => (items ? [{ id, items }] : []))
+  if (parts.length === 0) return
+  const [{ onlyLooking }, { cancelableAt, visit }] = await Promise.all([
+    import('../only-looking.ts'),
+    import('../../client/visit.ts'),
+  ])
+  await onlyLooking(async () => {
+    const at = profile === undefined ? {} : { profile }
+    for (const { id, items } of parts) cancelableAt(await visit(id, at), items)
+  })
 }
 
 async function cancelJobs(jobs: readonly NamedJob[], profile: string | undefined): Promise<void> {

@@ -26,6 +26,8 @@ export function configCommand(): Command {
         .description('write a first configuration file')
         .option('--project', 'here, for this project; default: your own')
         .option('--format <format>', 'yaml, json or ts', 'yaml')
+        .option('--dry-run', 'print what would be written, and write nothing')
+        .option('--json', 'print JSON: { file, text, written }')
         .addHelpText(
           'after',
           '\nExamples:\n  farcall config init\n  farcall config init --project --format ts',
@@ -52,6 +54,7 @@ export function configCommand(): Command {
         .argument('<value>', 'text, or YAML: [gcc, cuda]')
         .option('--project', "in the project's file; default: in your own")
         .option('--dry-run', 'show the change, and make none')
+        .option('--json', 'print JSON: { file, changes, written }')
         .addHelpText(
           'after',
           "\nExamples:\n  farcall config set defaultProfile hpc\n  farcall config set profiles.hpc.environment.modules '[gcc]' --project",
@@ -66,6 +69,7 @@ export function configCommand(): Command {
         .argument('<key>', 'like profiles.hpc.resources.time')
         .option('--project', "of the project's file; default: of your own")
         .option('--dry-run', 'show the change, and make none')
+        .option('--json', 'print JSON: { file, changes, written }')
         .addHelpText('after', '\nExamples:\n  farcall config unset profiles.hpc.resources.account')
         .action(async (key, options) => (await import('../config/set.ts')).unsetKey(key, options)),
     )

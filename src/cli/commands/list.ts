@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { nearest } from '../../core/nearest.ts'
+import type { JobStore } from '../../store/types.ts'
 import { currentRows, type ListOptions } from '../current-rows.ts'
 import { filterOf, filterOptions } from '../job-filter.ts'
 import { jobColumns, rowKeys } from '../job-row.ts'
@@ -32,6 +34,8 @@ Exit code: 0, also where a place could not be asked; a note on stderr says so.`,
     .action(list)
 }
 
+const mostLooked = 1_000
+
 async function list(options: ListOptions): Promise<void> {
   const format = formatOf(options)
   filterOf(options, Date.now())
@@ -44,9 +48,22 @@ async function list(options: ListOptions): Promise<void> {
   const rows = await currentRows(store, options)
   printRows(rows, format, rowKeys, jobColumns(paintStdout(), Date.now(), options.showGpus ?? false))
   if (rows.length === 0) say(nothing(options))
+  if (rows.length === 0 && options.profile !== undefined) await sayUnknown(store, options.profile)
 }
 
-function nothing({ all, state, since }: ListOptions): string {
-  if (all || state !== undefined || since !== undefined) return 'no such job is on record here'
+function nothing({ all, state, since, until, profile, tag, function: of }: ListOptions): string {
+  if (all || [state, since, until, profile, tag, of].some((asked) => asked !== undefined))
+    return 'no such job is on record here'
   return 'no job is under way, and none was made within a day: farcall list --all, farcall history'
+}
+
+/** Jobs stay on record when their profile goes, and one of the configuration may have had none. */
+async function sayUnknown(store: JobStore, name: string): Promise<void> {
+  const recorded = store.list({ maps: true, limit: mostLooked }).map(({ profile }) => profile)
+  if (recorded.includes(name)) return
+  const { config } = await (await import('../../config/load.ts')).loadConfig({ profile: 'local' })
+  const names = [...new Set([...Object.keys(config.profiles ?? {}), 'local', ...recorded])]
+  if (names.includes(name)) return
+  const near = nearest(name, names)
+  say(`there is no profile '${name}'${near ? `, did you mean ${near}?` : `; there are ${names.join(', ')}`}`)
 }

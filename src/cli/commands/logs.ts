@@ -71,7 +71,16 @@ async function print(
     import('../../client/log.ts'),
   ])
   const { submission } = visited.handle
-  const { chunk, members } = submission.submitted!.spec
+  const { chunk } = submission.submitted!.spec
+  const members = [visited.handle, ...submission.rest]
+    .map((part) => part.submission.submitted!.spec.members)
+    .reduce((sum, some) => sum + some, 0)
+  if (task !== undefined && task >= members)
+    throw new ConfigError(
+      'OPTION_INVALID',
+      `job ${submission.id} has ${members === 1 ? 'one task' : `${members} tasks`}, there is no task ${task}`,
+      { hint: "tasks are counted from 0; of an item: farcall logs 'ID[3]'" },
+    )
   const { handle, item } = itemAt(visited, index ?? (task ?? 0) * chunk)
   if (members > 1 && index === undefined && task === undefined)
     say(`job ${submission.id} has ${members} tasks; this is the first, --task 1 the next`)

@@ -50,6 +50,7 @@ function addCommand(): Command {
     .option('--project', "to the project's configuration; default: to your own")
     .option('--default', 'make it the default profile, where there is none')
     .option('--dry-run', 'show the change, and make none')
+    .option('--json', 'print JSON: { file, changes, written }')
     .addHelpText(
       'after',
       `
@@ -69,6 +70,7 @@ function updateCommand(): Command {
     .argument('[settings...]', 'KEY=VALUE')
     .option('--unset <key>', 'take a setting out; may be repeated', collect, [])
     .option('--dry-run', 'show the change, and make none')
+    .option('--json', 'print JSON: { file, changes, written }')
     .addHelpText(
       'after',
       `
@@ -89,6 +91,7 @@ function useCommand(): Command {
     .argument('<name>')
     .option('--project', "in the project's configuration; default: in your own")
     .option('--dry-run', 'show the change, and make none')
+    .option('--json', 'print JSON: { file, changes, written }')
     .addHelpText('after', '\nExamples:\n  farcall profile use hpc\n  farcall profile use hpc --project')
     .action(async (name, options) => (await import('../profile/write.ts')).useProfile(name, options))
 }
@@ -98,6 +101,7 @@ function removeCommand(): Command {
     .description('take a profile out of the file that has it; jobs and files there stay')
     .argument('<name>')
     .option('--dry-run', 'show the change, and make none')
+    .option('--json', 'print JSON: { file, changes, written }')
     .addHelpText('after', '\nExamples:\n  farcall profile remove old --dry-run')
     .action(async (name, options) => (await import('../profile/write.ts')).removeProfile(name, options))
 }
@@ -122,6 +126,7 @@ function importCommand(): Command {
     .option('--ssh-config <file>', 'another file than ~/.ssh/config')
     .option('--project', "to the project's configuration; default: to your own")
     .option('--dry-run', 'show the change, and make none')
+    .option('--json', 'print JSON: { file, changes, written }')
     .addHelpText(
       'after',
       `

@@ -3,7 +3,15 @@ import type { ClusterJob } from '../../client/place-resources.ts'
 import { type Column, inColumns } from '../../core/columns.ts'
 import { formatSeconds } from '../../core/units.ts'
 import { onCluster } from '../on-cluster.ts'
-import { type FormatOptions, jsonOption, tableOrJsonOption, terminalWidth, wantsJson } from '../print.ts'
+import {
+  type FormatOptions,
+  isoTimes,
+  jsonOption,
+  tableOrJsonOption,
+  terminalWidth,
+  wantsJson,
+} from '../print.ts'
+import { say } from '../talk.ts'
 
 interface Options extends FormatOptions {
   mine?: true
@@ -36,9 +44,9 @@ Examples:
 async function queue({ mine, partition, profile, ...format }: Options): Promise<void> {
   const filter = { ...(mine && { mine }), ...(partition === undefined ? {} : { partition }) }
   const seen = await onCluster(profile, (cluster) => cluster.queue(filter))
-  if (wantsJson(format)) process.stdout.write(`${JSON.stringify(seen, null, 2)}\n`)
+  if (wantsJson(format)) process.stdout.write(`${JSON.stringify(seen, isoTimes, 2)}\n`)
   else if (seen.jobs.length > 0) process.stdout.write(inColumns(seen.jobs, columns, terminalWidth()))
-  else process.stderr.write('no job waits or runs there\n')
+  else say('no job waits or runs there')
 }
 
 const count = (value: number | undefined) => (value === undefined ? '' : String(value))

@@ -1,7 +1,15 @@
 import { Command } from 'commander'
 import { capacityTable } from '../../client/capacity-table.ts'
 import { onCluster } from '../on-cluster.ts'
-import { type FormatOptions, jsonOption, tableOrJsonOption, terminalWidth, wantsJson } from '../print.ts'
+import {
+  type FormatOptions,
+  isoTimes,
+  jsonOption,
+  tableOrJsonOption,
+  terminalWidth,
+  wantsJson,
+} from '../print.ts'
+import { say } from '../talk.ts'
 
 interface Options extends FormatOptions {
   partition?: string
@@ -34,7 +42,7 @@ Examples:
 async function resources({ partition, profile, ...format }: Options): Promise<void> {
   const filter = partition === undefined ? {} : { partition }
   const seen = await onCluster(profile, (cluster) => cluster.resources(filter))
-  if (wantsJson(format)) process.stdout.write(`${JSON.stringify(seen, null, 2)}\n`)
+  if (wantsJson(format)) process.stdout.write(`${JSON.stringify(seen, isoTimes, 2)}\n`)
   else process.stdout.write(capacityTable(seen.partitions, terminalWidth()))
-  for (const note of seen.notes) process.stderr.write(`note: ${note}\n`)
+  for (const note of seen.notes) say(`note: ${note}`)
 }

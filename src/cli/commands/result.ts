@@ -1,9 +1,8 @@
 import { Command } from 'commander'
-import type { Job } from '../../client/job.ts'
 import { ConfigError, FarcallError } from '../../core/errors.ts'
 import { isFinal } from '../../core/status.ts'
 import { type NamedJob, nameJob, oneItem } from '../job-names.ts'
-import { jsonOption, printJson } from '../print.ts'
+import { jsonOption } from '../print.ts'
 import { openRecord } from '../record.ts'
 import { bringUpToDate } from '../up-to-date.ts'
 
@@ -80,23 +79,5 @@ async function give({ id, record }: NamedJob, index: number | undefined, options
   }
   const streams = record?.spec.stream !== undefined && (index !== undefined || record.spec.items === 1)
   const job = streams ? attach(name, { ...at, stream: true }) : attach(name, at)
-  try {
-    await followToEnd(job, { name, json, prints: 'none', ...(output === undefined ? {} : { output }) })
-  } catch (error) {
-    if (json) printJson({ id: name, state: (job as Job<unknown>).status().state, error: told(error) })
-    throw error
-  }
-}
-
-function told(error: unknown): object {
-  if (!(error instanceof Error)) return { message: String(error) }
-  const { name, message } = error
-  const { code, index } = error as { code?: unknown; index?: unknown }
-  return {
-    name,
-    message,
-    ...(typeof code === 'string' ? { code } : {}),
-    ...(typeof index === 'number' ? { index } : {}),
-    ...(error instanceof AggregateError ? { errors: error.errors.map(told) } : {}),
-  }
+  await followToEnd(job, { name, json, prints: 'none', ...(output === undefined ? {} : { output }) })
 }

@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import type { ScriptOptions } from '../../client/script.ts'
 import { ConfigError, JobFailedError } from '../../core/errors.ts'
 import { jsonOption } from '../print.ts'
-import { type CallOptions, callFlags, callOptions, letGo, type Sent } from '../send.ts'
+import { type CallOptions, callFlags, callOptions, letGo, type Sent, showScript } from '../send.ts'
 import { say } from '../talk.ts'
 
 interface Options extends CallOptions {
@@ -73,7 +73,7 @@ async function ssh(name: string, args: string[], options: Options): Promise<void
   ])
   if (variables === undefined && !options.raw) await noteVariable(file)
   try {
-    if (options.dryRun) process.stdout.write(await script.script(file, variables, asked))
+    if (options.dryRun) showScript(await script.script(file, variables, asked), options)
     else if (options.follow) await follow(script(file, variables, asked), options.json ?? false)
     else await letGo(script(file, variables, asked), basename(file), options)
   } finally {

@@ -104,7 +104,10 @@ export function detailsOf(store: JobStore, record: JobRecord): Details {
 function detailsText(details: Details, now: number): string {
   const { id, name, profile, nativeId, items, tasks, done, failed, tags, program, attempts } = details
   const paint = paintStdout()
-  const count = items === 1 ? undefined : `${items}${tasks === items ? '' : ` in ${tasks} tasks`}`
+  const count =
+    items === 1
+      ? undefined
+      : `${items}${tasks === items ? '' : ` in ${tasks === 1 ? 'one task' : `${tasks} tasks`}`}`
   const ended =
     items === 1 || done === undefined ? '' : `, ${done} done${failed ? `, ${failed} failed or canceled` : ''}`
   const lines: [string, string | undefined][] = [

@@ -5,7 +5,7 @@ import type { ClusterOptions } from '../../client/options.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { jsonOption } from '../print.ts'
 import { readStdin } from '../read-stdin.ts'
-import { type CallOptions, callFlags, callOptions, letGo, type Sent } from '../send.ts'
+import { type CallOptions, callFlags, callOptions, letGo, type Sent, showScript } from '../send.ts'
 
 interface Options extends CallOptions {
   function?: string
@@ -61,7 +61,7 @@ async function submit(file: string | undefined, rest: string[], options: Options
     : await functionCall(words[0]!, asked, options)
   const { closeSessions } = await import('../../client/session.ts')
   try {
-    if (options.dryRun) process.stdout.write(await call.script())
+    if (options.dryRun) showScript(await call.script(), options)
     else if (options.wait) await follow(call.send(), options)
     else await letGo(call.send(), call.name, options)
   } finally {

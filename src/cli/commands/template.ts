@@ -45,7 +45,7 @@ function checkCommand(): Command {
       'the profile whose resources and environment count; default: the configuration’s',
     )
     .option('--scheduler <name>', 'instead of a profile: slurm, pbs, sge, torque, kubernetes or direct')
-  return resourceOptions(command)
+  return resourceOptions(command.addOption(jsonOption()))
     .addHelpText(
       'after',
       `

@@ -5,15 +5,18 @@ import { userFolder } from '../../config/load.ts'
 import { type ConfigPlace, projectPlace, userPlace } from '../../config/where-to-write.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { requireScheduler } from '../../executor/open.ts'
+import { printJson } from '../print.ts'
 import { shownPath } from '../setup/key-file.ts'
 import { lineDiff } from '../setup/line-diff.ts'
 import { replaceFile } from '../setup/replace-file.ts'
+import { say } from '../talk.ts'
 
 export interface ChangeOptions {
   /** The project's file instead of the user's. */
   readonly project?: boolean
   /** Shows what would change, and changes nothing. */
   readonly dryRun?: boolean
+  readonly json?: boolean
 }
 
 /** The file that new settings go to. */
@@ -43,20 +46,28 @@ export const valueIn = (place: ConfigPlace, path: readonly string[]): unknown =>
   )
 
 /** @throws ConfigError CONFIG_UNREADABLE when the file is a program, SCHEDULER_UNKNOWN */
-export function change(place: ConfigPlace, edits: readonly Edit[], { dryRun = false }: ChangeOptions): void {
+export function change(
+  place: ConfigPlace,
+  edits: readonly Edit[],
+  { dryRun = false, json = false }: ChangeOptions,
+): void {
   const target = editable(place, edits)
   for (const { path, value } of edits)
     if (path[0] === 'profiles' && path[2] === 'scheduler' && value !== undefined)
       requireScheduler(String(value))
   const made = editConfig(target, edits)
-  if (made === place.text) {
-    process.stderr.write(`${target.file} says that already\n`)
-    return
-  }
-  process.stderr.write(`${target.file}:\n${lineDiff(place.text, made)}\n`)
-  if (dryRun) process.stderr.write('Nothing was written (--dry-run).\n')
-  else replaceFile(place.file, made)
+  const isNews = made !== place.text
+  say(isNews ? `${target.file}:\n${lineDiff(place.text, made)}` : `${target.file} says that already`)
+  if (isNews && dryRun) say('Nothing was written (--dry-run).')
+  else if (isNews) replaceFile(place.file, made)
+  if (json) printJson({ file: place.file, changes: edits.map(asChange), written: isNews && !dryRun })
 }
+
+/** What is taken out has no value. */
+const asChange = ({ path, value }: Edit) => ({
+  key: path.join('.'),
+  ...(value === undefined ? {} : { value }),
+})
 
 function editable(place: ConfigPlace, edits: readonly Edit[]): EditablePlace {
   if (isEditable(place)) return named(place)

@@ -9,7 +9,9 @@ import { folderPlaces, projectPlaces } from '../../config/read.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { requireScheduler } from '../../executor/open.ts'
 import { exitCodes } from '../exit-codes.ts'
+import { printJson } from '../print.ts'
 import { shownPath } from '../setup/key-file.ts'
+import { say } from '../talk.ts'
 
 /** The JSON Schema of configuration files, in the package. */
 export const schemaFile = fileURLToPath(new URL('../../farcall.schema.json', import.meta.url))
@@ -88,12 +90,19 @@ function checkProfile(loaded: Parameters<typeof resolveProfile>[0], name: string
 export interface InitOptions {
   readonly project?: boolean
   readonly format?: string
+  readonly dryRun?: boolean
+  readonly json?: boolean
 }
 
 const formats = ['yaml', 'json', 'ts'] as const
 
 /** @throws ConfigError CONFIG_INVALID when there is one already */
-export async function initConfig({ project = false, format = 'yaml' }: InitOptions): Promise<void> {
+export async function initConfig({
+  project = false,
+  format = 'yaml',
+  dryRun = false,
+  json = false,
+}: InitOptions): Promise<void> {
   if (!formats.includes(format as never))
     throw new ConfigError('OPTION_INVALID', `--format: '${format}' is none`, {
       hint: `give ${formats.join(', ')}`,
@@ -106,10 +115,15 @@ export async function initConfig({ project = false, format = 'yaml' }: InitOptio
       hint: 'it is left as it is; `farcall config set` and `farcall profile add` change it',
     })
   const file = join(folder, project ? `farcall.config.${format}` : `config.${format}`)
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const schema = project ? './node_modules/farcall/dist/farcall.schema.json' : schemaFile
-  writeFileSync(file, firstText(format as (typeof formats)[number], schema), { mode: 0o600, flag: 'wx' })
-  process.stdout.write(`${file}\n`)
+  const text = firstText(format as (typeof formats)[number], schema)
+  if (!dryRun) {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    writeFileSync(file, text, { mode: 0o600, flag: 'wx' })
+  }
+  if (json) printJson({ file, text, written: !dryRun })
+  else process.stdout.write(dryRun ? text : `${file}\n`)
+  if (dryRun) say(`That would be ${shownPath(file)}; nothing was written (--dry-run).`)
 }
 
 function firstText(format: (typeof formats)[number], schema: string): string {

@@ -1,7 +1,7 @@
 import { reportText } from '../../client/place-text.ts'
 import { closeSessions } from '../../client/session.ts'
 import { watchReports } from '../../client/watch-reports.ts'
-import { type FormatOptions, wantsJson } from '../print.ts'
+import { type FormatOptions, isoTimes, wantsJson } from '../print.ts'
 import { duration, Stopper, sayNow } from '../until-stopped.ts'
 
 interface Options extends FormatOptions {
@@ -23,7 +23,7 @@ export async function monitorCluster(options: Options): Promise<void> {
   })
   try {
     for await (const report of reports)
-      process.stdout.write(`${wantsJson(options) ? JSON.stringify(report) : reportText(report)}\n`)
+      process.stdout.write(`${wantsJson(options) ? JSON.stringify(report, isoTimes) : reportText(report)}\n`)
   } finally {
     stopper.done()
     await closeSessions()

@@ -6,7 +6,7 @@ import { clockTime } from '../../core/clock.ts'
 import type { JobState } from '../../core/status.ts'
 import { isFinal } from '../../core/status.ts'
 import { parseDuration } from '../../core/units.ts'
-import { type FormatOptions, wantsJson } from '../print.ts'
+import { type FormatOptions, isoTimes, wantsJson } from '../print.ts'
 import { duration, Stopper, sayNow, watchExitCodes } from '../until-stopped.ts'
 
 interface Options extends FormatOptions {
@@ -68,4 +68,4 @@ function line(time: number, { id, name, before, status }: WatchedJob): string {
   return `${clockTime(time)}  ${id}  ${name}  ${change}${why === '' ? '' : `  ${why}`}\n`
 }
 
-const jsonLine = (time: number, job: WatchedJob) => `${JSON.stringify({ time, ...job })}\n`
+const jsonLine = (time: number, job: WatchedJob) => `${JSON.stringify({ time, ...job }, isoTimes)}\n`

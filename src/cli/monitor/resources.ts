@@ -3,7 +3,7 @@ import { resourcesText } from '../../client/place-text.ts'
 import { watchResources } from '../../client/watch-resources.ts'
 import { clockTime } from '../../core/clock.ts'
 import { parseDuration } from '../../core/units.ts'
-import { type FormatOptions, wantsJson } from '../print.ts'
+import { type FormatOptions, isoTimes, wantsJson } from '../print.ts'
 import { duration, Stopper, sayNow, watchExitCodes } from '../until-stopped.ts'
 
 interface Options extends FormatOptions {
@@ -37,7 +37,7 @@ export async function monitorResources(options: Options, command: Command): Prom
     for await (const seen of watch) {
       const isWait = !seen.enough && !continuous
       if (isWait) sayNow(`${resourcesText(seen, minGpus)}; waiting`)
-      else if (wantsJson(options)) process.stdout.write(`${JSON.stringify(seen)}\n`)
+      else if (wantsJson(options)) process.stdout.write(`${JSON.stringify(seen, isoTimes)}\n`)
       else process.stdout.write(`${clockTime(seen.time)}  ${resourcesText(seen, minGpus)}\n`)
       if (seen.enough && !continuous) break
     }

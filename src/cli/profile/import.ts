@@ -11,6 +11,8 @@ import { ConfigError } from '../../core/errors.ts'
 import { nearest } from '../../core/nearest.ts'
 import { namedHosts, userSshConfig } from '../../transport/ssh-config-hosts.ts'
 import { type ChangeOptions, change, chosenPlace, placeWith } from '../config/change.ts'
+import { printJson } from '../print.ts'
+import { say } from '../talk.ts'
 
 interface ImportOptions extends ChangeOptions {
   readonly all?: boolean
@@ -35,16 +37,16 @@ export function importProfiles(from: string, what: readonly string[], options: I
   if (found === undefined) return
   const edits: Edit[] = []
   for (const { name, profile, left } of found) {
-    for (const words of left) process.stderr.write(`${name}: not taken: ${words}\n`)
+    for (const words of left) say(`${name}: not taken: ${words}`)
     if (placeWith(['profiles', name])) {
-      process.stderr.write(`${name}: there is a profile of that name already; it is left as it is\n`)
+      say(`${name}: there is a profile of that name already; it is left as it is`)
       continue
     }
     const path = ['profiles', name] as const
     checkSetting(path, profile)
     edits.push({ path, value: profile })
   }
-  if (edits.length > 0) change(chosenPlace(options), edits, options)
+  if (edits.length > 0 || options.json) change(chosenPlace(options), edits, options)
 }
 
 function sshProfiles(hosts: readonly string[], options: ImportOptions): ForeignProfile[] | undefined {
@@ -52,11 +54,12 @@ function sshProfiles(hosts: readonly string[], options: ImportOptions): ForeignP
   const there = namedHosts(file, { home: homedir(), systemFile: '/etc/ssh/ssh_config' })
   const asked = options.all ? there : hosts
   if (asked.length === 0) {
-    process.stdout.write(there.map((name) => `${name}\n`).join(''))
-    process.stderr.write(
+    if (options.json) printJson(there)
+    else process.stdout.write(there.map((name) => `${name}\n`).join(''))
+    say(
       there.length === 0
-        ? `${file} names no host\n`
-        : 'Those are the hosts: name the ones to import, or give --all.\n',
+        ? `${file} names no host`
+        : 'Those are the hosts: name the ones to import, or give --all.',
     )
     return undefined
   }

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { exampleOf } from '../../client/example-script.ts'
 import { ConfigError } from '../../core/errors.ts'
+import { printJson } from '../print.ts'
 import { resourcesOf } from '../resource-options.ts'
 import { say } from '../talk.ts'
 import { checkByShell, shellOf } from './shell-check.ts'
@@ -9,6 +10,7 @@ import { checkByShell, shellOf } from './shell-check.ts'
 interface Options extends Record<string, unknown> {
   profile?: string
   scheduler?: string
+  json?: true
 }
 
 /** An array is as long as it takes to see that it is one. */
@@ -17,7 +19,7 @@ const arrayItems = 3
 /** @throws ConfigError TEMPLATE_INVALID, RESOURCE_UNSUPPORTED, OPTION_INVALID */
 export async function checkTemplate(
   name: string | undefined,
-  { profile, scheduler, ...options }: Options,
+  { profile, scheduler, json, ...options }: Options,
 ): Promise<void> {
   if (profile !== undefined && scheduler !== undefined)
     throw new ConfigError('OPTION_INVALID', '--profile and --scheduler do not go together', {
@@ -36,9 +38,11 @@ export async function checkTemplate(
   })
   const of = file ?? example.template ?? `of ${example.scheduler}`
   const call = await example.script(1)
-  process.stdout.write(call)
+  if (!json) process.stdout.write(call)
   requireReadable(call, of, '')
   requireReadable(await example.script(arrayItems), of, ` of an array of ${arrayItems}`)
+  if (json)
+    printJson({ template: file ?? example.template ?? null, scheduler: example.scheduler, script: call })
   say(`template ${of} is valid`)
 }
 
