@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { jobs } from '../client/jobs.ts'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError, FarcallError } from '../core/errors.ts'
+import { jobStates } from './job-filter.ts'
 
 const shells = ['bash', 'zsh', 'fish']
 /** More ids than that help nobody. */
@@ -37,9 +38,14 @@ async function addOurs(root: RootCommand): Promise<void> {
   const tellJobs = (tell: Complete) => {
     for (const { id, words } of jobs) tell(id, words)
   }
+  const tellStates = (tell: Complete) => {
+    for (const state of jobStates) tell(state, 'state')
+  }
   for (const [path, command] of [['', root] as const, ...root.commands]) {
     const profile = command.options.get('profile')
     if (profile) profile.handler = tellProfiles
+    const state = command.options.get(path === 'monitor jobs' ? 'until' : 'state')
+    if (state) state.handler = tellStates
     for (const argument of command.arguments.values()) {
       if (/^ids?$/.test(argument.name)) argument.handler = tellJobs
       if (argument.name === 'profile' || (argument.name === 'name' && /^profile (?!add)/.test(path)))

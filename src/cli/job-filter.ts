@@ -15,7 +15,7 @@ export interface FilterOptions {
   readonly limit?: string
 }
 
-const states: readonly JobState[] = ['NEW', 'QUEUED', 'ACTIVE', 'COMPLETED', 'FAILED', 'CANCELED']
+export const jobStates: readonly JobState[] = ['NEW', 'QUEUED', 'ACTIVE', 'COMPLETED', 'FAILED', 'CANCELED']
 export const openStates: readonly JobState[] = ['NEW', 'QUEUED', 'ACTIVE']
 /** What people call them. */
 const others: Readonly<Record<string, readonly JobState[]>> = {
@@ -55,9 +55,9 @@ export function filterOf(options: FilterOptions, now: number): ListFilter {
 export function readStates(text: string): JobState[] {
   return text.split(',').flatMap((word) => {
     const name = word.trim().toUpperCase()
-    const found = states.find((state) => state === name)
+    const found = jobStates.find((state) => state === name)
     const meant = found ? [found] : others[name]
-    if (!meant) throw wrongWord('--state', word, [...states, ...Object.keys(others)])
+    if (!meant) throw wrongWord('--state', word, [...jobStates, ...Object.keys(others)])
     return meant
   })
 }

@@ -41,7 +41,9 @@ export function wrongWord(option: string, word: string, words: readonly string[]
 
 /** As a replacer of JSON.stringify: moments are told in ISO 8601, where the library has milliseconds. */
 export const isoTimes = (key: string, value: unknown): unknown =>
-  typeof value === 'number' && (key === 'time' || key.endsWith('At')) ? new Date(value).toISOString() : value
+  typeof value === 'number' && (key === 'time' || key === 'since' || key.endsWith('At'))
+    ? new Date(value).toISOString()
+    : value
 
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)

@@ -1,4 +1,20 @@
-import { describe } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { root } from '../client/helpers.ts'
 import { commandsWork } from './jobs.ts'
 
-describe('commands about jobs of this machine', () => commandsWork({ scheduler: 'direct' }))
+const detachedTask = `${root}test/fixtures/programs/detached-task.ts`
+
+describe('commands about jobs of this machine', () =>
+  commandsWork({ scheduler: 'direct' }, ({ farcall, out }) => {
+    it('items that share their task cannot be canceled alone, and a dry run says so as well', async () => {
+      const id = (await out('run', detachedTask, '--', '600000', '600000')).trimEnd()
+      for (const more of [['--dry-run'], []])
+        expect(await farcall('cancel', `${id}[0]`, ...more)).toMatchObject({
+          exitCode: 2,
+          stdout: '',
+          stderr: expect.stringContaining('items [0-1] are run by one task, which others need'),
+        })
+      expect(await out('cancel', `${id}[0-1]`, '--dry-run')).toBe(`${id}[0,1]\n`)
+      expect(await out('cancel', `${id}[0-1]`)).toBe(`${id}[0,1]\n`)
+    })
+  }))

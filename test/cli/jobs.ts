@@ -71,6 +71,14 @@ export function commandsWork(profile: Profile, extra: (commands: Commands) => vo
       `${JSON.stringify({ id, state: 'COMPLETED', value: 49 }, null, 2)}\n`,
     )
     expect(await out('logs', id)).toBe('squaring 7\n')
+    expect(await farcall('logs', id, '--task', '1')).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('has one task, there is no task 1'),
+    })
+    expect(await farcall('list', '--profile', 'ther')).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining("there is no profile 'ther', did you mean there?"),
+    })
     expect(await out('logs', id, '--stderr', '--tail', '1')).toBe('careful 7\n')
     const [details] = JSON.parse(await out('status', id, '--json'))
     expect(details).toMatchObject({ id, name: 'square', profile: 'there', state: 'COMPLETED', items: 1 })
@@ -114,6 +122,12 @@ export function commandsWork(profile: Profile, extra: (commands: Commands) => vo
     const failed = await wait('square', '[-1]')
     expect(failed).toMatchObject({ exitCode: 1, stdout: '' })
     expect(failed.stderr).toMatch(/RangeError: negative: -1\n +at .*functions\.ts:9:20\n +at <job f/)
+    const told = await wait('square', '[-1]', '--json')
+    expect(told.exitCode).toBe(1)
+    expect(JSON.parse(told.stdout)).toMatchObject({
+      state: 'FAILED',
+      error: { name: 'RangeError', message: 'negative: -1' },
+    })
   })
 
   it('bytes are written as they are; what JSON cannot say is refused, with the way to keep it', async () => {
@@ -241,6 +255,17 @@ export function commandsWork(profile: Profile, extra: (commands: Commands) => vo
     // A pod's script comes behind the Job that it is in.
     const first = profile.scheduler === 'kubernetes' ? /^apiVersion: batch\/v1\n/ : /^#!\/bin\/sh\n/
     expect(script).toMatch(first)
+    const asJson = await out(
+      'submit',
+      functions,
+      '--function',
+      'square',
+      '--args',
+      '[1]',
+      '--dry-run',
+      '--json',
+    )
+    expect(JSON.parse(asJson).script).toMatch(first)
     expect(JSON.parse(await out('list', '--all', '--json'))).toHaveLength(before)
   })
 

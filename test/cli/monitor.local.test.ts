@@ -87,7 +87,10 @@ describe('farcall monitor cluster --notify', () => {
       expect({ event, profile, facts }).toEqual({
         event: 'report',
         profile: 'here',
-        facts: JSON.parse(told.lines[0]!),
+        // Servers are told milliseconds, as callbacks are.
+        facts: JSON.parse(told.lines[0]!, (key, value) =>
+          key === 'time' || key === 'since' ? Date.parse(value) : value,
+        ),
       })
       const before = heard.length
       const untold = start()

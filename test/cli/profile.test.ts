@@ -35,6 +35,12 @@ profiles:
     expect(again.code).not.toBe(0)
 
     await farcall(['profile', 'update', 'hpc', 'resources.time=2h', '--unset', 'environment.modules'])
+    const dry = await farcall(['profile', 'use', 'hpc', '--dry-run', '--json', '--quiet'])
+    expect(dry.stderr).toBe('')
+    expect(JSON.parse(dry.stdout)).toMatchObject({
+      changes: [{ key: 'defaultProfile', value: 'hpc' }],
+      written: false,
+    })
     await farcall(['profile', 'use', 'hpc'])
     expect(read()).toContain('      time: 2h\n')
     expect(read()).not.toContain('modules')
@@ -191,6 +197,8 @@ describe('farcall complete', () => {
     expect(await next('config', 'show', '--or')).toEqual(['--origin'])
     expect(await next('run', '--profile', '')).toEqual(['hpc', 'local'])
     expect(await next('profile', 'use', 'h')).toEqual(['hpc'])
+    expect(await next('list', '--state', 'CO')).toEqual(['COMPLETED'])
+    expect(await next('monitor', 'jobs', '--until', 'AC')).toEqual(['ACTIVE'])
     expect(await next('profile', 'add', '')).toEqual([])
   })
 

@@ -10,6 +10,7 @@ import { itemFormatOf, itemsOf, keyOf, requireLists } from '../batch/items.ts'
 import { earlierResults, goOnWriting, type ResultWriter, toStdout } from '../batch/result-writer.ts'
 import { type Resumed, readResults, resume } from '../batch/resume.ts'
 import { exitCodes } from '../exit-codes.ts'
+import { printJson } from '../print.ts'
 import { readStdin } from '../read-stdin.ts'
 import { resourceOptions, resourcesOf } from '../resource-options.ts'
 import { say } from '../talk.ts'
@@ -27,6 +28,7 @@ interface Options {
   profile?: string
   tag?: string[]
   dryRun?: true
+  json?: true
   force?: true
 }
 
@@ -51,6 +53,7 @@ export function batchCommand(): Command {
       tag,
     ])
     .option('-n, --dry-run', 'tell what would run; nothing is sent or written')
+    .option('--json', 'with --dry-run the plan as JSON; results are JSON anyhow')
     .option('--force', 'drop results in --output whose items are no longer there')
   return resourceOptions(command)
     .addHelpText(
@@ -90,7 +93,8 @@ async function batch(file: string, options: Options): Promise<void> {
   try {
     if (options.dryRun) {
       const plan = await remote.with(asked).map.plan(left, mapOptions)
-      process.stdout.write(`${plan}\n`)
+      if (options.json) printJson(plan)
+      else process.stdout.write(`${plan}\n`)
       return
     }
     const writer = options.output === undefined ? toStdout : goOnWriting(options.output, before, resumed.kept)
