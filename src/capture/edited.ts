@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { sourceContentFor, TraceMap } from '@jridgewell/trace-mapping'
 import { CaptureError } from '../core/errors.ts'
+import { isDeno } from './deno.ts'
 import { allScripts } from './inspect.ts'
 import { bundledText } from './renamed.ts'
 import { runnerPosition } from './runner-map.ts'
@@ -52,7 +53,7 @@ function engineText(path: string): string | null | undefined {
     // TypeScript that a loader compiled runs as another text
     else if (at === path)
       found =
-        /\.[mc]?tsx?$/.test(path) && (script.sourceMapURL !== '' || isMapped(at, script.source()))
+        /\.[mc]?tsx?$/.test(path) && (isDeno || script.sourceMapURL !== '' || isMapped(at, script.source()))
           ? null
           : script.source()
   }

@@ -1,5 +1,6 @@
 import inspector from 'node:inspector'
 import { CaptureError } from '../core/errors.ts'
+import { answeredAtOnce, inspectorHint, isDeno } from './deno.ts'
 
 /** One set of captured variables, innermost first. The values are the real ones, not copies. */
 export interface Scope {
@@ -29,40 +30,48 @@ let session: inspector.Session | undefined
 
 function post<T>(method: string, params: object = {}): T {
   session ??= connect()
+  const open = session
   let failure: Error | null = null
   let answer: unknown
+  let isAnswered = false
   // on a session of the same thread the callback runs before post() returns
-  session.post(method, params, (error, result) => {
-    failure = error
-    answer = result
-  })
+  const send = () =>
+    open.post(method, params, (error, result) => {
+      isAnswered = true
+      failure = error
+      answer = result
+    })
+  if (isDeno) answeredAtOnce(send)
+  else send()
   if (failure) throw failure
+  if (!isAnswered) throw unavailable(new Error(`${method} was not answered at once`))
   return answer as T
 }
 
 function connect(): inspector.Session {
-  const { bun, deno } = process.versions as { bun?: string; deno?: string }
-  // Bun has no V8; Deno answers only later, when a captured variable may have changed.
-  if (bun || deno)
+  // Bun has no V8
+  if ('bun' in process.versions)
     throw new CaptureError(
       'CAPTURE_REFUSED',
-      `the values that the function captured cannot be read under ${bun ? 'Bun' : 'Deno'}`,
+      'the values that the function captured cannot be read under Bun',
       { hint: 'run the program with Node: farcall run, tsx, or one of docs/toolchains.md' },
     )
   const made = new inspector.Session()
   try {
     made.connect()
   } catch (cause) {
-    throw new CaptureError(
-      'CAPTURE_REFUSED',
-      'the values that the function captured cannot be read: the inspector is not available',
-      {
-        cause,
-        hint: 'run without --permission',
-      },
-    )
+    throw unavailable(cause)
   }
   return made
+}
+
+function unavailable(cause: unknown): CaptureError {
+  const hint = isDeno ? inspectorHint : 'run without --permission'
+  return new CaptureError(
+    'CAPTURE_REFUSED',
+    'the values that the function captured cannot be read: the inspector is not available',
+    { cause, hint },
+  )
 }
 
 /**

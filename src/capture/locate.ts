@@ -13,6 +13,7 @@ import type { FunctionNode } from './analysis.ts'
 import { analyze } from './analyze/analyze.ts'
 import { isCell } from './cells/compiled.ts'
 import { placeInCell } from './cells/place.ts'
+import { isDeno } from './deno.ts'
 import { inspectFunction, scriptOf } from './inspect.ts'
 import { callAt, inOrder, methodAt, nearest, type Spot } from './match.ts'
 import { isOwnFile } from './own.ts'
@@ -180,15 +181,24 @@ export function locateByInspector(fn: Function, options: LocateOptions): Place |
   if (script.url.startsWith('node:')) return undefined
   const url = script.sourceMapURL || mapUrl(script.source)
   const at = { path, line: location.line + 1, column: location.column + 1 }
+  const offset = offsetOf(script.source, at.line, at.column)
+  const asCompiled = (functions: readonly FunctionNode[]) =>
+    inOrder(compiled(location.scriptId, path, script.source), offset, functions)
+  const typed = isDeno && /\.[mc]?tsx?$/.test(path) && fileText(path) !== undefined
+  if (typed) {
+    // Deno keeps the map of what it compiled to itself, but leaves functions in their order
+    const file = openFile(path, options.cacheDir)
+    const fn = asCompiled(file.analysis.functions)
+    if (fn !== undefined) return { file, fn }
+  }
   const spot = url
     ? throughMap(path, url, at.line, location.column, options)
     : asItRuns(at, script.source, options)
   if (!spot) return undefined
-  const offset = offsetOf(script.source, at.line, at.column)
   const found = nearest(spot, fn, (functions) =>
     script.source === spot.file.text
       ? functions.findIndex((f) => f.at === offset || f.start === offset)
-      : inOrder(compiled(location.scriptId, path, script.source), offset, functions),
+      : asCompiled(functions),
   )
   return found === undefined ? undefined : { file: spot.file, fn: found }
 }

@@ -68,7 +68,8 @@ export function cannotEverTravel(value: object): string | undefined {
   if (types.isModuleNamespaceObject(value)) return 'Module'
   if (types.isArgumentsObject(value)) return 'Arguments'
   if (types.isGeneratorObject(value)) return kindOf(value)
-  if (types.isExternal(value)) return 'External'
+  // Deno has no such objects, and no word for them
+  if (types.isExternal?.(value)) return 'External'
   const kind = kindOf(value)
   return ownKinds.has(kind) ? kind : undefined
 }
