@@ -51,7 +51,7 @@ class Taken {
 
 /** Sends the inputs of a map: all at once where their number is known, else in waves. */
 export function startMap(
-  make: () => MapSource,
+  make: () => MapSource | Promise<MapSource>,
   lists: Inputs<readonly unknown[]>,
   options: ClusterOptions,
 ): Parts {
@@ -60,7 +60,9 @@ export function startMap(
   const parts = new Parts(newJobId(), complete.promise)
   if (splitOptions(options).onError === 'fail-fast') failFast(parts)
   const sending = async () => {
-    const map = new MapSending(make(), parts)
+    const made = make()
+    // Without a promise where it is known at once: items are read before the caller can change them.
+    const map = new MapSending(made instanceof Promise ? await made : made, parts)
     await (knownSize(lists) === undefined ? map.sendWaves(lists) : map.sendAll(lists as Iterable<unknown[]>))
   }
   sending().then(complete.resolve, complete.reject)

@@ -49,7 +49,7 @@ export class PackedInputs {
    * that is met again holds what it held.
    * @throws CaptureError naming the path from `root`
    */
-  add(snapshot: Snapshot, input: Input, root: string, trusted = false): readonly Parent[] {
+  add(snapshot: Pick<Snapshot, 'encode'>, input: Input, root: string, trusted = false): readonly Parent[] {
     this.#trusted &&= trusted
     const parents = new ParentsAmong()
     const elsewhere = (object: object) => this.#elsewhere(object, parents)

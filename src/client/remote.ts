@@ -1,4 +1,5 @@
 import { homedir } from 'node:os'
+import { betweenCells, evaluatesCells } from '../capture/deno.ts'
 import { snapshot as takeSnapshot } from '../capture/snapshot.ts'
 import type { CallSite, CaptureOptions, Snapshot } from '../capture/types.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
@@ -13,6 +14,7 @@ import type { Item } from './item.ts'
 import { ignoreRejection, Job, quiet } from './job.ts'
 import { JobArray, partsOf } from './job-array.ts'
 import { JobStream } from './job-stream.ts'
+import { LateCalls } from './late-calls.ts'
 import { callSplit, sayKept } from './loops.ts'
 import { type MapSource, startMap } from './map.ts'
 import type { MapPlan } from './map-plan.ts'
@@ -129,6 +131,7 @@ export class Caller {
   readonly #turn: TurnSnapshot
   /** By how many submissions have to go before: a call that needs another one's value cannot travel with it. */
   readonly #open = new Map<number, OpenGroup>()
+  #late: LateCalls | undefined
 
   constructor(target: Target, self?: unknown, turn = new TurnSnapshot()) {
     this.#target = target
@@ -142,7 +145,19 @@ export class Caller {
     const callSite = siteOf(hide)
     try {
       const { signal, parallel } = splitOptions(options)
-      windowOf(fn, options)
+      const stream = windowOf(fn, options)
+      if (evaluatesCells) {
+        if (parallel) sayKept(fn.name || 'the function', 'Deno cannot look into it within the turn of a cell')
+        this.#late ??= new LateCalls(
+          () => this.#snapshot(),
+          { options, stream },
+          Boolean(splitOptions(options).cache),
+        )
+        const { handle, item } = this.#late.call(this.#input(self, args), callSite)
+        const job = made<R>(fn, handle, item)
+        if (signal) followSignal(signal, job, ended(handle))
+        return job
+      }
       const split = parallel && this.#split(self, args, parallel, callSite)
       if (split) {
         const job = new Job<R>(split.handle, split.item)
@@ -175,7 +190,7 @@ export class Caller {
       options: merged,
       callSite,
     })
-    const parts = startMap(source, lists, merged)
+    const parts = startMap(evaluatesCells ? () => betweenCells().then(source) : source, lists, merged)
     const array = new JobArray<R>(parts)
     tellOfMap(parts)
     watchProgress({
@@ -193,11 +208,16 @@ export class Caller {
     refuseMap(this.#target.fn, where)
     requireIterable(items, where)
     checkOptions(options, where)
+    if (evaluatesCells) await betweenCells()
     const snapshot = this.#snapshot()
     return planOnly(snapshot, { ...this.#target.options, ...options }, await countOf(items))
   }
 
   script(args: readonly unknown[]): Promise<string> {
+    return evaluatesCells ? betweenCells().then(() => this.#script(args)) : this.#script(args)
+  }
+
+  #script(args: readonly unknown[]): Promise<string> {
     const snapshot = this.#snapshot()
     new PackedInputs().add(snapshot, this.#input(this.#self, args), 'call')
     return renderOnly(newJobId(), snapshot, this.#target.options)

@@ -52,7 +52,7 @@ export class Repeats {
 
   /** `trusted`: nothing can have changed since it was met. @throws CaptureError naming the path from `root` */
   encode(
-    snapshot: Snapshot,
+    snapshot: Pick<Snapshot, 'encode'>,
     input: unknown,
     root: string,
     elsewhere: AskElsewhere,
@@ -94,7 +94,12 @@ export class Repeats {
     }
   }
 
-  #find(object: object, snapshot: Snapshot, elsewhere: AskElsewhere, trusted: boolean): number | undefined {
+  #find(
+    object: object,
+    snapshot: Pick<Snapshot, 'encode'>,
+    elsewhere: AskElsewhere,
+    trusted: boolean,
+  ): number | undefined {
     if (typeof object === 'function') return undefined
     if (memoryOf(object)) return this.#findBinary(object, snapshot)
     const met = this.#met.get(object)
@@ -125,7 +130,7 @@ export class Repeats {
     return entry
   }
 
-  #findBinary(object: object, snapshot: Snapshot): number | undefined {
+  #findBinary(object: object, snapshot: Pick<Snapshot, 'encode'>): number | undefined {
     const content = contentOf(object)
     if (!content || content.byteLength < this.#limit) return undefined
     const look = `${binaryKind(object)} ${sampleOf(content)}`
@@ -166,7 +171,11 @@ function sampleOf(content: Uint8Array): string {
 }
 
 /** Undefined for what cannot travel: the input itself then says so, and where it is. */
-function tryEncode(snapshot: Snapshot, object: object, elsewhere?: AskElsewhere): Uint8Array | undefined {
+function tryEncode(
+  snapshot: Pick<Snapshot, 'encode'>,
+  object: object,
+  elsewhere?: AskElsewhere,
+): Uint8Array | undefined {
   try {
     return snapshot.encode(object, 'argument', elsewhere)
   } catch (error) {
