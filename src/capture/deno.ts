@@ -6,7 +6,7 @@ export const isDeno: boolean = 'deno' in process.versions
  * Whether this is Deno's REPL or its Jupyter kernel: they evaluate what is typed through the inspector, and Deno ends
  * ("RefCell already borrowed", libs/core/inspector.rs) when it is used within that turn.
  */
-export const evaluatesCells: boolean = isDeno && /\$deno\$(repl|jupyter)\.mts$/.test(process.argv[1] ?? '')
+export const evaluatesCells: boolean = isDeno && /\$deno\$(repl|jupyter\w*)\.mts$/.test(process.argv[1] ?? '')
 
 /** Resolves in a turn of the event loop that evaluates no cell: the inspector may be used there, without an await before. */
 export const betweenCells = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0))
