@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { readJsonc } from './jsonc.ts'
 import { readJson } from './sources.ts'
 
 /** `paths` of a tsconfig or `imports` of a package.json: patterns with at most one star. */
@@ -53,7 +54,7 @@ function upward(folder: string, name: string): string | undefined {
 }
 
 function readPaths(file: string, depth: number): Aliases | undefined {
-  const config = readJsonc(file)
+  const config = readJsonc<Config>(file)
   const options = config?.compilerOptions
   if (options?.paths) {
     const base = resolve(dirname(file), options.baseUrl ?? '.')
@@ -85,23 +86,6 @@ function parentOf(name: string, from: string): string | undefined {
 interface Config {
   extends?: string | string[]
   compilerOptions?: { baseUrl?: string; paths?: Record<string, string[]> }
-}
-
-/** JSON with comments and trailing commas, as tsconfig files are. */
-function readJsonc(file: string): Config | undefined {
-  const text = readFileSync(file, 'utf8')
-  const plain = text
-    .replace(
-      /("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
-      (_, string: string | undefined) => string ?? '',
-    )
-    .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[}\]])/g, (_, string: string | undefined) => string ?? '')
-  try {
-    return JSON.parse(plain) as Config
-  } catch {
-    // esbuild reads the same file, and says what is wrong with it
-    return undefined
-  }
 }
 
 /** What `exports` or `imports` of a package.json lead to for a program of Node. */

@@ -1,4 +1,5 @@
 import type { Declaration } from './analysis.ts'
+import { evaluatesCells } from './deno.ts'
 import { currentValue, type Part } from './part.ts'
 import { staticPrivates } from './privates.ts'
 import { travelsPlainly } from './values.ts'
@@ -13,7 +14,8 @@ export function valuesOf(
   isNeeded: (name: string) => boolean,
   contents: Contents,
 ): Record<string, unknown> | undefined {
-  const { kind, fn, literal, still, reassigned, mutated, names } = declaration
+  const { kind, fn, literal, still, mutated, names } = declaration
+  const reassigned = declaration.reassigned || mayChangeElsewhere(part, declaration)
   if (kind !== 'variable' || ((fn !== undefined || literal) && !reassigned)) return undefined
   const values: Record<string, unknown> = {}
   for (const name of names) {
@@ -28,6 +30,13 @@ export function valuesOf(
     values[name] = found.value
   }
   return Object.keys(values).length > 0 ? values : undefined
+}
+
+/** A later cell may have assigned what this one declares. */
+function mayChangeElsewhere({ file }: Part, { statement }: Declaration): boolean {
+  return (
+    evaluatesCells && statement !== undefined && /^(let|var)\b/.test(file.text.slice(...statement.keyword))
+  )
 }
 
 /**

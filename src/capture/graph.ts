@@ -7,6 +7,7 @@ import { isCellPath } from './cells/names.ts'
 import { namedByCells } from './cells/place.ts'
 import { tslabNotebook } from './cells/tslab.ts'
 import { type Contents, readStatics, valuesOf } from './decide.ts'
+import { importOfCell } from './deno-imports.ts'
 import { assetPath, metaOf } from './homes.ts'
 import { inspectFunction, type Scope } from './inspect.ts'
 import type { Place } from './locate.ts'
@@ -230,6 +231,12 @@ export class Graph {
         .filter(({ object }) => name in object)
         .map(({ object }) => ({ value: object[name] }))[0]
     if (!found) return
+    const binding = importOfCell(name, found.value, dirname(part.file.path))
+    if (binding) {
+      part.brought.set(name, binding)
+      this.addImport(part, binding)
+      return
+    }
     part.globals.add(name)
     part.values[name] = found.value
   }

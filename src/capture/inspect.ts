@@ -140,6 +140,17 @@ export function inspectFunction(fn: Function): Inspected {
   })
 }
 
+/** What a text gives where the program itself would evaluate it: of a promise, the promise. */
+export function evaluate(expression: string): unknown {
+  try {
+    post('Runtime.evaluate', { expression: `${slotText} = ${expression}`, objectGroup: group, silent: true })
+    return stash[slot]
+  } finally {
+    stash[slot] = undefined
+    post('Runtime.releaseObjectGroup', { objectGroup: group })
+  }
+}
+
 /** The #private fields of an object, by name with the '#'. */
 export function privatesOf(value: object): Record<string, unknown> {
   return withRemote(value, (objectId) => {

@@ -1,5 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { aliasTargets } from './aliases.ts'
+import { isDeno } from './deno.ts'
+import { denoSpecifier } from './deno-specifiers.ts'
 import { openFile, resolveFile, type UserFile } from './sources.ts'
 import { workspaceTarget } from './workspaces.ts'
 
@@ -18,10 +20,11 @@ export class Modules {
   resolve(specifier: string, folder: string): string | undefined {
     const key = `${folder}\0${specifier}`
     if (!resolved.has(key)) {
-      const relative = /^\.{1,2}(\/|$)/.test(specifier)
-      const bases = relative
-        ? [resolve(folder, specifier)]
-        : [...aliasTargets(specifier, folder), ...[workspaceTarget(specifier, folder) ?? []].flat()]
+      const named = isDeno ? denoSpecifier(specifier, folder) : specifier
+      const isPath = /^(\.{1,2}(\/|$)|\/)/.test(named)
+      const bases = isPath
+        ? [resolve(folder, named)]
+        : [...aliasTargets(named, folder), ...[workspaceTarget(named, folder) ?? []].flat()]
       resolved.set(
         key,
         bases.map(resolveFile).find((path) => path !== undefined),

@@ -20,7 +20,9 @@ export function isOwnFile(path: string): boolean {
 
 /** Whether an import in a file of `folder` means farcall: by its name, or by the path of this package. */
 export function isOwnSpecifier(specifier: string, folder: string): boolean {
-  if (specifier === 'farcall' || specifier.startsWith('farcall/')) return true
+  // Deno's name for it
+  const name = specifier.replace(/^npm:\/?(farcall)(?:@[^/]*)?(?=\/|$)/, '$1')
+  if (name === 'farcall' || name.startsWith('farcall/')) return true
   if (!specifier.startsWith('.') && !isAbsolute(specifier)) return false
   return isOwnFile(resolve(folder, specifier))
 }

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type * as Esbuild from 'esbuild'
+import { CaptureError } from '../core/errors.ts'
+import { isDeno } from './deno.ts'
+import { denoSpecifier } from './deno-specifiers.ts'
 import { assetLine } from './emit.ts'
 import { isOwnFile, isOwnSpecifier } from './own.ts'
 import type { Packages } from './packages.ts'
@@ -72,8 +75,12 @@ export function plugin(options: PluginOptions): Esbuild.Plugin {
           ...(module.file ? { resolveDir: dirname(module.file) } : {}),
         }
       })
-      build.onResolve({ filter: /.*/ }, async ({ path, resolveDir, importer, kind, pluginData }) => {
+      build.onResolve({ filter: /.*/ }, async (asked) => {
+        const { path: written, resolveDir, importer, kind, pluginData } = asked
         if (pluginData === 'farcall' || kind === 'entry-point') return undefined
+        const named = nameOf(written, resolveDir)
+        if (named instanceof CaptureError) return { errors: [{ text: named.message, detail: named }] }
+        const path = named
         if (isOwnSpecifier(path, resolveDir)) return { path: 'farcall', namespace: 'farcall-stub' }
         const chosen = packages.chosen(path, resolveDir)
         if (chosen !== undefined) return { path: chosen, external: true }
@@ -99,6 +106,17 @@ export function plugin(options: PluginOptions): Esbuild.Plugin {
         return external === undefined ? found : { path: external, external: true }
       })
     },
+  }
+}
+
+/** Packages have no part in the user's import map. */
+function nameOf(specifier: string, folder: string): string | CaptureError {
+  if (!isDeno || folder.includes('/node_modules/')) return specifier
+  try {
+    return denoSpecifier(specifier, folder)
+  } catch (error) {
+    if (error instanceof CaptureError) return error
+    throw error
   }
 }
 

@@ -1,4 +1,5 @@
 import { CaptureError } from '../core/errors.ts'
+import { evaluatesCells } from './deno.ts'
 import { nodeOf, type Place } from './locate.ts'
 import { placeName } from './sources.ts'
 
@@ -90,6 +91,12 @@ export function lexicalObjections(place: Place): Objection[] {
 function methodObjections(place: Place): Objection[] {
   const { kind, owner, isPrivate, name, start: at } = nodeOf(place)
   const found: Objection[] = []
+  if (evaluatesCells && place.file.text.includes('_apply_decs_2203_r'))
+    found.push({
+      at,
+      why: 'was compiled by Deno, which leaves no decorators that could be told from code',
+      hint: 'use cluster(options, fn) in a cell, or import the class from a file',
+    })
   if (kind !== 'method')
     found.push({ at, why: `is a ${kind}`, hint: 'put @cluster on a method, or use cluster(options, fn)' })
   if (isPrivate || name === '')

@@ -115,6 +115,11 @@ class Taking implements Snapshot {
     }
   }
 
+  get variables(): readonly string[] {
+    const values = [...this.graph.parts.values()].flatMap((part) => Object.keys(part.values))
+    return [...Object.keys(this.env), ...values]
+  }
+
   values(): Uint8Array {
     const count = this.valueCount()
     if (this.encoded && this.encodedParts === count) return this.encoded

@@ -75,6 +75,8 @@ export interface Snapshot {
   bundle(node?: number, packages?: PackageChoices): Promise<Bundle>
   /** The classes of this program that a result may hold instances of, by their id in the bundle. */
   classes(): ReadonlyMap<string, Function>
+  /** Names of the variables whose values were read. */
+  readonly variables?: readonly string[]
   /** It is no function of the program, but runs a command. */
   readonly command?: { readonly script?: { readonly name: string; readonly text: string } }
   /** What was found of its loops, when that was asked for. */

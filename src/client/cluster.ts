@@ -1,3 +1,4 @@
+import { noteImports } from '../capture/deno-imports.ts'
 import { CaptureError, ConfigError } from '../core/errors.ts'
 import { type ClusterOptions, checkOptions, type GatheredOptions } from './options.ts'
 import { Caller, makeRemote, type Remote, type Target } from './remote.ts'
@@ -86,6 +87,7 @@ export function cluster<F extends Function>(fn: F): RemoteOf<F>
 export function cluster(options?: ClusterOptions): ClusterDecorator
 export function cluster(...args: unknown[]): unknown {
   const site = new Error().stack ?? ''
+  noteImports()
   const [first, second] = args
   if (typeof first === 'function')
     return isDecoration(args) ? decorate({}, site, args) : wrap({}, first, site)

@@ -1,4 +1,5 @@
-import { betweenCells } from '../capture/deno.ts'
+import { requireUnchanged } from '../capture/deno-changes.ts'
+import { readyForSnapshot } from '../capture/deno-imports.ts'
 import type { Snapshot } from '../capture/types.ts'
 import { encode } from '../codec/codec.ts'
 import { newJobId } from '../core/ids.ts'
@@ -20,6 +21,7 @@ type Call = { readonly handle: Handle; readonly item: Item }
 /** Calls of one function made within one turn. */
 interface Turn {
   readonly taken: Promise<Snapshot>
+  readonly callSites: Set<string | undefined>
   /** By how many submissions have to go before, as calls elsewhere travel together. */
   readonly groups: Map<number, { readonly handle: Handle; readonly inputs: PackedInputs }>
 }
@@ -47,6 +49,7 @@ export class LateCalls {
   /** @throws CaptureError for arguments that can never travel */
   call(input: Input, callSite: { readonly stack?: string }): Call {
     this.#turn ??= this.#begin()
+    this.#turn.callSites.add(callSite.stack)
     try {
       return this.#together(this.#turn, input, callSite)
     } catch (error) {
@@ -56,12 +59,15 @@ export class LateCalls {
   }
 
   #begin(): Turn {
-    const taken = betweenCells().then(() => {
+    const callSites = new Set<string | undefined>()
+    const taken = readyForSnapshot().then(() => {
       this.#turn = undefined
-      return this.#take()
+      const snapshot = this.#take()
+      for (const stack of callSites) requireUnchanged(snapshot.variables ?? [], stack)
+      return snapshot
     })
     taken.catch(ignoreRejection)
-    return { taken, groups: new Map() }
+    return { taken, callSites, groups: new Map() }
   }
 
   #together(turn: Turn, input: Input, callSite: { readonly stack?: string }): Call {

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { betweenCells, evaluatesCells } from '../capture/deno.ts'
+import { evaluatesCells } from '../capture/deno.ts'
+import { readyForSnapshot } from '../capture/deno-imports.ts'
 import { snapshot as takeSnapshot } from '../capture/snapshot.ts'
 import type { Bundle } from '../capture/types.ts'
 import { decode } from '../codec/codec.ts'
@@ -45,7 +46,7 @@ export async function localMap<T, R>(
   Error.captureStackTrace(here, localMap)
   const { stack = '' } = here
   const shared: SharedArrayBuffer[] = []
-  if (evaluatesCells) await betweenCells()
+  if (evaluatesCells) await readyForSnapshot()
   const snapshot = takeSnapshot(fn, stack, { cacheDir: cacheFolder(process.env, homedir()), shared })
   const given = await readItems(items)
   // All of them first: the classes that they bring are in the bundle then.

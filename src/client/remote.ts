@@ -1,5 +1,7 @@
 import { homedir } from 'node:os'
-import { betweenCells, evaluatesCells } from '../capture/deno.ts'
+import { evaluatesCells } from '../capture/deno.ts'
+import { requireUnchanged } from '../capture/deno-changes.ts'
+import { readyForSnapshot } from '../capture/deno-imports.ts'
 import { snapshot as takeSnapshot } from '../capture/snapshot.ts'
 import type { CallSite, CaptureOptions, Snapshot } from '../capture/types.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
@@ -190,7 +192,13 @@ export class Caller {
       options: merged,
       callSite,
     })
-    const parts = startMap(evaluatesCells ? () => betweenCells().then(source) : source, lists, merged)
+    const late = async () => {
+      await readyForSnapshot()
+      const made = source()
+      requireUnchanged(made.snapshot.variables ?? [], callSite.stack)
+      return made
+    }
+    const parts = startMap(evaluatesCells ? late : source, lists, merged)
     const array = new JobArray<R>(parts)
     tellOfMap(parts)
     watchProgress({
@@ -208,13 +216,13 @@ export class Caller {
     refuseMap(this.#target.fn, where)
     requireIterable(items, where)
     checkOptions(options, where)
-    if (evaluatesCells) await betweenCells()
+    if (evaluatesCells) await readyForSnapshot()
     const snapshot = this.#snapshot()
     return planOnly(snapshot, { ...this.#target.options, ...options }, await countOf(items))
   }
 
   script(args: readonly unknown[]): Promise<string> {
-    return evaluatesCells ? betweenCells().then(() => this.#script(args)) : this.#script(args)
+    return evaluatesCells ? readyForSnapshot().then(() => this.#script(args)) : this.#script(args)
   }
 
   #script(args: readonly unknown[]): Promise<string> {
