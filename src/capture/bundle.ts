@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type * as Esbuild from 'esbuild'
 import { CaptureError } from '../core/errors.ts'
 import { type Kept, keepBundle, keptBundle, unchanged } from './cache.ts'
+import { isDeno } from './deno.ts'
 import { homeMap } from './home-map.ts'
 import { Packages } from './packages.ts'
 import { plugin } from './plugin.ts'
@@ -184,6 +185,12 @@ function inputPaths(metafile: Esbuild.Metafile, root: string): string[] {
 
 function bundleFailed(error: unknown, modules: ReadonlyMap<string, Emitted>): unknown {
   const failure = error as Esbuild.BuildFailure
+  // esbuild's own words say nothing of it
+  if (!Array.isArray(failure.errors) && isDeno)
+    return new CaptureError('BUNDLE_FAILED', `esbuild could not be started: ${String(error)}`, {
+      cause: error,
+      hint: 'run with --allow-run: esbuild is a program of its own',
+    })
   if (!Array.isArray(failure.errors)) return error
   const external = failure.errors.map((e) => e.detail).find((d) => d instanceof CaptureError)
   if (external) return external

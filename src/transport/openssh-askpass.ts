@@ -1,6 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
+import { nodeProgram } from '../core/node-program.ts'
 
 /** Gives an answer to what ssh asks; undefined: there is none. */
 export type Answer = (prompt: string) => Promise<string | undefined>
@@ -53,7 +54,7 @@ export async function openAskpass(folder: string, answer: Answer): Promise<Askpa
       // before OpenSSH 8.4 it is asked only with a display, and without a terminal
       DISPLAY: process.env.DISPLAY ?? ':0',
       FARCALL_ASK_SOCKET: socket,
-      FARCALL_ASK_NODE: process.execPath,
+      FARCALL_ASK_NODE: nodeProgram(),
       FARCALL_ASK_RELAY: relay,
       ELECTRON_RUN_AS_NODE: '1',
     },

@@ -5,6 +5,7 @@
 import { createServer, type Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { nodeProgram } from '../../core/node-program.ts'
 import type { Pipe } from '../../transport/transport.ts'
 
 /** A line with the words of the command, then what it reads; what it writes comes back. */
@@ -19,7 +20,7 @@ const relay = [
 /** For rsync's -e, which splits at spaces and doubles a quote to keep it. */
 export function relayCommand(path: string): string {
   const word = (text: string) => `'${text.replaceAll("'", "''")}'`
-  return [process.execPath, '-e', relay, '--', path].map(word).join(' ')
+  return [nodeProgram(), '-e', relay, '--', path].map(word).join(' ')
 }
 
 export interface Relay {

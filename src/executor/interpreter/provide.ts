@@ -12,15 +12,17 @@ const mostTries = 3
 /** What this process is and reaches; an argument, for tests. */
 export interface Provider {
   readonly cacheDir: string
-  /** The Node of this process. */
-  readonly execPath: string
+  /** The Node of this process; undefined: it runs in something else. */
+  readonly execPath: string | undefined
   readonly version: string
   listVersions(platform: string): Promise<string[]>
   downloadNode(platform: string, version: string): Promise<Uint8Array>
 }
 
 export function thisMachine(cacheDir: string): Provider {
-  const { execPath, versions } = process
+  const { versions } = process
+  // Deno and Bun say which Node they are like
+  const execPath = 'deno' in versions || 'bun' in versions ? undefined : process.execPath
   return { cacheDir, execPath, version: versions.node, listVersions, downloadNode }
 }
 
@@ -56,7 +58,7 @@ async function ownProgram(
   { execPath, version }: Provider,
 ): Promise<Uint8Array | undefined> {
   if (!isWanted(version, target.versions) || target.unfit.includes(`${version}-${platform}`)) return undefined
-  if (!(await isElf(execPath))) return undefined
+  if (execPath === undefined || !(await isElf(execPath))) return undefined
   const program = await readFile(execPath)
   return whyUnfit(readElf(program), target) === undefined ? program : undefined
 }
