@@ -12,6 +12,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string
 }
 
+/** Of the command that runs. */
+let flags: ReadonlyMap<string, string> = new Map()
 let program: (() => Promise<void>) | undefined
 const leave: Leave = (run) => {
   program = run
@@ -42,6 +44,7 @@ Data goes to stdout and words to stderr. Exit codes: 0 done, 1 a job or command 
 "error CODE: …", which docs/errors/CODE.md explains.`,
   )
   .hook('preAction', async (_, action) => {
+    flags = new Map(action.options.map((option) => [option.attributeName(), option.long ?? option.flags]))
     if (action.name() !== 'run') endWithReader()
     setTalk(action.optsWithGlobals<{ quiet?: true; verbose?: true }>())
     if (isVerbose()) (await import('./show-commands.ts')).showCommands()
@@ -74,7 +77,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage
   } else {
-    report(error, { verbose: isVerbose() })
+    report(error, { verbose: isVerbose(), flags })
     process.exitCode = exitCodeOf(error)
   }
 }

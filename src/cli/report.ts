@@ -4,8 +4,21 @@ import { FarcallError } from '../core/errors.ts'
 const mostTold = 10
 
 /** Tells an error in words: `error CODE: message`, the hint, the page that explains it. The stack only on request. */
-export function report(error: unknown, { verbose = false, env = process.env } = {}): void {
-  process.stderr.write(`${reportText(error, verbose || Boolean(env['FARCALL_DEBUG']))}\n`)
+export function report(error: unknown, { verbose = false, env = process.env, flags = noFlags } = {}): void {
+  const text = reportText(error, verbose || Boolean(env['FARCALL_DEBUG']))
+  process.stderr.write(`${withFlag(text, flags)}\n`)
+}
+
+/** Options of a command, as the library and as the command line have them: minGpus, --min-gpus. */
+export type Flags = ReadonlyMap<string, string>
+const noFlags: Flags = new Map()
+
+/** What the library calls an option is a flag here. */
+export function withFlag(text: string, flags: Flags): string {
+  return text.replace(
+    /^(error OPTION_INVALID: )(\w+)(?=:)/,
+    (_, before: string, name: string) => before + (flags.get(name) ?? name),
+  )
 }
 
 export function reportText(error: unknown, verbose: boolean): string {

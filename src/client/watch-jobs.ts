@@ -1,5 +1,6 @@
 import { ConfigError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
+import { nearest } from '../core/nearest.ts'
 import { isFinal, type JobState, type JobStatus } from '../core/status.ts'
 import { stoppable } from '../core/stoppable.ts'
 import type { JobFilter } from './jobs.ts'
@@ -52,10 +53,12 @@ async function* watch(
 ): AsyncGenerator<JobsSeen, void, void> {
   const goals = [until].flat()
   const unknown = goals.find((state) => !states.includes(state))
-  if (unknown !== undefined)
+  if (unknown !== undefined) {
+    const near = nearest(unknown, states)
     throw new ConfigError('OPTION_INVALID', `until: there is no state '${unknown}'`, {
-      hint: `there are: ${states.join(', ')}`,
+      hint: near === undefined ? `there are: ${states.join(', ')}` : `did you mean ${near}?`,
     })
+  }
   const told = new Map<JobId, JobStatus>()
   const jobsWatch = new JobsWatch(wanted, options, stop)
   try {
