@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,11 +28,31 @@ export async function cli(): Promise<Row[]> {
       index.ended(job.spec.id, { state: 'COMPLETED' })
     }
     index.close()
-    return [await startOf('--help'), await startOf('list', '--limit', '50')]
+    const plain = [await startOf('--help'), await startOf('list', '--limit', '50')]
+    return [...plain, await withSettings(folder, () => startOf('list', '--limit', '50'))]
   } finally {
     if (before === undefined) delete process.env['XDG_STATE_HOME']
     else process.env['XDG_STATE_HOME'] = before
     rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** With a configuration file, and a variable that sets something. */
+async function withSettings(folder: string, measure: () => Promise<Row>): Promise<Row> {
+  const [home, setting] = [process.env['XDG_CONFIG_HOME'], process.env['FARCALL_WORKDIR']]
+  mkdirSync(join(folder, 'farcall'))
+  writeFileSync(
+    join(folder, 'farcall/config.yaml'),
+    'profiles:\n  hpc: { host: hpc, scheduler: slurm, time: 1h }\n',
+  )
+  Object.assign(process.env, { XDG_CONFIG_HOME: folder, FARCALL_WORKDIR: '~/jobs' })
+  try {
+    const row = await measure()
+    return { ...row, what: `${row.what}, with settings` }
+  } finally {
+    for (const [name, value] of Object.entries({ XDG_CONFIG_HOME: home, FARCALL_WORKDIR: setting }))
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
   }
 }
 
