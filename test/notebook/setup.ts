@@ -1,3 +1,7 @@
+import { installTools } from '../toolchains/tools.ts'
 import { installTslab } from './tslab.ts'
 
-export default installTslab
+export default async (): Promise<void> => {
+  await installTslab()
+  await installTools()
+}

@@ -1,0 +1,109 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { tool } from '../toolchains/tools.ts'
+import { executeNotebook, makeDesk, type Output, writeNotebook } from './desk.ts'
+import { type Kernel, printed, startKernel } from './kernel.ts'
+
+const desk = makeDesk()
+let kernel: Kernel
+
+beforeAll(async () => {
+  const folder = join(desk.env['JUPYTER_PATH']!, 'kernels/deno')
+  mkdirSync(folder, { recursive: true })
+  // What `deno jupyter --install` writes.
+  const argv = [tool('deno/deno'), 'jupyter', '--kernel', '--conn', '{connection_file}']
+  const spec = { argv, display_name: 'Deno', language: 'typescript' }
+  writeFileSync(join(folder, 'kernel.json'), JSON.stringify(spec))
+  const dependencies = { farcall: '*', 'lodash-es': '*' }
+  writeFileSync(
+    join(desk.folder, 'package.json'),
+    JSON.stringify({ name: 'study', private: true, dependencies }),
+  )
+  kernel = await startKernel(desk, 'deno')
+})
+
+afterAll(async () => {
+  await kernel?.stop()
+  desk.remove()
+})
+
+const setup = `
+import { cluster, close } from 'npm:farcall'
+import { sum } from 'npm:lodash-es'
+const k: number = 5, list = [1, 2]
+let changing = 3
+class Tally { #n = 1; add(n: number) { this.#n += n; return this } get n() { return this.#n } }
+const tally = new Tally().add(2)
+enum Mode { A = 1, B }`
+const later = `
+import { basename } from 'node:path'
+function helper(x: number): number { return x * k + list.length + changing }
+const fn = cluster({}, (x: number) => [helper(x), tally.n, new Tally().n, Mode.B, sum([x, 1]), basename('/a/b')])`
+
+/** What the cell printed as JSON; its error otherwise. */
+function said(outputs: readonly Output[]): unknown {
+  const error = outputs.find(({ output_type }) => output_type === 'error')
+  return error ? `${error.ename}: ${error.evalue}` : JSON.parse(printed(outputs))
+}
+
+describe('the kernel of Deno', () => {
+  it('runs there what cells declared, changed and imported', async () => {
+    expect(await kernel.run(setup)).toEqual([])
+    expect(await kernel.run(later)).toEqual([])
+    const ask = 'console.log(JSON.stringify([await fn(2), await fn.map([1, 2]), fn.local(2)]))'
+    const two = [15, 3, 1, 2, 3, 'b']
+    expect(said(await kernel.run(ask))).toEqual([two, [[10, 3, 1, 2, 2, 'b'], two], two])
+    await kernel.run('changing = 4; list.push(9)')
+    expect(said(await kernel.run('console.log(JSON.stringify(await fn(2)))'))).toEqual([17, ...two.slice(1)])
+  })
+
+  it('takes instances and functions as arguments, and yields', async () => {
+    const cell = `
+      const takes = cluster({}, (t: Tally, f: (n: number) => number) => f(t.n))
+      const counts = cluster({}, function* (n: number) { for (let i = 0; i < n; i++) yield i })
+      const seen: number[] = []
+      for await (const one of counts(3)) seen.push(one)
+      console.log(JSON.stringify([await takes(new Tally().add(5), (n) => n * k), seen]))`
+    expect(said(await kernel.run(cell))).toEqual([30, [0, 1, 2]])
+  })
+
+  it('refuses a variable that the cell assigns to before it can be read, and lives on', async () => {
+    const cell = `
+      const jobs = []
+      for (let i = 0; i < 3; i++) { changing = i; jobs.push(fn(i)) }
+      await Promise.all(jobs)`
+    expect(said(await kernel.run(cell))).toMatch(
+      /captured 'changing': the cell may assign to it \(changing = i\)/,
+    )
+    expect(said(await kernel.run('console.log(JSON.stringify((await fn(0))[1]))'))).toBe(3)
+  })
+
+  it('refuses a method that a cell marks, by name', async () => {
+    const cell = `
+      class Study { @cluster({}) static async simulate(x: number) { return x } }
+      await Study.simulate(1)`
+    expect(said(await kernel.run(cell))).toMatch(/CaptureError: .*simulate was compiled by Deno/)
+  })
+
+  it('finds the job again after a restart', async () => {
+    const cell = 'const sent = fn(2); await sent; console.log(JSON.stringify(sent.id))'
+    const id = said(await kernel.run(cell)) as string
+    await kernel.restart()
+    const again = `
+      import { attach, jobs } from 'npm:farcall'
+      const listed = await jobs()
+      const [first] = (await attach('${id}')) as number[]
+      console.log(JSON.stringify([listed.some(({ id }) => id === '${id}'), first]))`
+    const [isListed, first] = said(await kernel.run(again)) as [boolean, number]
+    expect(isListed).toBe(true)
+    expect(first).toBeGreaterThan(0)
+  })
+
+  it('executes a notebook', async () => {
+    const ask = 'console.log(JSON.stringify((await fn(2))[0]))\nawait close()'
+    writeNotebook(desk, 'deno.ipynb', [setup, later, ask], 'deno')
+    const cells = await executeNotebook(desk, 'deno.ipynb')
+    expect(printed(cells[2]!)).toBe('15\n')
+  })
+})
