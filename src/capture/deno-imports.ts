@@ -1,6 +1,6 @@
 import type { ImportBinding } from './analysis.ts'
 import { betweenCells, evaluatesCells } from './deno.ts'
-import { allScripts, evaluate } from './inspect.ts'
+import { evaluate, scriptsAt } from './inspect.ts'
 import { isOwnSpecifier } from './own.ts'
 
 /** What cells of Deno's REPL and kernel have imported, by specifier. */
@@ -38,9 +38,7 @@ let newest: { id: number; text: string } | undefined
 export const runningCell = (): string | undefined => newest?.text
 
 function readCells(): void {
-  for (const { id, url, source } of allScripts()) {
-    if (!isCell(url)) continue
-    const text = source()
+  for (const { id, text } of scriptsAt(isCell)) {
     if (!text.startsWith(cellStart)) continue
     for (const match of text.matchAll(imported)) specifiers.add(match[1]!)
     if (Number(id) >= (newest?.id ?? 0)) newest = { id: Number(id), text }

@@ -206,6 +206,23 @@ export function allScripts(): (Script & { id: string; source: () => string })[] 
   )
 }
 
+/** Those at such an address, with their texts. One that V8 let go while they were read is left out. */
+export function scriptsAt(isWanted: (url: string) => boolean): { id: string; text: string }[] {
+  return debugging(() =>
+    [...scripts].flatMap(([id, script]) => {
+      if (!isWanted(script.url)) return []
+      try {
+        script.source ??= sourceOf(id)
+      } catch (error) {
+        // nothing holds it any more: no function of it can be met
+        if (/No script for id/.test(String(error))) return []
+        throw error
+      }
+      return [{ id, text: script.source }]
+    }),
+  )
+}
+
 /** Those that V8 held when it was last asked, by their ids. */
 export const knownScripts = (): ReadonlyMap<string, Script> => scripts
 

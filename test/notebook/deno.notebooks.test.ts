@@ -104,6 +104,6 @@ describe('the kernel of Deno', () => {
     const ask = 'console.log(JSON.stringify((await fn(2))[0]))\nawait close()'
     writeNotebook(desk, 'deno.ipynb', [setup, later, ask], 'deno')
     const cells = await executeNotebook(desk, 'deno.ipynb')
-    expect(printed(cells[2]!)).toBe('15\n')
+    expect(cells[2]).toMatchObject([{ name: 'stdout', text: '15\n' }])
   })
 })
