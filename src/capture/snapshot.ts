@@ -23,6 +23,10 @@ import { placeName } from './sources.ts'
 import type { Bundle, CallSite, CaptureOptions, PackageChoices, Snapshot, SnapshotLoops } from './types.ts'
 import { travelsPlainly } from './values.ts'
 
+export { evaluatesCells } from './deno.ts'
+export { requireUnchanged } from './deno-changes.ts'
+export { noteImports, readyForSnapshot } from './deno-imports.ts'
+
 export interface SnapshotOptions extends CaptureOptions {
   /** For a function that goes to another thread: takes the SharedArrayBuffers that its values hold. */
   shared?: SharedArrayBuffer[]

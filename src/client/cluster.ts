@@ -1,4 +1,4 @@
-import { noteImports } from '../capture/deno-imports.ts'
+import { noteImports } from '../capture/snapshot.ts'
 import { CaptureError, ConfigError } from '../core/errors.ts'
 import { type ClusterOptions, checkOptions, type GatheredOptions } from './options.ts'
 import { Caller, makeRemote, type Remote, type Target } from './remote.ts'

@@ -1,5 +1,4 @@
-import { requireUnchanged } from '../capture/deno-changes.ts'
-import { readyForSnapshot } from '../capture/deno-imports.ts'
+import { readyForSnapshot, requireUnchanged } from '../capture/snapshot.ts'
 import type { Snapshot } from '../capture/types.ts'
 import { encode } from '../codec/codec.ts'
 import { newJobId } from '../core/ids.ts'

@@ -1,8 +1,10 @@
 import { homedir } from 'node:os'
-import { evaluatesCells } from '../capture/deno.ts'
-import { requireUnchanged } from '../capture/deno-changes.ts'
-import { readyForSnapshot } from '../capture/deno-imports.ts'
-import { snapshot as takeSnapshot } from '../capture/snapshot.ts'
+import {
+  evaluatesCells,
+  readyForSnapshot,
+  requireUnchanged,
+  snapshot as takeSnapshot,
+} from '../capture/snapshot.ts'
 import type { CallSite, CaptureOptions, Snapshot } from '../capture/types.ts'
 import { cacheFolder } from '../config/cache-folder.ts'
 import { newJobId } from '../core/ids.ts'
