@@ -5,6 +5,6 @@ import { barHtml } from './views.ts'
 
 // In a notebook, a map's progress is a bar in the cell where it began.
 showProgressIn(() => {
-  const write = findScreen()?.place()
+  const write = findScreen()?.place?.()
   return write && ((line) => write({ 'text/html': barHtml(line).text, 'text/plain': plainLine(line) }))
 })

@@ -4,8 +4,8 @@ export type Shown = Readonly<Record<string, string>>
 /** Where a notebook shows things. */
 export interface Screen {
   show(shown: Shown): void
-  /** A place that is written again, in the cell where it began. */
-  place(): (shown: Shown) => void
+  /** A place that is written again, in the cell where it began, where the notebook has such. */
+  place?(): (shown: Shown) => void
 }
 
 interface Tslab {
@@ -40,22 +40,12 @@ function tslabScreen({ newDisplay }: Tslab): Screen {
   return { place, show: (shown) => place()(shown) }
 }
 
+/** No place: what is broadcast while a cell waits comes once, and never again (Deno 2.9). */
 function denoScreen(jupyter: DenoJupyter): Screen {
-  const send = (type: string, shown: Shown, id?: string) =>
-    jupyter
-      .broadcast(type, { data: shown, metadata: {}, transient: id === undefined ? {} : { display_id: id } })
-      .catch((error: unknown) => process.emitWarning(`farcall: nothing could be shown: ${String(error)}`))
   return {
-    show: (shown) => void send('display_data', shown),
-    place() {
-      const id = `farcall-${process.pid}-${places++}`
-      let isThere = false
-      return (shown) => {
-        void send(isThere ? 'update_display_data' : 'display_data', shown, id)
-        isThere = true
-      }
-    },
+    show: (shown) =>
+      void jupyter
+        .broadcast('display_data', { data: shown, metadata: {}, transient: {} })
+        .catch((error: unknown) => process.emitWarning(`farcall: nothing could be shown: ${String(error)}`)),
   }
 }
-
-let places = 0

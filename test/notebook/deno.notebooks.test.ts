@@ -86,6 +86,21 @@ describe('the kernel of Deno', () => {
     expect(said(await kernel.run(cell))).toMatch(/CaptureError: .*simulate was compiled by Deno/)
   })
 
+  it('shows a job and a map as HTML, as the last value of a cell or by display()', async () => {
+    const html = (outputs: readonly Output[]) => outputs.map(({ data }) => data?.['text/html'] ?? '').join('')
+    await kernel.run("import { display, show } from 'npm:farcall'")
+    await kernel.run(`const slow = cluster({ name: '<needle>' }, async (n: number) => {
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  return n
+})`)
+    await kernel.run('const shownMap = slow.map([1, 2, 3, 4, 5, 6], { chunk: 1 }); await shownMap')
+    expect(html(await kernel.run('shownMap'))).toMatch(/&lt;needle&gt;/)
+    expect(html(await kernel.run('shownMap')).match(/<rect/g)).toHaveLength(6)
+    expect(html(await kernel.run('const { job: one } = await shownMap.job(0); one'))).toMatch(/COMPLETED/)
+    expect(html(await kernel.run('display(shownMap)'))).toMatch(/<rect/)
+    expect(html(await kernel.run('await show()'))).toMatch(/this machine/)
+  })
+
   it('finds the job again after a restart', async () => {
     const cell = 'const sent = fn(2); await sent; console.log(JSON.stringify(sent.id))'
     const id = said(await kernel.run(cell)) as string
