@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tool } from '../toolchains/tools.ts'
 import { executeNotebook, makeDesk, type Output, writeNotebook } from './desk.ts'
@@ -120,5 +121,14 @@ describe('the kernel of Deno', () => {
     writeNotebook(desk, 'deno.ipynb', [setup, later, ask], 'deno')
     const cells = await executeNotebook(desk, 'deno.ipynb')
     expect(cells[2]).toMatchObject([{ name: 'stdout', text: '15\n' }])
+  })
+
+  it('runs examples/03-deno-notebook.ipynb', async () => {
+    const example = fileURLToPath(new URL('../../examples/03-deno-notebook.ipynb', import.meta.url))
+    copyFileSync(example, join(desk.folder, '03-deno-notebook.ipynb'))
+    const [place, , map, shown] = await executeNotebook(desk, '03-deno-notebook.ipynb')
+    expect(place![0]!.data!['text/html']).toMatch(/local \*.*this machine/)
+    expect(printed(map!)).toBe('3.14\n')
+    expect(shown![0]!.data!['text/html']!.match(/<rect/g)).toHaveLength(12)
   })
 })
