@@ -26,6 +26,8 @@ class Interrupts {
   #leaving = false
   /** The jobs are another program's: this one only looks at them. */
   onlyLooks = false
+  /** Before anything is canceled: Jupyter interrupts a kernel that it is about to kill and start again, which loses nothing. */
+  patienceMs = 0
 
   watch(session: Interruptible): void {
     if (this.#sessions.size === 0) for (const signal of signals) process.on(signal, this.#handle)
@@ -63,6 +65,7 @@ class Interrupts {
 
   /** Deals with every place; whether the program goes on as if nothing had been. */
   async #end(signal: NodeJS.Signals, leaving: boolean): Promise<boolean> {
+    if (this.patienceMs > 0) await new Promise((resolve) => setTimeout(resolve, this.patienceMs))
     const sessions = [...this.#sessions]
     if (this.onlyLooks) {
       for (const session of sessions) detach(session)

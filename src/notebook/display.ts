@@ -3,6 +3,7 @@ import { Job } from '../client/job.ts'
 import { JobArray } from '../client/job-array.ts'
 import { dressPlaces } from '../client/place-dress.ts'
 import './bar.ts'
+import './patience.ts'
 import { findScreen, type Shown } from './screen.ts'
 import { viewOf } from './views.ts'
 

@@ -1,0 +1,5 @@
+import { interrupts } from '../client/interrupt.ts'
+import { findScreen } from './screen.ts'
+
+// Long enough for a kernel to be killed.
+if (findScreen()) interrupts.patienceMs = 1_000
