@@ -26,7 +26,17 @@ export function findScreen(): Screen | undefined {
     Deno?: { jupyter?: DenoJupyter }
   }
   if (all.__tslab__) return tslabScreen(all.__tslab__.require(tslab) as Tslab)
-  return all.Deno?.jupyter ? denoScreen(all.Deno.jupyter) : undefined
+  const jupyter = denoJupyter(all.Deno)
+  return jupyter && denoScreen(jupyter)
+}
+
+/** Elsewhere than in its kernel, Deno throws when it is asked for. */
+function denoJupyter(deno: { jupyter?: DenoJupyter } | undefined): DenoJupyter | undefined {
+  try {
+    return deno?.jupyter
+  } catch {
+    return undefined // a script, or the REPL
+  }
 }
 
 /** tslab takes one format at a time: the first. */
