@@ -1,6 +1,7 @@
 import type { ImportBinding } from './analysis.ts'
 import { betweenCells, evaluatesCells } from './deno.ts'
 import { evaluate, scriptsAt } from './inspect.ts'
+import { nameIn } from './name-in.ts'
 import { isOwnSpecifier } from './own.ts'
 
 /** What cells of Deno's REPL and kernel have imported, by specifier. */
@@ -67,10 +68,9 @@ export function importOfCell(local: string, value: unknown, folder: string): Imp
   if (!evaluatesCells || value === null || (typeof value !== 'object' && typeof value !== 'function'))
     return undefined
   for (const [from, module] of modules) {
-    const own = isOwnSpecifier(from, folder) ? { own: true } : {}
-    if (module === value) return { local, from, name: '*', ...own }
-    const name = Object.keys(module).find((key) => Reflect.get(module, key) === value)
-    if (name !== undefined) return { local, from, name, ...own }
+    const name = nameIn(module, value)
+    if (name !== undefined)
+      return { local, from, name, ...(isOwnSpecifier(from, folder) ? { own: true } : {}) }
   }
   return undefined
 }

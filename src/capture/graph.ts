@@ -231,14 +231,17 @@ export class Graph {
         .filter(({ object }) => name in object)
         .map(({ object }) => ({ value: object[name] }))[0]
     if (!found) return
-    const binding = importOfCell(name, found.value, dirname(part.file.path))
+    this.addOfCell(part, name, found.value, importOfCell(name, found.value, dirname(part.file.path)))
+  }
+
+  private addOfCell(part: Part, name: string, value: unknown, binding: ImportBinding | undefined): void {
     if (binding) {
       part.brought.set(name, binding)
       this.addImport(part, binding)
-      return
+    } else {
+      part.globals.add(name)
+      part.values[name] = value
     }
-    part.globals.add(name)
-    part.values[name] = found.value
   }
 
   /** A name of another cell: what it imported is imported here as well. */
@@ -248,14 +251,7 @@ export class Graph {
     if (!(name in all)) return
     const value = all[name]
     const named = () => namedByCells(dirname(part.file.path), this.modules.cacheDir)
-    const binding = importOf(name, value, named, dirname(part.file.path))
-    if (binding) {
-      part.brought.set(name, binding)
-      this.addImport(part, binding)
-      return
-    }
-    part.globals.add(name)
-    part.values[name] = value
+    this.addOfCell(part, name, value, importOf(name, value, named, dirname(part.file.path)))
   }
 
   private addDeclaration(part: Part, declaration: Declaration): void {

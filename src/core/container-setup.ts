@@ -4,7 +4,7 @@ import type { ContainerCache, ContainerSettings, ContainerSpec } from './contain
 type Caches = NonNullable<ContainerSpec['caches']>
 
 /**
- * In the order of their names, which is that in which their locks are taken: two jobs never wait for each other.
+ * In the order of their names, which is that in which their locks are taken: jobs never wait for each other in a circle.
  * @throws ConfigError OPTION_INVALID, VALUE_UNSAFE
  */
 export function resolveCaches(given: readonly ContainerCache[], hasSetup: boolean, where: string): Caches {

@@ -12,16 +12,16 @@ import { runProgram } from './helpers.ts'
 const folder = mkdtempSync(join(tmpdir(), 'farcall-retries-'))
 const env = {
   FARCALL_SCHEDULER: 'direct',
-  FARCALL_WORKDIR: `${folder}/work`,
+  FARCALL_WORKDIR: `${folder}/scratch`,
   FARCALL_QUERY_INTERVAL: '1s',
   FARCALL_KEEP: 'all',
   FARCALL_STORE: `${folder}/store`,
 }
 const linesOf = (file: string) => readFileSync(file, 'utf8').trim().split('\n')
 const specsOf = (id: string): JobSpec[] =>
-  readdirSync(`${folder}/work/jobs/${id}`)
+  readdirSync(`${folder}/scratch/jobs/${id}`)
     .filter((name) => /^spec\.\d+\.json$/.test(name))
-    .map((name) => JSON.parse(readFileSync(`${folder}/work/jobs/${id}/${name}`, 'utf8')))
+    .map((name) => JSON.parse(readFileSync(`${folder}/scratch/jobs/${id}/${name}`, 'utf8')))
 
 beforeAll(() => Object.assign(process.env, env))
 afterEach(async () => {
@@ -64,12 +64,17 @@ describe('a job that is tried again', () => {
     expect(new Set(again)).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7]))
     for (const { attempt, only } of specsOf(id))
       for (const member of only!)
-        expect(readdirSync(`${folder}/work/jobs/${id}`)).toContain(`run.${attempt}.${member}`)
+        expect(readdirSync(`${folder}/scratch/jobs/${id}`)).toContain(`run.${attempt}.${member}`)
   })
 })
 
 describe('retry in a profile', () => {
-  const place: Profile = { scheduler: 'direct', workdir: `${folder}/work`, queryInterval: '1s', keep: 'all' }
+  const place: Profile = {
+    scheduler: 'direct',
+    workdir: `${folder}/scratch`,
+    queryInterval: '1s',
+    keep: 'all',
+  }
 
   it('is for all its calls, and a call says otherwise', async () => {
     const retry = { retries: 2, on: ['exit-code'], base: '100ms', backoff: 'fixed' } as const

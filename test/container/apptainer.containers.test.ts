@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type ClusterOptions, type ContainerSettings, close, cluster, configure } from '../../src/index.ts'
+import { processesWhere } from '../clusters/processes.ts'
+import { lookInside } from './look-inside.ts'
 
 /** No Debian release that the tests run on has it: they do where somebody has installed it. */
 const isThere = spawnSync('apptainer', ['--version']).status === 0
@@ -33,14 +35,7 @@ describe.skipIf(!isThere)('in a container of apptainer', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  const running = (word: string) =>
-    readdirSync('/proc').filter((name) => {
-      try {
-        return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(word)
-      } catch {
-        return false // it has ended
-      }
-    })
+  const running = (word: string) => processesWhere((argv) => argv.includes(word))
 
   it('a function runs with our Node, its mounts and variables, without a network', async () => {
     process.env['SECRET_OF_TEST'] = 'hunter2'
@@ -49,25 +44,7 @@ describe.skipIf(!isThere)('in a container of apptainer', () => {
         ...within('bare', { mounts: [`${data}:/data:ro`], env: { INSIDE: 'it is' } }),
         environment: { variables: { WORDS: 'a "b" $c\nd' }, secrets: ['SECRET_OF_TEST'] },
       },
-      async (n: number) => {
-        const { readFileSync, readdirSync, writeFileSync } = await import('node:fs')
-        let write = 'written'
-        try {
-          writeFileSync('/data/y', 'no')
-        } catch (error) {
-          write = (error as NodeJS.ErrnoException).code!
-        }
-        return {
-          n,
-          write,
-          node: process.execPath,
-          data: readFileSync('/data/x', 'utf8'),
-          nets: readdirSync('/sys/class/net'),
-          words: process.env['WORDS'],
-          inside: process.env['INSIDE'],
-          secret: process.env['SECRET_OF_TEST'],
-        }
-      },
+      lookInside,
     )
     expect(await look(3)).toMatchObject({
       n: 3,

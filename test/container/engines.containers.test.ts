@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type ContainerSettings, close, cluster, command, configure, jobs } from '../../src/index.ts'
 import { images } from '../clusters/engines.ts'
+import { lookInside } from './look-inside.ts'
 
 const { env } = inject('engines')
 const folder = mkdtempSync(join(tmpdir(), 'farcall-containers-'))
@@ -47,28 +48,7 @@ describe.each(['podman', 'docker'] as const)('in a container of %s', (engine) =>
         ...within('bare', { mounts: [`${data}:/data:ro`], env: { INSIDE: 'it is' } }),
         environment: { variables: { WORDS: 'a "b" $c\nd' }, secrets: ['SECRET_OF_TEST'] },
       },
-      async (n: number) => {
-        const { readFileSync, readdirSync, writeFileSync } = await import('node:fs')
-        const write = () => {
-          try {
-            writeFileSync('/data/y', 'no')
-            return 'written'
-          } catch (error) {
-            return (error as NodeJS.ErrnoException).code
-          }
-        }
-        return {
-          n,
-          node: process.execPath,
-          data: readFileSync('/data/x', 'utf8'),
-          write: write(),
-          nets: readdirSync('/sys/class/net'),
-          root: readdirSync('/').includes('lib64'),
-          words: process.env['WORDS'],
-          inside: process.env['INSIDE'],
-          secret: process.env['SECRET_OF_TEST'],
-        }
-      },
+      lookInside,
     )
     expect(await look(3)).toMatchObject({
       n: 3,

@@ -21,6 +21,7 @@ import {
   configure,
 } from '../../src/index.ts'
 import { images } from '../clusters/engines.ts'
+import { processesWhere, signal } from '../clusters/processes.ts'
 
 const { env } = inject('engines')
 const folder = mkdtempSync(join(tmpdir(), 'farcall-setup-'))
@@ -35,24 +36,6 @@ afterAll(async () => {
   await close()
   rmSync(folder, { recursive: true, force: true })
 })
-
-/** Processes whose command line has this word. */
-const having = (word: string) =>
-  readdirSync('/proc').filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(word)
-    } catch {
-      return false // it has ended
-    }
-  })
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // it ended with one of the others
-  }
-}
 
 describe.each(['podman', 'docker'] as const)('the setup phase of a container of %s', (engine) => {
   const within = (more: Partial<ContainerSettings>): ClusterOptions => ({
@@ -204,7 +187,10 @@ describe.each(['podman', 'docker'] as const)('the setup phase of a container of 
       .poll(() => existsSync(join(caches, `${engine}-crash`, 'lines')), { timeout: 30_000 })
       .toBe(true)
     // The script, its keeper of locks, and the engine's own process; the container they cannot end any more.
-    for (const pid of having(holder.id)) kill(Number(pid))
+    signal(
+      processesWhere((argv) => argv.includes(holder.id)),
+      'SIGKILL',
+    )
     const next = cluster(
       within({ caches: [cache('crash')], setup: ['echo mine >/cache/lines'] }),
       async () => {

@@ -4,6 +4,9 @@ import { typescript } from '../analyze/syntax.ts'
 const opening = /^\((?:async )?function\(exports, require\) \{ /
 const closing = '\n})(__tslab__.exports, __tslab__.require)'
 
+/** tslab's cells have no address of their own. */
+export const isCellUrl = (url: string): boolean => url === 'evalmachine.<anonymous>'
+
 /** Whether a script is what tslab made of a cell. */
 export const isCell = (script: string): boolean => opening.test(script) && script.endsWith(closing)
 

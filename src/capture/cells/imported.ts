@@ -1,4 +1,5 @@
 import type { ImportBinding } from '../analysis.ts'
+import { nameIn } from '../name-in.ts'
 import { isOwnSpecifier } from '../own.ts'
 import { tslabNotebook } from './tslab.ts'
 
@@ -27,14 +28,4 @@ function load(specifier: string): unknown {
   } catch {
     return undefined // no cell that named it got it
   }
-}
-
-function nameIn(module: unknown, value: object): string | undefined {
-  if ((typeof module !== 'object' && typeof module !== 'function') || module === null) return undefined
-  const isModule = Reflect.get(module, '__esModule') === true || Symbol.toStringTag in module
-  // `import * as m` of what is CommonJS is a copy that tslab made, with the module as its default
-  if (value !== module && Object.hasOwn(value, 'default') && Reflect.get(value, 'default') === module)
-    return '*'
-  if (value === module) return isModule ? '*' : 'default'
-  return Object.keys(module).find((key) => Reflect.get(module, key) === value)
 }

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path'
 import type { FunctionNode } from '../analysis.ts'
 import { analyze } from '../analyze/analyze.ts'
-import { allScripts } from '../inspect.ts'
+import { scriptsAt } from '../inspect.ts'
 import type { Place } from '../locate.ts'
 import { sameShape } from '../match.ts'
 import { offsetOf } from '../positions.ts'
 import { openFile } from '../sources.ts'
 import { cellFile, cellOf, knownCells } from './cells.ts'
-import { cellModule, isCell } from './compiled.ts'
+import { cellModule, isCell, isCellUrl } from './compiled.ts'
 import { compiledName } from './names.ts'
 
 const modules = new Map<string, { text: string; functions: readonly FunctionNode[] }>()
@@ -86,11 +86,9 @@ export function namedByCells(folder: string, cacheDir: string | undefined): Set<
 }
 
 function namedEarlier(): string[] {
-  return allScripts()
+  return scriptsAt(isCellUrl)
     .reverse()
-    .filter(({ url }) => url === 'evalmachine.<anonymous>')
-    .flatMap(({ source }) => {
-      const text = source()
+    .flatMap(({ text }) => {
       const named = isCell(text) ? text.matchAll(/\brequire\((["'])([^"']+)\1\)/g) : []
       return [...named].map((match) => match[2]!)
     })

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
-import { allScripts, inspectFunction } from '../inspect.ts'
+import { inspectFunction, scriptsAt } from '../inspect.ts'
 import { noteNext, noteRunning } from './cells.ts'
-import { isCell } from './compiled.ts'
+import { isCell, isCellUrl } from './compiled.ts'
 
 /** What cells see of each other: tslab gives it to each as `exports`. */
 interface Notebook {
@@ -70,7 +70,7 @@ const variable = (fn: Function, name: string): unknown =>
   inspectFunction(fn).scopes.find(({ object }) => Object.hasOwn(object, name))?.object[name]
 
 function runningScript(): string | undefined {
-  return allScripts()
+  return scriptsAt(isCellUrl)
     .reverse()
-    .find(({ url, source }) => url === 'evalmachine.<anonymous>' && isCell(source()))?.id
+    .find(({ text }) => isCell(text))?.id
 }
