@@ -6,7 +6,7 @@ import threading
 
 from jupyter_client import KernelManager
 
-lock = threading.Lock()
+lock = threading.RLock()
 
 
 def tell(**message):
@@ -53,8 +53,10 @@ def main(name):
         for line in sys.stdin:
             command = json.loads(line)
             if command["do"] == "execute":
-                message = connection.client.execute(command["code"], allow_stdin=False)
-                tell(type="sent", number=command["number"], message=message)
+                # Nothing of its answer is told before its name is.
+                with lock:
+                    message = connection.client.execute(command["code"], allow_stdin=False)
+                    tell(type="sent", number=command["number"], message=message)
             elif command["do"] == "interrupt":
                 manager.interrupt_kernel()
             elif command["do"] == "restart":
