@@ -16,7 +16,8 @@ describe('tslab', () => {
     const kernel = await startKernel(desk)
     try {
       expect(await kernel.run('const k = 1')).toEqual([])
-      const waiting = kernel.start('console.log("here"); await new Promise(() => {})')
+      // What stands before the first await is interrupted by other words.
+      const waiting = kernel.start('await null; console.log("here"); await new Promise(() => {})')
       await waiting.until((outputs) => printed(outputs) === 'here\n')
       kernel.interrupt()
       expect(printed(await waiting.done, 'stderr')).toMatch(/Interrupted asynchronously/)
