@@ -131,6 +131,8 @@ export interface FunctionNode {
   classBody?: number
   constructorBody?: number
   heritage?: string | true
+  /** Class: has decorators that are not ours. */
+  decorated?: boolean
   captures: Capture[]
   /** Module-level names and imports that the text needs. */
   uses: string[]

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type * as Esbuild from 'esbuild'
 import { CaptureError } from '../core/errors.ts'
 import { type Kept, keepBundle, keptBundle, unchanged } from './cache.ts'
+import { isCellPath } from './cells/names.ts'
 import { isDeno } from './deno.ts'
 import { homeMap } from './home-map.ts'
 import { Packages } from './packages.ts'
@@ -83,8 +84,9 @@ async function build(emission: Emission): Promise<{ bundle: Bundle; inputs: Kept
 
 async function buildOnce(emission: Emission, packages: Packages) {
   const modules = new Map(emission.modules.map((m) => [m.id, m]))
-  const tsconfig = nearestTsconfig(emission)
-  const files = new Set<string>()
+  const inCell = emission.modules.some(({ file }) => file !== undefined && isCellPath(file))
+  const tsconfig = inCell ? undefined : nearestTsconfig(emission)
+  const files = new Set<string>(tsconfig ? [tsconfig] : [])
   const metafiles: Esbuild.Metafile[] = []
   const options = {
     bundle: true,
@@ -101,6 +103,7 @@ async function buildOnce(emission: Emission, packages: Packages) {
     outfile: join(emission.root, 'farcall-bundle.mjs'),
     banner: { js: banner },
     ...(tsconfig ? { tsconfig } : {}),
+    ...(inCell ? { tsconfigRaw: tslabOptions } : {}),
   } satisfies Esbuild.BuildOptions
   const pluginFor = (own: typeof modules): Esbuild.Plugin =>
     plugin({
@@ -166,6 +169,9 @@ async function compile<T>(run: (esbuild: typeof Esbuild) => Promise<T>): Promise
     return run(esbuild)
   }
 }
+
+/** tslab asks no tsconfig, and compiles cells so. */
+const tslabOptions = { compilerOptions: { experimentalDecorators: true } }
 
 /** esbuild asks no tsconfig for modules that a plugin gives: paths and decorator settings would be lost. */
 function nearestTsconfig({ modules, root }: Emission): string | undefined {

@@ -1,7 +1,9 @@
+import { CaptureError } from '../core/errors.ts'
 import type { Declaration } from './analysis.ts'
 import { evaluatesCells } from './deno.ts'
 import { currentValue, type Part } from './part.ts'
 import { staticPrivates } from './privates.ts'
+import { placeName } from './sources.ts'
 import { travelsPlainly } from './values.ts'
 
 /** What a function or class instance holds; undefined: it cannot travel. */
@@ -21,7 +23,10 @@ export function valuesOf(
   for (const name of names) {
     // a name of a pattern that no function uses is optimised away
     const found = currentValue(part, name)
-    if (!found && isNeeded(name)) return undefined
+    if (!found && isNeeded(name)) {
+      if (declaration.reassigned) refuseUnreadable(part, declaration, name)
+      return undefined
+    }
     if (!found) continue
     // an object of functions: its source is the cheaper way, unless something was put in later
     const held = (value: object) =>
@@ -30,6 +35,15 @@ export function valuesOf(
     values[name] = found.value
   }
   return Object.keys(values).length > 0 ? values : undefined
+}
+
+/** Its initialiser is not what it is, or was when something was made of it. V8 drops what no function uses. */
+function refuseUnreadable({ file }: Part, { start }: Declaration, name: string): never {
+  throw new CaptureError(
+    'CAPTURE_REFUSED',
+    `${placeName(file, start)} '${name}' is assigned to after its declaration, and cannot be read any more`,
+    { hint: 'declare it with const, and its whole value' },
+  )
 }
 
 /** A later cell may have assigned what this one declares. */

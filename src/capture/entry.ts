@@ -6,7 +6,7 @@ import type { Part } from './part.ts'
 import { initName, quote } from './slice.ts'
 import { reachedByThreads } from './threads.ts'
 
-/** The module that esbuild starts from: it exports what BundleModule says. `main` declares $main, and $env. */
+/** The module that esbuild starts from: it exports what BundleModule says. `main` declares $main, and $env or $find. */
 export function entryText(graph: Graph, main: string, split?: SplitPlan): string {
   const parts = [...graph.parts.values()].sort((a, b) => (a.file.id < b.file.id ? -1 : 1))
   const lines = [
@@ -39,7 +39,7 @@ const refs={${refs.join(',')}};
 const makes={${makes.join(',')}};
 let names;
 const unknown=(id)=>{throw new Error("this bundle has no "+id)};
-export const setValues=(v)=>{${sets.join('')}${effects.join('')}${runs.join('')}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);for(const id of Object.keys(v.staticPrivates))ownPrivates(refs[id](),v.staticPrivates[id]);${main.includes('$env') ? '$env(v.env);' : ''}${split ? '$farcallLoops.values(v);' : ''}};
+export const setValues=(v)=>{${sets.join('')}${effects.join('')}${runs.join('')}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);for(const id of Object.keys(v.staticPrivates))ownPrivates(refs[id](),v.staticPrivates[id]);${main.includes('$find') ? '$find();' : ''}${main.includes('$env') ? '$env(v.env);' : ''}${split ? '$farcallLoops.values(v);' : ''}};
 export const resolve=(id)=>{
   if(Object.prototype.hasOwnProperty.call(refs,id))return refs[id]();
   if(id.startsWith("g:"))return global(id.slice(2));

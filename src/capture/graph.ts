@@ -13,6 +13,7 @@ import { inspectFunction, type Scope } from './inspect.ts'
 import type { Place } from './locate.ts'
 import { Modules } from './modules.ts'
 import { currentValue, importedValue, newPart, type Part } from './part.ts'
+import { refusePatched } from './patched.ts'
 import { refuse, threadObjections } from './refusals.ts'
 import { isBundled } from './renamed.ts'
 import { openFile, placeName, type UserFile } from './sources.ts'
@@ -269,7 +270,11 @@ export class Graph {
       this.within(declaration.names.join(), () => this.need(file, declaration.uses))
       this.addThreads(file, [declaration.start, declaration.end])
     }
-    if (declaration.fn !== undefined && !values) readStatics(part, declaration.names[0]!, this.contents)
+    if (declaration.fn !== undefined && !values) {
+      const type = currentValue(part, declaration.names[0]!)?.value
+      if (typeof type === 'function') refusePatched(type, { file, fn: declaration.fn })
+      readStatics(part, declaration.names[0]!, this.contents)
+    }
   }
 
   private addImport(part: Part, binding: ImportBinding): void {

@@ -12,9 +12,11 @@ export function addMain(graph: Graph, place: Place): { text: string; isClosure: 
     graph.need(file, [declared!])
     const main = node.isStatic
       ? // without a `this` of its own it is the class, as in a call of the user's
-        `const $raw=$class[${quote(node.name)}];const $main=function(...a){return $raw.apply(this===undefined?$class:this,a)};Object.setPrototypeOf($main,Object.getPrototypeOf($raw));`
-      : `const $main=$class.prototype[${quote(node.name)}];`
-    return { text: `import{${declared} as $class}from${slice};${main}`, isClosure: false }
+        `const $raw=$class[${quote(node.name)}];$main=function(...a){return $raw.apply(this===undefined?$class:this,a)};Object.setPrototypeOf($main,Object.getPrototypeOf($raw));`
+      : `$main=$class.prototype[${quote(node.name)}];`
+    // a class that needs captured values while it is defined is there once these are
+    const text = `import{${declared} as $class}from${slice};let $main;const $find=()=>{${main}};`
+    return { text, isClosure: false }
   }
   if (node.declared !== undefined) {
     graph.need(file, [node.declared])

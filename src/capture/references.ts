@@ -8,6 +8,7 @@ import type { Graph } from './graph.ts'
 import { inspectFunction } from './inspect.ts'
 import { type LocateOptions, locateByInspector, nodeOf, type Place } from './locate.ts'
 import { currentValue } from './part.ts'
+import { refusePatched } from './patched.ts'
 import { lost, placeOf, places } from './places.ts'
 import { privateFields } from './privates.ts'
 import { lexicalObjections, refuse } from './refusals.ts'
@@ -41,7 +42,10 @@ export class References {
 
   /** The text of a function or class met in a value comes along. */
   private join(place: Place, type: Function | undefined): void {
-    if (type) this.graph.moduleScopes(type, place.file)
+    if (type) {
+      refusePatched(type, place)
+      this.graph.moduleScopes(type, place.file)
+    }
     const { declared } = nodeOf(place)
     if (declared !== undefined) this.graph.need(place.file, [declared])
     // without a function of its file at hand its module's values could not be read

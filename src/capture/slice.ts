@@ -85,9 +85,17 @@ function insertAfter(units: string[], at: number, text: string): void {
 export const initName = (declaration: Declaration): string => `$farcallInit${declaration.start}`
 
 /** `const a = f(b)` becomes a function that assigns a; the text stays in its place. */
-function wrapLate(units: string[], declaration: Declaration): void {
+function wrapLate(units: string[], declaration: Declaration, file: UserFile): void {
+  const [name] = declaration.names
   const isClass = declaration.kind === 'class'
-  const open = `;const ${initName(declaration)}=()=>{${isClass ? `${declaration.names[0]}=` : declaration.isDefault ? '($default=' : '('}`
+  // experimentalDecorators are for declarations only
+  const isDecorated = isClass && file.analysis.functions[declaration.fn!]!.decorated
+  const [before, after] = isDecorated
+    ? [`${name}=(()=>{`, `return ${name}})()`]
+    : isClass
+      ? [`${name}=`, '']
+      : [declaration.isDefault ? '($default=' : '(', ')']
+  const open = `;const ${initName(declaration)}=()=>{${before}`
   // at the end of a line before it, if there is one, so that columns stay
   let at = declaration.start - 1
   while (at >= 0 && units[at] === ' ') at--
@@ -95,7 +103,7 @@ function wrapLate(units: string[], declaration: Declaration): void {
   if (/[\n\r]$/.test(line)) units[at] = line.slice(0, -1) + open + line.slice(-1)
   else units[declaration.start] = open + units[declaration.start]
   const last = declaration.end - 1
-  units[last] += isClass ? '};' : ')};'
+  units[last] += `${after}};`
 }
 
 /** `export default ` is as long as `const $default=`. */
@@ -163,7 +171,7 @@ export function sliceModule(
     else if (-at >= units.length) units.push(';')
     else if (/[\s;]/.test(units[-at]!)) units[-at] = /[\n\r]/.test(units[-at]!) ? `;${units[-at]}` : ';'
   }
-  for (const declaration of inits) wrapLate(units, declaration)
+  for (const declaration of inits) wrapLate(units, declaration, file)
   if (hooks) for (const range of keep) classHooks(units, file, range)
   applyEdits(units, edits)
   const names = [...new Set([...exported, ...values])].sort()

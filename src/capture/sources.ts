@@ -10,7 +10,7 @@ import { isOwnFile, isOwnSpecifier, ownRoot } from './own.ts'
 import { positionOf } from './positions.ts'
 
 /** Changes when what lies in the cache changes its shape or meaning. */
-export const cacheVersion = '9'
+export const cacheVersion = '10'
 
 export interface UserFile {
   /** Absolute; what was typed into a REPL has a name like /folder/REPL3.ts that does not exist. */

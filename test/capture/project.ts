@@ -66,12 +66,16 @@ interface Outcome {
 
 let count = 0
 
-/** Files by their path in a new project; `link: target` makes a symbolic link. TypeScript is compiled file by file. */
+/**
+ * Files by their path in a new project; `link: target` makes a symbolic link. TypeScript is compiled file by file, as a
+ * tsconfig.json among them says.
+ */
 export function writeProject(files: Record<string, string | { link: string }>): string {
   const root = join(folder, `project-${count++}`)
   mkdirSync(join(root, 'node_modules'), { recursive: true })
   for (const name of ['farcall', 'lodashish', 'cjsish'])
     cpSync(join(fixture, 'packages', name), join(root, 'node_modules', name), { recursive: true })
+  const tsconfigRaw = files['tsconfig.json']
   const all: typeof files = { 'package.json': '{"name":"project","type":"module"}', ...files }
   for (const [name, text] of Object.entries(all)) {
     const path = join(root, name)
@@ -87,6 +91,7 @@ export function writeProject(files: Record<string, string | { link: string }>): 
       target: 'node20.19',
       sourcemap: 'inline',
       sourcefile: path,
+      ...(typeof tsconfigRaw === 'string' ? { tsconfigRaw } : {}),
     })
     writeFileSync(path.replace(/\.ts$/, '.js'), code)
   }

@@ -9,7 +9,7 @@ export function functionsOf(reading: Reading) {
   const ts = typescript()
   const { source, functions, functionOf } = reading
   const { startOf, has, exportModifiers, nameOf, labelOf, isFunctionNode, paramsAt } = reading.syntax
-  const { ownDecorators } = symbolsOf(reading)
+  const { ownDecorators, isDecorated } = symbolsOf(reading)
 
   const addFunction = (node: TypeScript.Node, parent: number): number => {
     const index = functions.length
@@ -69,6 +69,7 @@ export function functionsOf(reading: Reading) {
       }
       const base = node.heritageClauses?.find((c) => c.token === ts.SyntaxKind.ExtendsKeyword)?.types[0]
       if (base) entry.heritage = ts.isIdentifier(base.expression) ? base.expression.text : true
+      if (isDecorated(node)) entry.decorated = true
       entry.blank.push(...ownDecorators(node))
       for (const member of members) entry.blank.push(...ownDecorators(member))
     }

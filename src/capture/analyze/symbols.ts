@@ -59,5 +59,17 @@ export function symbolsOf(reading: Reading) {
           .map((d): Range => [startOf(d), d.end])
       : []
 
-  return { symbolOf, isTopLevel, importOf, isOwnExpression, ownDecorators }
+  /** Whether a class has decorators of the program, at itself, its members or their parameters. */
+  const isDecorated = (type: TypeScript.ClassLikeDeclaration): boolean => {
+    const members = type.members.flatMap((member): TypeScript.Node[] => [
+      member,
+      ...((member as Partial<TypeScript.MethodDeclaration>).parameters ?? []),
+    ])
+    return [type, ...members].some(
+      (node) =>
+        ts.canHaveDecorators(node) && ts.getDecorators(node)?.some((d) => !isOwnExpression(d.expression)),
+    )
+  }
+
+  return { symbolOf, isTopLevel, importOf, isOwnExpression, ownDecorators, isDecorated }
 }

@@ -145,7 +145,20 @@ export function usesOf(reading: Reading) {
     if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)) return
     if (ts.isHeritageClause(node) && node.token === ts.SyntaxKind.ImplementsKeyword) return
     if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return
-    if (has(node, ts.SyntaxKind.DeclareKeyword)) return
+    if (ts.isDecorator(node) || ts.isComputedPropertyName(node)) {
+      // not shipped: what a decorator of ours needs is not needed; but it is where a method is found
+      if (ts.isDecorator(node) && isOwnExpression(node.expression)) return
+      const wasEarly = early
+      early = ts.findAncestor(node, isFunctionNode) !== undefined
+      ts.forEachChild(node, (child) => visit(child, fn))
+      early = wasEarly
+      return
+    }
+    if (has(node, ts.SyntaxKind.DeclareKeyword)) {
+      // a property that is only declared may be decorated all the same
+      if (ts.canHaveDecorators(node)) for (const one of ts.getDecorators(node) ?? []) visit(one, fn)
+      return
+    }
     if (ts.isTypeParameterDeclaration(node)) return
     if (ts.isWithStatement(node)) {
       // which names are the object's is known only when it runs, and a bundle has no `with`
@@ -154,10 +167,6 @@ export function usesOf(reading: Reading) {
       addNeed(`refuse:${within}:with`, node, fn)
       ts.forEachChild(node, (child) => visit(child, fn))
       within = wasWithin
-      return
-    }
-    if (ts.isDecorator(node) && isOwnExpression(node.expression)) {
-      // not shipped: what it needs is not needed; but it is where a method is found
       return
     }
     if (ts.isIdentifier(node)) {
