@@ -4,6 +4,7 @@ import type { Graph } from './graph.ts'
 import { lateDeclarations } from './late.ts'
 import type { Place } from './locate.ts'
 import type { Edit } from './loops/edits.ts'
+import { bindingOf } from './part.ts'
 import type { Emitted } from './slice.ts'
 import { assetName, quote, sliceClosure, sliceModule } from './slice.ts'
 import type { UserFile } from './sources.ts'
@@ -30,8 +31,8 @@ function header(
       continue
     }
     if (name.startsWith('asset:')) lines.push(assetLine(file, Number(name.slice(6)), graph.root))
-    const binding =
-      file.analysis.imports.find((i) => i.local === name) ?? graph.parts.get(file.path)?.brought.get(name)
+    const part = graph.parts.get(file.path)
+    const binding = part ? bindingOf(part, name) : file.analysis.imports.find((i) => i.local === name)
     if (binding) lines.push(importLine(graph, file, binding))
   }
   return lines.join('')

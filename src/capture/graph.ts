@@ -10,7 +10,7 @@ import { type Contents, readStatics, valuesOf } from './decide.ts'
 import { importOfCell } from './deno-imports.ts'
 import { assetPath, metaOf } from './homes.ts'
 import { inspectFunction, type Scope } from './inspect.ts'
-import type { Place } from './locate.ts'
+import { nodeOf, type Place } from './locate.ts'
 import { Modules } from './modules.ts'
 import { currentValue, importedValue, newPart, type Part } from './part.ts'
 import { refusePatched } from './patched.ts'
@@ -251,6 +251,7 @@ export class Graph {
     const all = Object.hasOwn(shared, name) ? shared : (globalThis as Record<string, unknown>)
     if (!(name in all)) return
     const value = all[name]
+    if (typeof value === 'function' && this.importFromCell(part, name, value)) return
     const named = () => namedByCells(dirname(part.file.path), this.modules.cacheDir)
     this.addOfCell(part, name, value, importOf(name, value, named, dirname(part.file.path)))
   }
@@ -275,6 +276,23 @@ export class Graph {
       if (typeof type === 'function') refusePatched(type, { file, fn: declaration.fn })
       readStatics(part, declaration.names[0]!, this.contents)
     }
+  }
+
+  /** A function or class is imported from the cell that declares it: what needs it while it is defined has it then. */
+  private importFromCell(part: Part, local: string, value: Function): boolean {
+    // finds its place
+    this.contents(value)
+    const place = this.places.get(value)
+    const name = place && nodeOf(place).declared
+    if (name === undefined || !isCellPath(place!.file.path)) return false
+    const { file } = place!
+    this.modules.cells.set(file.path, file)
+    const binding = { local, from: file.path, name }
+    part.brought.set(local, binding)
+    part.imports.add(local)
+    this.know(part, { file, name }, value)
+    this.needOne(file, name)
+    return true
   }
 
   private addImport(part: Part, binding: ImportBinding): void {
@@ -308,6 +326,13 @@ export class Graph {
     if (found) this.needOne(found.file, found.name)
   }
 
+  /** A function or class that was met in a value says what its name stands for, where no scope does. */
+  noteValue(place: Place, name: string, value: Function): void {
+    const { file, fn } = place
+    const declaration = declarationOf({ file, name })
+    if (declaration?.fn === fn && !declaration.reassigned) this.part(file).known[name] ??= value
+  }
+
   /** A sibling module's scopes, from one of its functions as another file imported it. */
   private know(part: Part, found: { file: UserFile; name: string }, value: unknown): void {
     const other = this.part(found.file)
@@ -318,7 +343,7 @@ export class Graph {
       if (found.name !== '$default') return
     }
     if (value === undefined) return
-    const declaration = other.file.analysis.declarations.find((d) => d.names.includes(found.name))
+    const declaration = declarationOf(found)
     if (typeof value === 'function' && declaration?.fn !== undefined && !declaration.reassigned) {
       this.places.set(value, { file: other.file, fn: declaration.fn })
       this.moduleScopes(value, other.file)
@@ -342,3 +367,6 @@ export class Graph {
     this.wholes.add(path)
   }
 }
+
+const declarationOf = ({ file, name }: { file: UserFile; name: string }) =>
+  file.analysis.declarations.find((d) => d.names.includes(name))

@@ -1,7 +1,7 @@
 import { CaptureError } from '../core/errors.ts'
 import type { Declaration } from './analysis.ts'
 import type { Graph } from './graph.ts'
-import type { Part } from './part.ts'
+import { bindingOf, type Part } from './part.ts'
 import { placeName } from './sources.ts'
 
 /**
@@ -15,7 +15,7 @@ export function lateDeclarations(graph: Graph): Map<Declaration, Part> {
     if (order.includes(part)) return
     order.push(part)
     for (const local of part.imports) {
-      const binding = part.file.analysis.imports.find((i) => i.local === local)
+      const binding = bindingOf(part, local)
       const target = binding && graph.modules.sibling(part.file, binding)
       const other = target && graph.parts.get(target.path)
       if (other) visit(other)
@@ -64,7 +64,7 @@ function reaches(
 function declared(graph: Graph, part: Part, name: string): [Declaration, Part][] {
   const own = part.file.analysis.declarations.filter((d) => d.names.includes(name))
   if (own.length > 0) return own.map((d) => [d, part])
-  const binding = part.file.analysis.imports.find((i) => i.local === name)
+  const binding = bindingOf(part, name)
   const target = binding && graph.modules.sibling(part.file, binding)
   const found = target && graph.modules.exported(target, binding.name)
   const other = found && graph.parts.get(found.file.path)

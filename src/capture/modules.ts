@@ -12,6 +12,9 @@ const resolved = new Map<string, string | undefined>()
 export class Modules {
   readonly cacheDir: string | undefined
 
+  /** Cells of a notebook that others have names of, by their paths. */
+  readonly cells = new Map<string, UserFile>()
+
   constructor(cacheDir: string | undefined) {
     this.cacheDir = cacheDir
   }
@@ -36,6 +39,8 @@ export class Modules {
   /** The user's own module that the import means, when it can be sliced. */
   sibling(file: UserFile, binding: { from: string; type?: string; own?: boolean }): UserFile | undefined {
     if (binding.own || binding.type) return undefined
+    const cell = this.cells.get(binding.from)
+    if (cell) return cell
     const path = this.resolve(binding.from, dirname(file.path))
     if (path === undefined) return undefined
     const found = openFile(path, this.cacheDir)
@@ -45,7 +50,8 @@ export class Modules {
   /** Follows re-exports to the file that declares the name, or imports it from a package. */
   exported(file: UserFile, name: string, depth = 0): { file: UserFile; name: string } | undefined {
     if (depth > 20) return undefined
-    const { exports, stars, imports } = file.analysis
+    const { exports, stars, imports, declarations } = file.analysis
+    if (this.cells.has(file.path) && declarations.some((d) => d.names.includes(name))) return { file, name }
     const own = exports.find((e) => e.name === name)
     if (own?.local === undefined && own) return undefined
     if (own) {

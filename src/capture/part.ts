@@ -22,7 +22,7 @@ export interface Part {
   reader?: Function
   /** Values of exports as another file imported them. */
   known: Record<string, unknown>
-  /** Imports of other cells of a notebook, by the names that this one uses. */
+  /** What a cell of a notebook has from other cells, or by their imports, under the names that it uses. */
   brought: Map<string, ImportBinding>
   /** Names that the rest of the bundle needs and that this file imports. */
   imports: Set<string>
@@ -43,6 +43,9 @@ export const newPart = (file: UserFile): Part => ({
   imports: new Set(),
   namespace: false,
 })
+
+export const bindingOf = ({ file, brought }: Part, local: string): ImportBinding | undefined =>
+  file.analysis.imports.find((i) => i.local === local) ?? brought.get(local)
 
 /** What an import of the file gives now; undefined: it cannot be read. */
 export function importedValue(part: Part, binding: ImportBinding): unknown {

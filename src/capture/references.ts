@@ -47,6 +47,7 @@ export class References {
       this.graph.moduleScopes(type, place.file)
     }
     const { declared } = nodeOf(place)
+    if (type && declared !== undefined) this.graph.noteValue(place, declared, type)
     if (declared !== undefined) this.graph.need(place.file, [declared])
     // without a function of its file at hand its module's values could not be read
     else if (this.graph.parts.get(place.file.path)?.scopes.length) this.graph.addClosure(place)

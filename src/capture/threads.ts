@@ -1,5 +1,6 @@
 import type { FunctionNode, Range, ThreadNode } from './analysis.ts'
 import type { Graph } from './graph.ts'
+import { bindingOf } from './part.ts'
 import { quote } from './slice.ts'
 import type { UserFile } from './sources.ts'
 
@@ -52,7 +53,8 @@ export function reachedByThreads(graph: Graph): Map<UserFile, Set<string>> {
       known.add(name)
       for (const declaration of file.analysis.declarations)
         if (declaration.names.includes(name)) visit(file, declaration.uses)
-      const binding = file.analysis.imports.find((one) => one.local === name)
+      const part = graph.parts.get(file.path)
+      const binding = part && bindingOf(part, name)
       const target = binding && !binding.own ? graph.modules.sibling(file, binding) : undefined
       if (!binding || !target) continue
       const exports = binding.name === '*' ? graph.modules.exportNames(target) : [binding.name]

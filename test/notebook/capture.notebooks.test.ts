@@ -14,7 +14,12 @@ import * as path from 'node:path'
 const early: number = 7
 function earlyHelper(x: number): number { return x + early }
 enum Early { A = 'aa' }
-class EarlyBox { #v = 3; get v() { return this.#v } }`,
+class EarlyBox { #v = 3; get v() { return this.#v } }
+function loud(target: any, key: string, d: PropertyDescriptor) {
+  const was = d.value
+  d.value = function () { return 'loud ' + was.call(this) }
+}
+class EarlyGreeter { @loud hi() { return 'hi' } }`,
     '',
   ],
   [
@@ -79,6 +84,21 @@ await cluster({}, () => { n++ })().catch((error: Error) => console.log(error.mes
   [
     `await cluster({}, () => server)().catch((error: Error) => console.log(error.message.split('\\n')[0]))`,
     /^cell 10, line 1 captured 'server': a server cannot travel/,
+  ],
+  [
+    `class Base { #n = 1; get n() { return this.#n } static made = 0; constructor() { (this.constructor as any).made++ } }
+class Greeter extends Base { @loud hi() { return 'hi' + this.n } }
+const greeter = new Greeter()`,
+    '',
+  ],
+  [
+    `class Far extends Greeter { @cluster() async far() { return [this.hi(), greeter.hi(), Greeter.made] } }
+console.log(await new Far().far(), await cluster({}, (x: Base) => [x.n, x instanceof Greeter])(greeter))`,
+    "[ 'loud hi1', 'loud hi1', 1 ] [ 1, true ]\n",
+  ],
+  [
+    `await cluster({}, () => new EarlyGreeter().hi())().catch((error: Error) => console.log(error.message))`,
+    /^compiled cell \d+\.js:\d+:1 'EarlyGreeter' was changed after .*\n +hint: import farcall in the first cell/,
   ],
 ]
 
