@@ -4,6 +4,7 @@ import { LazyMap } from '../core/lazy.ts'
 import type { JobSpec } from '../core/protocol.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import { type JobArrayUsage, type JobUsage, type Measured, mergeMeasured } from '../core/usage.ts'
+import { dressed } from './dress.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { type Measures, noMeasures } from './measures.ts'
@@ -28,9 +29,9 @@ export async function jobUsage(handle: Handle, item: Item): Promise<JobUsage> {
   // What `attach` gave may stand for all of them.
   const items = submission.itemsBehind(item)
   if (items.length > 1 || (items.length === 0 && spec.items > 1 && item.index === 0))
-    return arrayUsage(spec, asked, measures)
+    return dressed(arrayUsage(spec, asked, measures))
   const measured = measures.members.get(memberOf(spec, items[0] ?? item)) ?? {}
-  return usageOf(asked, { ...soFar(item.status), ...measured })
+  return dressed(usageOf(asked, { ...soFar(item.status), ...measured }))
 }
 
 /** Of all submissions of a map together. @internal */
@@ -44,7 +45,7 @@ export async function jobArrayUsage(handles: readonly Handle[]): Promise<JobArra
     for (const [member, one] of measures.members) measured.set(before + member, one)
     before += Math.ceil(spec.items / spec.chunk)
   }
-  return arrayUsageOf(all[0]?.spec ?? nothingAsked, measured, memberOfItem)
+  return dressed(arrayUsageOf(all[0]?.spec ?? nothingAsked, measured, memberOfItem))
 }
 
 function arrayUsage(spec: JobSpec, asked: JobSpec, { members }: Measures): JobArrayUsage {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
+import { dressData } from '../client/dress.ts'
 import { Job } from '../client/job.ts'
 import { JobArray } from '../client/job-array.ts'
-import { dressPlaces } from '../client/place-dress.ts'
 import './bar.ts'
 import './patience.ts'
 import { findScreen, type Shown } from './screen.ts'
@@ -11,8 +11,8 @@ import { viewOf } from './views.ts'
 const jupyterDisplay = Symbol.for('Jupyter.display')
 
 /**
- * Shows a job, a map, or what `cluster.resources()` and `cluster.queue()` gave, as it is now: in a notebook as a table,
- * elsewhere as text on stdout. Another value is shown as `console.log` does.
+ * Shows a job, a map, or what `usage()`, `cluster.resources()` and `cluster.queue()` gave, as it is now: in a notebook as
+ * tables and pictures, elsewhere as text on stdout. Another value is shown as `console.log` does.
  *
  * @example
  * import { cluster, display } from 'farcall'
@@ -54,4 +54,4 @@ export function dress(value: object): void {
 
 dress(Job.prototype)
 dress(JobArray.prototype)
-dressPlaces(dress)
+dressData(dress)

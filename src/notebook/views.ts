@@ -8,6 +8,7 @@ import type { JobState, JobStatus } from '../core/status.ts'
 import { formatSeconds } from '../core/units.ts'
 import { Html, html, table } from './html.ts'
 import { chip, stateGrid } from './states.ts'
+import { isUsage, usageView } from './usage.ts'
 
 /** A thing as text for a terminal and as HTML for a notebook. */
 export interface View {
@@ -20,6 +21,7 @@ export function viewOf(value: unknown): View | undefined {
   if (value instanceof Job) return jobView(value)
   if (value instanceof JobArray) return arrayView(value)
   if (typeof value !== 'object' || value === null) return undefined
+  if (isUsage(value)) return usageView(value)
   if (!('profile' in value) || !('time' in value)) return undefined
   if ('partitions' in value) return resourcesView(value as ClusterResources)
   return 'jobs' in value ? queueView(value as ClusterQueue) : undefined

@@ -15,5 +15,8 @@ export async function runExample(desk: Desk, profile: RegExp): Promise<void> {
   const bar = map!.find(({ output_type }) => output_type === 'display_data')
   expect(bar!.data!['text/html']).toMatch(/<b>needle<\/b>.*12 of 12/)
   expect(shown![0]!.data!['text/html']!.match(/<rect/g)).toHaveLength(12)
+  expect(shown![1]!.data!['text/html']).toMatch(
+    />[.\d]+ of 300 s<.*time of the items<\/b><\/div><svg .*<rect /,
+  )
   expect(printed(error!)).toMatch(/^TypeError: .*\n +at \(?cell 5, line 3\)?\n$/)
 }

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { close, cluster, connect, display, type JobArray, show } from '../../src/index.ts'
+import { histogram } from '../../src/notebook/histogram.ts'
 import { html, table } from '../../src/notebook/html.ts'
 import { stateGrid } from '../../src/notebook/states.ts'
 import { barHtml, viewOf } from '../../src/notebook/views.ts'
@@ -80,6 +81,73 @@ describe('what a place has', () => {
     expect(view.html.text).toContain('and 6 more')
     expect(view.html.text.indexOf('<b>mine</b>')).toBeLessThan(view.html.text.indexOf(harmless))
     expect(view.text.split('\n')[2]).toContain('mine')
+  })
+})
+
+describe('what was used', () => {
+  const item = (seconds: number, bytes: number) => ({
+    memory: { used: bytes, asked: 2 ** 30 },
+    time: { used: seconds, asked: 60 },
+    cpu: { used: seconds / 2 },
+    hints: [],
+  })
+
+  it('is a table, against what was asked for, with the hints', () => {
+    const usage = {
+      memory: { used: 3 * 2 ** 30, asked: 4 * 2 ** 30 },
+      time: { used: 30, asked: 60 },
+      cpu: { used: 45, cores: 2, efficiency: 0.75 },
+      disk: { read: 2048, written: 1024 },
+      gpu: { count: 2, utilization: 0.05, memory: { used: 2 ** 30, total: 2 ** 33 } },
+      hints: [hostile],
+    }
+    const { text, html } = viewOf(usage)!
+    expect(text.split('\n')).toEqual([
+      'memory  3 of 4 GB',
+      'time    30 of 60 s',
+      'cpu     45 s, 75 % of 2 cores',
+      'disk    2 kB read, 1 kB written',
+      'gpu     5 % of 2 busy, 1 of 8 GB',
+      `hint: ${hostile}`,
+    ])
+    expect(html.text).toContain(
+      '<td style="text-align:left;padding:2px 12px 2px 0;white-space:nowrap">3 of 4 GB</td>',
+    )
+    expect(html.text).not.toContain('<img')
+    expect(html.text).not.toContain('<svg')
+  })
+
+  it('of a map is also how its items are spread, up to the limit', () => {
+    const items = [item(30, 2 ** 28), item(30, 2 ** 28), item(60, 2 ** 29), item(59, 2 ** 29)]
+    const usage = { ...items[2]!, items, sum: { time: 179, cpu: 89.5 } }
+    const { text, html } = viewOf(usage)!
+    expect(text).toMatch(/^memory \(most\) +512 of 1024 MB\n|^memory \(most\) +0.5 of 1 GB\n/)
+    expect(text).toMatch(/\ntime of all +179 s$/)
+    const [, time, memory] = html.text.split('<svg')
+    // 30 s is the middle of 60 s, and the last two are in one bar
+    expect(time!.match(/<title>[^<]*/g)).toEqual([
+      '<title>2: 30 s to 32 s',
+      '<title>2: 58 s to 60 s',
+      '<title>limit: 60 s',
+    ])
+    expect(memory!.match(/<title>/g)).toHaveLength(3)
+  })
+
+  it('has no line at a limit that is far away, and no picture of what nobody knows', () => {
+    expect(histogram([1, 2], String, 100).text).toMatch(/0 to 2, the limit is 100<\/div>$/)
+    expect(histogram([1], String).text).toBe('')
+    expect(viewOf({ memory: {}, time: {}, cpu: {}, hints: [] })!.text).toBe(
+      'memory  not known\ntime    not known\ncpu     not known',
+    )
+  })
+
+  it('is printed so where a job gives it', async () => {
+    const job = cluster({ time: '1m' }, () => 1)()
+    await job
+    expect(inspect(await job.usage())).toMatch(/^memory .*\ntime +0[.\d]* of 60 s\ncpu /)
+    const jobs = cluster((n: number) => n).map([1, 2])
+    await jobs
+    expect(inspect(await jobs.usage())).toMatch(/\ntime of all +[.\d]+ s$/)
   })
 })
 

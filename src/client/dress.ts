@@ -2,8 +2,8 @@ type Dress = (value: object) => void
 
 let dress: Dress = () => {}
 
-/** From now on, what is told of places gets this look. @internal */
-export function dressPlaces(as: Dress): void {
+/** From now on, plain data that is given to callers gets this look. @internal */
+export function dressData(as: Dress): void {
   dress = as
 }
 
