@@ -24,7 +24,8 @@ export function valuesOf(
     // a name of a pattern that no function uses is optimised away
     const found = currentValue(part, name)
     if (!found && isNeeded(name)) {
-      if (declaration.reassigned) refuseUnreadable(part, declaration, name)
+      // without scopes nothing runs: it is only looked at
+      if (declaration.reassigned && part.scopes.length > 0) refuseUnreadable(part, declaration, name)
       return undefined
     }
     if (!found) continue
