@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+
 /** What a notebook shows: the same thing in several formats, of which it takes the richest. */
 export type Shown = Readonly<Record<string, string>>
 
@@ -13,7 +15,8 @@ interface Tslab {
 }
 
 interface DenoJupyter {
-  broadcast(type: string, content: object): Promise<void>
+  /** Declared as a promise; Deno 2.9's kernel gives undefined, at once. */
+  broadcast(type: string, content: object): Promise<void> | undefined
 }
 
 /** Nobody's dependency: only its kernel has it, and gives it to cells by this name. */
@@ -50,12 +53,21 @@ function tslabScreen({ newDisplay }: Tslab): Screen {
   return { place, show: (shown) => place()(shown) }
 }
 
-/** No place: what is broadcast while a cell waits comes once, and never again (Deno 2.9). */
 function denoScreen(jupyter: DenoJupyter): Screen {
-  return {
-    show: (shown) =>
-      void jupyter
-        .broadcast('display_data', { data: shown, metadata: {}, transient: {} })
-        .catch((error: unknown) => process.emitWarning(`farcall: nothing could be shown: ${String(error)}`)),
+  const send = async (type: string, shown: Shown, transient: object) => {
+    try {
+      await jupyter.broadcast(type, { data: shown, metadata: {}, transient })
+    } catch (error) {
+      process.emitWarning(`farcall: nothing could be shown: ${String(error)}`)
+    }
   }
+  const place = () => {
+    const display_id = randomUUID()
+    let type = 'display_data'
+    return (shown: Shown) => {
+      void send(type, shown, { display_id })
+      type = 'update_display_data'
+    }
+  }
+  return { place, show: (shown) => void send('display_data', shown, {}) }
 }

@@ -1,26 +1,15 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { tool } from '../toolchains/tools.ts'
-import { executeNotebook, makeDesk, type Output, writeNotebook } from './desk.ts'
+import { failure, makeDenoDesk, said } from './deno.ts'
+import { executeNotebook, type Output, writeNotebook } from './desk.ts'
 import { type Kernel, printed, startKernel } from './kernel.ts'
 
-const desk = makeDesk()
+const desk = makeDenoDesk()
 let kernel: Kernel
 
 beforeAll(async () => {
-  const folder = join(desk.env['JUPYTER_PATH']!, 'kernels/deno')
-  mkdirSync(folder, { recursive: true })
-  // What `deno jupyter --install` writes.
-  const argv = [tool('deno/deno'), 'jupyter', '--kernel', '--conn', '{connection_file}']
-  const spec = { argv, display_name: 'Deno', language: 'typescript' }
-  writeFileSync(join(folder, 'kernel.json'), JSON.stringify(spec))
-  const dependencies = { farcall: '*', 'lodash-es': '*' }
-  writeFileSync(
-    join(desk.folder, 'package.json'),
-    JSON.stringify({ name: 'study', private: true, dependencies }),
-  )
   kernel = await startKernel(desk, 'deno')
 })
 
@@ -42,21 +31,15 @@ import { basename } from 'node:path'
 function helper(x: number): number { return x * k + list.length + changing }
 const fn = cluster({}, (x: number) => [helper(x), tally.n, new Tally().n, Mode.B, sum([x, 1]), basename('/a/b')])`
 
-/** What the cell printed as JSON; its error otherwise. */
-function said(outputs: readonly Output[]): unknown {
-  const error = outputs.find(({ output_type }) => output_type === 'error')
-  return error ? `${error.ename}: ${error.evalue}` : JSON.parse(printed(outputs))
-}
-
 describe('the kernel of Deno', () => {
   it('runs there what cells declared, changed and imported', async () => {
     expect(await kernel.run(setup)).toEqual([])
     expect(await kernel.run(later)).toEqual([])
     const ask = 'console.log(JSON.stringify([await fn(2), await fn.map([1, 2]), fn.local(2)]))'
     const two = [15, 3, 1, 2, 3, 'b']
-    expect(said(await kernel.run(ask))).toEqual([two, [[10, 3, 1, 2, 2, 'b'], two], two])
+    expect(await said(kernel, ask)).toEqual([two, [[10, 3, 1, 2, 2, 'b'], two], two])
     await kernel.run('changing = 4; list.push(9)')
-    expect(said(await kernel.run('console.log(JSON.stringify(await fn(2)))'))).toEqual([17, ...two.slice(1)])
+    expect(await said(kernel, 'console.log(JSON.stringify(await fn(2)))')).toEqual([17, ...two.slice(1)])
   })
 
   it('takes instances and functions as arguments, and yields', async () => {
@@ -66,7 +49,7 @@ describe('the kernel of Deno', () => {
       const seen: number[] = []
       for await (const one of counts(3)) seen.push(one)
       console.log(JSON.stringify([await takes(new Tally().add(5), (n) => n * k), seen]))`
-    expect(said(await kernel.run(cell))).toEqual([30, [0, 1, 2]])
+    expect(await said(kernel, cell)).toEqual([30, [0, 1, 2]])
   })
 
   it('refuses a variable that the cell assigns to before it can be read, and lives on', async () => {
@@ -74,44 +57,69 @@ describe('the kernel of Deno', () => {
       const jobs = []
       for (let i = 0; i < 3; i++) { changing = i; jobs.push(fn(i)) }
       await Promise.all(jobs)`
-    expect(said(await kernel.run(cell))).toMatch(
+    expect(await said(kernel, cell)).toMatch(
       /captured 'changing': the cell may assign to it \(changing = i\)/,
     )
-    expect(said(await kernel.run('console.log(JSON.stringify((await fn(0))[1]))'))).toBe(3)
+    expect(await said(kernel, 'console.log(JSON.stringify((await fn(0))[1]))')).toBe(3)
   })
 
   it('refuses a method that a cell marks, by name', async () => {
     const cell = `
       class Study { @cluster({}) static async simulate(x: number) { return x } }
       await Study.simulate(1)`
-    expect(said(await kernel.run(cell))).toMatch(/CaptureError: .*simulate was compiled by Deno/)
+    expect(await said(kernel, cell)).toMatch(/CaptureError: .*simulate was compiled by Deno/)
   })
 
   it('shows a job and a map as HTML, as the last value of a cell or by display()', async () => {
-    const html = (outputs: readonly Output[]) => outputs.map(({ data }) => data?.['text/html'] ?? '').join('')
+    const html = async (code: string) => {
+      const outputs = await kernel.run(code)
+      const found = () => outputs.map(({ data }) => data?.['text/html'] ?? '').join('')
+      await expect.poll(() => failure(outputs) ?? found()).toMatch(/./)
+      expect(failure(outputs)).toBeUndefined()
+      return found()
+    }
     await kernel.run("import { display, show } from 'npm:farcall'")
     await kernel.run(`const slow = cluster({ name: '<needle>' }, async (n: number) => {
   await new Promise((resolve) => setTimeout(resolve, 100))
   return n
 })`)
     await kernel.run('const shownMap = slow.map([1, 2, 3, 4, 5, 6], { chunk: 1 }); await shownMap')
-    expect(html(await kernel.run('shownMap'))).toMatch(/&lt;needle&gt;/)
-    expect(html(await kernel.run('shownMap')).match(/<rect/g)).toHaveLength(6)
-    expect(html(await kernel.run('const { job: one } = await shownMap.job(0); one'))).toMatch(/COMPLETED/)
-    expect(html(await kernel.run('display(shownMap)'))).toMatch(/<rect/)
-    expect(html(await kernel.run('await show()'))).toMatch(/this machine/)
+    expect(await html('shownMap')).toMatch(/&lt;needle&gt;/)
+    expect((await html('shownMap')).match(/<rect/g)).toHaveLength(6)
+    expect(await html('const { job: one } = await shownMap.job(0); one')).toMatch(/COMPLETED/)
+    expect(await html('display(shownMap)')).toMatch(/<rect/)
+    expect(await html('await show()')).toMatch(/this machine/)
+  })
+
+  it('writes the bar of a map again in its place while a cell waits, and to the end', async () => {
+    await kernel.run(`const long = cluster({ name: 'long' }, async (ms: number) => {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+  return ms
+})`)
+    const outputs = await kernel.run('await long.map([500, 3_000, 4_500, 1], { chunk: 1 })')
+    expect(failure(outputs)).toBeUndefined()
+    const bars = () => outputs.filter(({ display }) => display !== undefined)
+    const words = (bar: Output | undefined) => bar?.data?.['text/plain'] ?? ''
+    await expect.poll(() => words(bars().at(-1))).toMatch(/4 of 4 items/)
+    const [first, ...others] = bars()
+    expect(first!.output_type).toBe('display_data')
+    expect(first!.data!['text/html']).toMatch(/[1-3] of 4/)
+    expect(new Set(others.map(({ output_type }) => output_type))).toEqual(new Set(['update_display_data']))
+    expect(new Set(bars().map(({ display }) => display)).size).toBe(1)
+    // More than the last: some came while the cell was waiting.
+    expect(others.some((bar) => /[1-3] of 4 items/.test(words(bar)))).toBe(true)
   })
 
   it('finds the job again after a restart', async () => {
     const cell = 'const sent = fn(2); await sent; console.log(JSON.stringify(sent.id))'
-    const id = said(await kernel.run(cell)) as string
+    const id = (await said(kernel, cell)) as string
     await kernel.restart()
     const again = `
       import { attach, jobs } from 'npm:farcall'
       const listed = await jobs()
       const [first] = (await attach('${id}')) as number[]
       console.log(JSON.stringify([listed.some(({ id }) => id === '${id}'), first]))`
-    const [isListed, first] = said(await kernel.run(again)) as [boolean, number]
+    const [isListed, first] = (await said(kernel, again)) as [boolean, number]
     expect(isListed).toBe(true)
     expect(first).toBeGreaterThan(0)
   })

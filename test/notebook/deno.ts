@@ -1,0 +1,36 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { tool } from '../toolchains/tools.ts'
+import { type Desk, type DeskOptions, makeDesk, type Output } from './desk.ts'
+import { type Kernel, printed } from './kernel.ts'
+
+/** A desk where Deno's kernel is installed, too. */
+export function makeDenoDesk(options: DeskOptions = {}): Desk {
+  const desk = makeDesk(options)
+  const folder = join(desk.env['JUPYTER_PATH']!, 'kernels/deno')
+  mkdirSync(folder, { recursive: true })
+  // What `deno jupyter --install` writes.
+  const argv = [tool('deno/deno'), 'jupyter', '--kernel', '--conn', '{connection_file}']
+  const spec = { argv, display_name: 'Deno', language: 'typescript' }
+  writeFileSync(join(folder, 'kernel.json'), JSON.stringify(spec))
+  const dependencies = { farcall: '*', 'lodash-es': '*' }
+  writeFileSync(
+    join(desk.folder, 'package.json'),
+    JSON.stringify({ name: 'study', private: true, dependencies }),
+  )
+  return desk
+}
+
+export const failure = (outputs: readonly Output[]): string | undefined => {
+  const error = outputs.find(({ output_type }) => output_type === 'error')
+  return error && `${error.ename}: ${error.evalue}`
+}
+
+/** Runs a cell that prints a line of JSON: gives its value, or the error of the cell. */
+export async function said(kernel: Kernel, code: string): Promise<unknown> {
+  const outputs = await kernel.run(code)
+  // Deno tells that it is idle before it has told all that was printed.
+  await expect.poll(() => failure(outputs) ?? printed(outputs)).toMatch(/./)
+  return failure(outputs) ?? JSON.parse(printed(outputs))
+}
