@@ -69,6 +69,7 @@ export const kindOfCode: Readonly<Record<ErrorCode, Kind>> = {
   DISK_LOW: 'refused',
   JOB_FAILED: 'failed',
   JOB_CANCELED: 'failed',
+  WAIT_INTERRUPTED: 'failed',
   PARENT_FAILED: 'failed',
   JOB_UNKNOWN: 'usage',
   JOB_NOT_RUNNING: 'failed',

@@ -1,8 +1,10 @@
 import { createInterface } from 'node:readline'
+import { FarcallError } from '../core/errors.ts'
 import type { Profile } from '../core/profile.ts'
 import type { Executor } from '../executor/executor.ts'
 import { endNotices } from './notify/outbox.ts'
 import type { Submission } from './submission.ts'
+import { waits } from './waits.ts'
 
 /** What an interrupt needs of a place where jobs are awaited. */
 export interface Interruptible {
@@ -16,7 +18,8 @@ export interface Interruptible {
 type Answer = 'cancel' | 'detach' | 'go on'
 
 const signals = ['SIGINT', 'SIGTERM'] as const
-const say = (text: string) => process.stderr.write(`farcall: ${text}\n`)
+// Not process.stderr: Deno's kernel shows nothing of it.
+const say = (text: string) => console.error(`farcall: ${text}`)
 
 /** What Ctrl-C does while jobs are awaited: the profile's `interrupt`. A hang-up detaches. */
 class Interrupts {
@@ -28,6 +31,8 @@ class Interrupts {
   onlyLooks = false
   /** Before anything is canceled: Jupyter interrupts a kernel that it is about to kill and start again, which loses nothing. */
   patienceMs = 0
+  /** SIGINT interrupts a cell, and nobody else handles it: in Deno's kernel, which goes on. */
+  isInKernel = false
 
   watch(session: Interruptible): void {
     if (this.#sessions.size === 0) for (const signal of signals) process.on(signal, this.#handle)
@@ -54,7 +59,7 @@ class Interrupts {
     }
     this.#again = true
     // A program with a handler of its own decides itself when it ends, and may go on.
-    const leaving = process.listenerCount(signal) <= 1
+    const leaving = process.listenerCount(signal) <= 1 && !(this.isInKernel && signal === 'SIGINT')
     this.#leaving = leaving
     void this.#end(signal, leaving).then((goOn) => {
       this.#again = false
@@ -82,28 +87,43 @@ class Interrupts {
       if (profile.interrupt === 'ask') return answer
       return profile.interrupt ?? 'cancel'
     }
-    await Promise.all(
+    const goOn = await Promise.all(
       sessions.map((session) => (wish(session) === 'detach' ? detach(session) : cancel(session, leaving))),
     )
     if (leaving) await endNotices()
+    else interruptWaits(goOn.flat())
     return false
   }
 }
 
-function detach({ active, executor }: Interruptible): void {
-  if (active.length > 0) say(`${active.length} job(s) go on, ${executor.name}: ${idsOf(active)}`)
+/** Both give what goes on: where, and the ids. */
+function detach({ active, executor }: Interruptible): string[] {
+  if (active.length === 0) return []
+  say(`${active.length} job(s) go on, ${executor.name}: ${idsOf(active)}`)
+  return [`${executor.name}: ${idsOf(active)}`]
 }
 
-async function cancel(session: Interruptible, leaving: boolean): Promise<void> {
+async function cancel(session: Interruptible, leaving: boolean): Promise<string[]> {
   const { active, executor } = session
   if (active.length > 0)
     say(`canceling ${active.length} job(s), ${executor.name}${leaving ? '; once more to leave them' : ''}`)
   try {
     await session.cancelAll(new Error('interrupted'), leaving)
     if (leaving) await session.close()
+    return []
   } catch (error) {
     say(`they may still run: ${String(error)}`)
+    return active.length > 0 ? [`${executor.name}: ${idsOf(active)}`] : []
   }
+}
+
+function interruptWaits(goOn: readonly string[]): void {
+  if (goOn.length === 0) return
+  waits.interrupt(
+    new FarcallError('WAIT_INTERRUPTED', `interrupted; what goes on: ${goOn.join('; ')}`, {
+      hint: 'await it again in another cell, or attach(id)',
+    }),
+  )
 }
 
 const idsOf = (active: readonly Submission[]) =>

@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { AsyncQueue } from '../core/async-queue.ts'
+import { FarcallError } from '../core/errors.ts'
 import type { Resources } from '../core/resources.ts'
 import type { JobArrayUsage } from '../core/usage.ts'
 import { want } from './item.ts'
@@ -10,6 +11,7 @@ import { cancelParts } from './parts-cancel.ts'
 import { localPathOf, type ResultsOptions } from './result-file.ts'
 import { allResults, endsOf, resultsOf, troubleOf } from './results.ts'
 import { retryFailed } from './retry-failed.ts'
+import { waits } from './waits.ts'
 
 /** What stands behind a map; undefined for what is none. @internal */
 export let partsOf: (value: object) => Parts | undefined
@@ -77,6 +79,7 @@ export class JobArray<R>
   ): Promise<T | E> {
     this.#parts.isAwaited = true
     this.#want()
+    if (waits.areOurs) return waits.of(super.then()).then(onfulfilled, onrejected)
     return super.then(onfulfilled, onrejected)
   }
 
@@ -120,8 +123,8 @@ export class JobArray<R>
     this.#mute()
     this.#want()
     this.#parts.isAwaited = true
-    const trouble = await troubleOf(this.#parts)
-    const settled = await endsOf<R>(this.#parts, this.#parts.items)
+    const trouble = await waits.of(troubleOf(this.#parts))
+    const settled = await waits.of(endsOf<R>(this.#parts, this.#parts.items))
     return trouble ? [...settled, { status: 'rejected', reason: trouble.reason }] : settled
   }
 
@@ -163,8 +166,10 @@ export class JobArray<R>
     }
     const stop = parts.follow((handle) => {
       const { submission } = handle
-      open += submission.items.length
-      for (const item of submission.items) {
+      // A loop that was interrupted has had some of a stream's.
+      const items = submission.items.filter((item) => !parts.isHandedOut(item))
+      open += items.length
+      for (const item of items) {
         const value = item.settled.promise
         const push = () => {
           finished.push({ index: submission.indexOf(item), item, handle, value })
@@ -182,7 +187,7 @@ export class JobArray<R>
       })
     parts.loops++
     try {
-      for await (const done of finished) {
+      for await (const done of waits.over(finished)) {
         const { index, item } = done
         if (item.status.state !== 'COMPLETED') {
           failed++
@@ -194,6 +199,10 @@ export class JobArray<R>
         parts.handOut(done)
       }
       isLeft = false
+    } catch (error) {
+      // Whoever interrupted it has said what becomes of the jobs.
+      if (error instanceof FarcallError && error.code === 'WAIT_INTERRUPTED') isLeft = false
+      throw error
     } finally {
       parts.loops--
       stop()

@@ -6,10 +6,11 @@ import type { TaskProgress } from '../core/task.ts'
 import type { JobUsage } from '../core/usage.ts'
 import type { Attempt } from './attempt.ts'
 import type { Handle } from './handle.ts'
-import type { Item } from './item.ts'
+import { type Item, want } from './item.ts'
 import { ignoreRejection, Job } from './job.ts'
 import type { LogOptions } from './options.ts'
 import { decodeOptions } from './outcome.ts'
+import { waits } from './waits.ts'
 import type { YieldReader } from './yield-reader.ts'
 
 /** After `result` was asked for so long ago, milliseconds, nobody reads the values. */
@@ -37,6 +38,8 @@ export class JobStream<Y, R = void> implements AsyncGenerator<Y, R, void> {
   readonly #handle: Handle
   readonly #item: Item
   readonly #values: AsyncGenerator<Y, R, void>
+  /** Asked for by a loop that was interrupted: the next loop begins with it. */
+  readonly #asked: Promise<IteratorResult<Y, R>>[] = []
   #reader: YieldReader | undefined
   #result: Promise<R> | undefined
   #began = false
@@ -84,11 +87,11 @@ export class JobStream<Y, R = void> implements AsyncGenerator<Y, R, void> {
    */
   get result(): Promise<R> {
     if (!this.#result) {
-      this.#result = this.#job.then((value) => value)
+      this.#result = this.#returned().then((value) => value)
       if (this.#began) this.#result.catch(ignoreRejection)
       else setTimeout(() => this.#letRun(), resultAloneMs).unref()
     }
-    return this.#result
+    return waits.of(this.#result)
   }
 
   /** Each status from now on, the last one final. */
@@ -147,7 +150,8 @@ export class JobStream<Y, R = void> implements AsyncGenerator<Y, R, void> {
       )
     this.#began = true
     this.#result?.catch(ignoreRejection)
-    return this.#values.next()
+    const next = this.#asked.shift() ?? this.#values.next()
+    return waits.of(next, () => this.#asked.push(next))
   }
 
   /** No more of it: cancels the job unless it has ended. */
@@ -199,10 +203,15 @@ export class JobStream<Y, R = void> implements AsyncGenerator<Y, R, void> {
         if (!bytes) break
         yield this.#decode(bytes, reader.count - 1)
       }
-      return await this.#job
+      return await this.#returned()
     } finally {
       this.#isOver = true
     }
+  }
+
+  #returned(): Promise<R> {
+    want(this.#item)
+    return this.#item.settled.promise as Promise<R>
   }
 
   #letRun(): void {

@@ -13,6 +13,7 @@ import { jobEnvironment, jobUsage } from './measuring.ts'
 import type { LogOptions } from './options.ts'
 import { type ResultOptions, resultFile } from './result-file.ts'
 import type { Submission } from './submission.ts'
+import { waits } from './waits.ts'
 
 /** What stands behind a job; undefined for what is none. @internal */
 export let insideOf: (value: object) => { readonly handle: Handle; readonly item: Item } | undefined
@@ -61,6 +62,7 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
     rejected?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     want(this.#item)
+    if (waits.areOurs) return waits.of(super.then()).then(fulfilled, rejected)
     return super.then(fulfilled, rejected)
   }
 
@@ -144,9 +146,11 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
           if (isFinal(status.state)) return
         } else if (isSettled) return
         else
-          await new Promise<void>((resolve) => {
-            wake = resolve
-          })
+          await waits.of(
+            new Promise<void>((resolve) => {
+              wake = resolve
+            }),
+          )
       }
     } finally {
       stop()
@@ -161,7 +165,7 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
   async outputs(): Promise<readonly string[]> {
     quiet(this)
     const { handle, item } = this.#real
-    await ended([{ submission: this.#handle.submission, item: this.#item }])
+    await waits.of(ended([{ submission: this.#handle.submission, item: this.#item }]))
     return handle.submission.itemsBehind(item).flatMap(({ outputs = [] }) => outputs)
   }
 
@@ -195,7 +199,7 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
     behind.file = item.file
     // It has ended, and its value was left where it is.
     if (item.fetch) want(item)
-    return item.file.done.promise
+    return waits.of(item.file.done.promise)
   }
 
   /**

@@ -6,6 +6,7 @@ import { isFinal } from '../core/status.ts'
 import type { Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import type { LogOptions } from './options.ts'
+import { waits } from './waits.ts'
 
 /** Between two looks at a log that is followed, milliseconds. */
 const followMs = 500
@@ -46,7 +47,7 @@ export async function* readLog(
     rest = lines.pop() ?? ''
     yield* lines
     if (!options.follow || over || ended) break
-    await systemClock.sleep(followMs)
+    await waits.of(systemClock.sleep(followMs))
   }
   rest += decoder.end()
   if (rest !== '') yield rest

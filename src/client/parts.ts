@@ -128,7 +128,7 @@ export class Parts {
   handOut({ item, handle }: PartItem): void {
     if (!this.isStream) return
     this.#free(item)
-    if (this.isAwaited || item.settled === handedOut) return
+    if (this.isAwaited || this.isHandedOut(item)) return
     item.settled = handedOut
     this.gone++
     const values = this.#values.get(handle.submission)
@@ -139,6 +139,10 @@ export class Parts {
       const at = list.indexOf(handle)
       if (at >= 0) list.splice(at, 1)
     }
+  }
+
+  isHandedOut(item: Item): boolean {
+    return item.settled === handedOut
   }
 
   /** Inputs that were read, and whose results somebody still waits for. */

@@ -60,6 +60,7 @@ export const errorCodes = [
   'DISK_LOW',
   'JOB_FAILED',
   'JOB_CANCELED',
+  'WAIT_INTERRUPTED',
   'PARENT_FAILED',
   'JOB_UNKNOWN',
   'JOB_NOT_RUNNING',

@@ -26,17 +26,18 @@ const tslab = 'tslab'
 export function findScreen(): Screen | undefined {
   const all = globalThis as {
     __tslab__?: { require(specifier: string): unknown }
-    Deno?: { jupyter?: DenoJupyter }
   }
   if (all.__tslab__) return tslabScreen(all.__tslab__.require(tslab) as Tslab)
-  const jupyter = denoJupyter(all.Deno)
+  const jupyter = denoJupyter()
   return jupyter && denoScreen(jupyter)
 }
 
-/** Elsewhere than in its kernel, Deno throws when it is asked for. */
-function denoJupyter(deno: { jupyter?: DenoJupyter } | undefined): DenoJupyter | undefined {
+/** What Deno's kernel has; undefined elsewhere. */
+export function denoJupyter(): DenoJupyter | undefined {
+  const { Deno } = globalThis as { Deno?: { jupyter?: DenoJupyter } }
   try {
-    return deno?.jupyter
+    // Elsewhere than in its kernel, Deno throws when it is asked for.
+    return Deno?.jupyter
   } catch {
     return undefined // a script, or the REPL
   }

@@ -110,6 +110,13 @@ describe('the kernel of Deno', () => {
     expect(others.some((bar) => /[1-3] of 4 items/.test(words(bar)))).toBe(true)
   })
 
+  it('shows what farcall warns of', async () => {
+    const outputs = await kernel.run("await long.map([1], { onProgress: () => { throw new Error('no') } })")
+    await expect
+      .poll(() => printed(outputs, 'stderr'))
+      .toMatch(/^Warning: farcall: onProgress threw: Error: no\n/)
+  })
+
   it('finds the job again after a restart', async () => {
     const cell = 'const sent = fn(2); await sent; console.log(JSON.stringify(sent.id))'
     const id = (await said(kernel, cell)) as string

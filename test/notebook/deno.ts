@@ -5,14 +5,19 @@ import { tool } from '../toolchains/tools.ts'
 import { type Desk, type DeskOptions, makeDesk, type Output } from './desk.ts'
 import { type Kernel, printed } from './kernel.ts'
 
+export interface DenoDeskOptions extends DeskOptions {
+  /** How Jupyter interrupts the kernel; Deno installs it without. */
+  interruptMode?: 'message'
+}
+
 /** A desk where Deno's kernel is installed, too. */
-export function makeDenoDesk(options: DeskOptions = {}): Desk {
+export function makeDenoDesk({ interruptMode, ...options }: DenoDeskOptions = {}): Desk {
   const desk = makeDesk(options)
   const folder = join(desk.env['JUPYTER_PATH']!, 'kernels/deno')
   mkdirSync(folder, { recursive: true })
   // What `deno jupyter --install` writes.
   const argv = [tool('deno/deno'), 'jupyter', '--kernel', '--conn', '{connection_file}']
-  const spec = { argv, display_name: 'Deno', language: 'typescript' }
+  const spec = { argv, display_name: 'Deno', language: 'typescript', interrupt_mode: interruptMode }
   writeFileSync(join(folder, 'kernel.json'), JSON.stringify(spec))
   const dependencies = { farcall: '*', 'lodash-es': '*' }
   writeFileSync(
