@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises'
-import pLimit, { type LimitFunction } from 'p-limit'
+import pLimit from 'p-limit'
 import type { BuildRequest } from '../../archive/build.ts'
 import { AsyncQueue } from '../../core/async-queue.ts'
-import { blobOf } from '../../core/blob.ts'
 import type { Clock } from '../../core/clock.ts'
-import { FarcallError, ResultError, SubmitError } from '../../core/errors.ts'
+import { FarcallError, ResultError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import type { NodeNeed } from '../../core/interpreter.ts'
 import { chooseLauncher } from '../../core/launcher.ts'
@@ -12,15 +10,12 @@ import type { Environment, Profile } from '../../core/profile.ts'
 import {
   type BlobRef,
   blobName,
-  describeParents,
   type JobSpec,
-  logFile,
-  memberItems,
   membersOf,
   type PackagesRef,
   paths,
 } from '../../core/protocol.ts'
-import type { QueuedJobs } from '../../core/queued-job.ts'
+import type { Duration } from '../../core/resources.ts'
 import { isFinal, type JobStatus } from '../../core/status.ts'
 import { parseDuration } from '../../core/units.ts'
 import type { Measured } from '../../core/usage.ts'
@@ -47,32 +42,28 @@ import type {
 } from '../executor.ts'
 import type { Provider } from '../interpreter/provide.ts'
 import type { LearnedLimits } from '../learned-limits.ts'
-import { type EarlierSubmission, jobsBefore } from './after.ts'
 import { Canceler } from './cancel.ts'
 import { agesOf, cleanPlace, isDue } from './clean.ts'
-import { inBatches, parsePacks } from './fetched.ts'
 import { parseFound } from './found.ts'
-import { directivesOf, renderJobScript } from './job-script.ts'
+import { renderJobScript } from './job-script.ts'
+import { Leftovers, noticesOfOthers } from './leftovers.ts'
 import { askLimits, Limits } from './limits.ts'
 import { parseList } from './list.ts'
 import { measureJob } from './measure.ts'
+import { MemberFiles } from './member-files.ts'
 import { makePackages } from './packages.ts'
-import { persist } from './persist.ts'
+import { type Persist, persist } from './persist.ts'
 import { type Place, placeFailed, probePlace } from './place.ts'
 import { askQueue } from './queue.ts'
-import { roomOf } from './room.ts'
-import { runOf } from './runs.ts'
+import { readRuntime } from './runtime-file.ts'
 import { RuntimeSupply } from './runtime-supply.ts'
-import { saveRecord } from './save-record.ts'
-import { requireScriptSize } from './script-size.ts'
-import { exits, findScript, listScript, recordsScript, removeScript, tidyScript } from './scripts.ts'
+import { findScript, listScript } from './scripts.ts'
 import { adaptScheduler } from './site.ts'
-import { fetchOutputs, type RunOutputs, sendInputs } from './staging.ts'
+import { SiteTalk } from './site-talk.ts'
 import { standingOf } from './standing.ts'
-import { type Blob, lateBlob, sharedBlob, submitJob } from './submission.ts'
+import { Submitter } from './submitter.ts'
 import { TrackedJob } from './tracked-job.ts'
 import { Watcher } from './watcher.ts'
-import { YieldFiles } from './yields.ts'
 
 export interface BatchOptions {
   readonly profile: Profile
@@ -87,16 +78,7 @@ export interface BatchOptions {
   readonly learned?: LearnedLimits
 }
 
-/** The runtime that runs on the node, as built; also its name under blobs/. */
-export const runtimeFile = new URL('../../../dist/runtime/farcall-runtime.cjs', import.meta.url)
-
-export async function readRuntime(): Promise<{ ref: BlobRef; bytes: Uint8Array }> {
-  const bytes = await readFile(runtimeFile)
-  return { ref: blobOf(bytes, 'cjs'), bytes }
-}
-
-/** Between two looks at a file that is not seen whole yet. */
-const lookAgainMs = 250
+const milliseconds = (name: string, value: Duration): number => 1000 * parseDuration(value, name)
 
 /** Jobs as folders of files on a machine with a scheduler: Scheduler × Transport. */
 export class BatchExecutor implements Executor {
@@ -104,28 +86,28 @@ export class BatchExecutor implements Executor {
   /** Of the scheduler, once connected, the dialect of the site. */
   #options: BatchOptions
   readonly #events = new AsyncQueue<JobEvent>()
+  /** Names of blobs that lie there already. */
   readonly #known = new Set<string>()
   readonly #closing = new AbortController()
-  /** Whose inboxes we have made or read. */
-  readonly #clients = new Set<string>()
   #opened: Promise<void> | undefined
   #place!: Place
   #runtime!: { ref: BlobRef; bytes: Uint8Array }
   #watcher!: Watcher
   #canceler!: Canceler
   #supply!: RuntimeSupply
-  #yields!: YieldFiles
+  #submitter!: Submitter
+  #files!: MemberFiles
+  #leftovers: Leftovers | undefined
   readonly #limits: Limits
-  /** As many submissions as travel at once. */
-  #sending!: LimitFunction
+  readonly #site: SiteTalk
   #openedAt = 0
-  #spoken: Promise<Scheduler> | undefined
   #makingRoom: Promise<unknown> | undefined
 
   constructor(options: BatchOptions) {
     const { scheduler, profile } = options
     this.#limits = new Limits(options.learned)
     this.#options = { ...options, scheduler: scheduler.site?.adapt(undefined, profile) ?? scheduler }
+    this.#site = new SiteTalk(this.#options, () => this.#opened?.then(() => this.#options.scheduler))
     this.name = `${options.scheduler.name} on ${options.transport.name}`
   }
 
@@ -151,12 +133,6 @@ export class BatchExecutor implements Executor {
     return directivesIn(this.#options.scheduler.name, script)
   }
 
-  /** How long a file may take to be seen here. */
-  get #graceMs(): number {
-    const { profile, scheduler } = this.#options
-    return 1000 * parseDuration(profile.grace ?? (scheduler.immediate ? '2s' : '120s'), 'grace')
-  }
-
   open(): Promise<void> {
     this.#opened ??= this.#open().catch((error) => {
       this.#opened = undefined
@@ -177,27 +153,56 @@ export class BatchExecutor implements Executor {
     this.#options = { ...this.#options, scheduler }
     this.#place = place
     this.#openedAt = clock.now()
-    this.#sending = pLimit(transport.concurrency)
     this.#limits.told(scheduler, limits, this.#openedAt)
     if (this.#place.blobs.get(runtimeName) === this.#runtime.ref.size) this.#known.add(runtimeName)
+    const persist: Persist = (work) => this.#persist(work)
+    const { workdir } = place
+    const watched = { transport, scheduler, workdir }
+    const leftovers = new Leftovers(transport, workdir)
+    this.#leftovers = leftovers
+    this.#supply = new RuntimeSupply(transport, place, this.#options.provider, persist)
+    this.#canceler = new Canceler(watched, persist)
+    const graceMs = milliseconds('grace', profile.grace ?? (scheduler.immediate ? '2s' : '120s'))
     const workersOf = ({ concurrency, resources }: JobSpec) =>
       concurrency ?? Math.max(1, Math.floor(place.cores / (resources.cores ?? 1)))
-    this.#supply = new RuntimeSupply(transport, place, this.#options.provider, (work) => this.#persist(work))
     const settings = {
       onNeed: (job: TrackedJob, need: NodeNeed) => this.#sendRuntime(job, need),
       ...(scheduler.immediate ? { workersOf } : {}),
-      queryIntervalMs: 1000 * parseDuration(profile.queryInterval ?? '10s', 'queryInterval'),
-      filePollMs: 1000 * parseDuration(profile.filePoll ?? '2s', 'filePoll'),
-      graceMs: this.#graceMs,
+      queryIntervalMs: milliseconds('queryInterval', profile.queryInterval ?? '10s'),
+      filePollMs: milliseconds('filePoll', profile.filePoll ?? '2s'),
+      graceMs,
     }
-    const watched = { transport, scheduler, workdir: this.#place.workdir }
-    this.#yields = new YieldFiles(watched, (work) => this.#persist(work))
-    this.#canceler = new Canceler(watched, (work) => this.#persist(work))
     this.#watcher = new Watcher(watched, this.#canceler, settings, clock, random, this.#events)
+    this.#files = new MemberFiles({
+      ...watched,
+      clock,
+      persist,
+      graceMs,
+      stop: this.#closing.signal,
+      tracked: (id, member) => this.#tracked(id, member),
+    })
+    this.#submitter = new Submitter({
+      ...watched,
+      profile,
+      clock,
+      persist,
+      leftovers,
+      runtime: this.#runtime,
+      supply: this.#supply,
+      limits: this.#limits,
+      watcher: this.#watcher,
+      known: this.#known,
+      sending: pLimit(transport.concurrency),
+      look: (ids) => this.#look(ids),
+      script: (spec, after) => this.#script(spec, workdir, after),
+      makeRoom: () => this.#makeRoom(),
+      tell: (job, status) => this.#tell(job, status),
+    })
   }
 
   async submit({ spec, args, ...payload }: JobPayload): Promise<{ nativeId: string }> {
-    const { nativeId } = await this.#submit(spec, args, payload)
+    await this.open()
+    const { nativeId } = await this.#submitter.submit(spec, args, payload)
     return { nativeId }
   }
 
@@ -212,99 +217,7 @@ export class BatchExecutor implements Executor {
     await this.open()
     if (this.#watcher.of(spec.id).length === 0) await this.find([spec.id])
     this.#tracked(spec.id)
-    return this.#submit(spec, undefined, payload)
-  }
-
-  async #submit(
-    asked: JobSpec,
-    args: JobPayload['args'] | undefined,
-    { bundle, secrets, archive, shared = {} }: RetryPayload,
-  ) {
-    await this.open()
-    const { scheduler, transport, clock } = this.#options
-    const before = this.#watcher.of(asked.id).find((job) => job.spec.attempt === asked.attempt)
-    if (before) return { nativeId: before.nativeId, spec: before.spec }
-    const runtime = await this.#supply.before(asked)
-    const { ranks } = asked
-    const spec: JobSpec = {
-      ...asked,
-      ...(ranks && { ranks: { ...ranks, launcher: chooseLauncher(ranks, scheduler) } }),
-      scheduler: scheduler.name,
-      runtime: this.#runtime.ref,
-      ...(runtime && { interpreter: runtime.interpreter }),
-    }
-    const blobs: Blob[] = [
-      { ref: this.#runtime.ref, content: this.#runtime.bytes },
-      { ref: spec.bundle, content: bundle },
-      ...(spec.packages ? [lateBlob(spec.packages.archive, archive)] : []),
-      ...(spec.shared ?? []).map((ref) => sharedBlob(ref, shared[blobName(ref)])),
-    ]
-    const { workdir } = this.#place
-    const after = await this.#after(spec)
-    const directives = directivesOf(spec, workdir, after)
-    const script = () => {
-      const text = this.#script(spec, workdir, after)
-      requireScriptSize(text, spec, this.#limits.scriptBytes)
-      return text
-    }
-    const room = roomOf(this.#options.profile)
-    const submission = { spec, args, script, directives, blobs, room, secrets, runtime }
-    this.#clients.add(spec.client)
-    if (spec.stage && spec.stage.in.length > 0) await sendInputs(transport, workdir, spec.stage.in)
-    const submit = () =>
-      this.#persist(() =>
-        submitJob(transport, scheduler, workdir, submission, this.#known, clock, this.#sending),
-      )
-    const {
-      nativeId,
-      time,
-      spec: made = spec,
-    } = await submit().catch(async (error: unknown) => {
-      this.#limits.refused(scheduler, error, spec.only?.length ?? spec.members)
-      if (!(error instanceof SubmitError && error.code === 'DISK_LOW')) throw error
-      await this.#makeRoom()
-      return submit()
-    })
-    this.#limits.taken(clock.now())
-    const adopted = made.client !== spec.client
-    const tracked = new TrackedJob(made, nativeId, time, clock.now(), adopted)
-    tracked.restarted = adopted
-    this.#clients.add(made.client)
-    if (adopted) this.#watcher.supersede(made)
-    this.#watcher.add(tracked)
-    if (scheduler.immediate && after.length > 0)
-      tracked.after = made.parents!.jobs.flatMap(({ id }) => this.#watcher.of(id))
-    const now = clock.now()
-    const status: JobStatus = tracked.isWaiting
-      ? { state: 'QUEUED', reason: 'held', message: describeParents(made.parents!.jobs)!, time: now }
-      : { state: scheduler.immediate ? 'ACTIVE' : 'QUEUED', time: now }
-    tracked.status = status
-    this.#tell(tracked, status)
-    return { nativeId, spec: made }
-  }
-
-  /** What is to be over before it starts. Of jobs that this process does not follow the files tell. */
-  async #after(spec: JobSpec): Promise<readonly AfterJob[]> {
-    const { jobs = [] } = spec.parents ?? {}
-    if (jobs.length === 0) return []
-    const submissions = new Map<JobId, EarlierSubmission[]>()
-    for (const { id } of jobs) {
-      const followed = this.#watcher.of(id)
-      if (followed.length > 0)
-        submissions.set(
-          id,
-          followed.map((job) => ({ spec: job.spec, nativeId: job.nativeId, open: new Set(job.open()) })),
-        )
-    }
-    const unknown = jobs.map(({ id }) => id).filter((id) => !submissions.has(id))
-    for (const { attempts } of unknown.length > 0 ? await this.#look(unknown) : [])
-      for (const { spec: own, nativeId, ends } of attempts) {
-        if (nativeId === undefined) continue
-        const open = new Set(membersOf(own))
-        for (const { member } of ends) open.delete(member)
-        submissions.set(own.id, [...(submissions.get(own.id) ?? []), { spec: own, nativeId, open }])
-      }
-    return jobsBefore(spec, (id) => submissions.get(id) ?? [])
+    return this.#submitter.submit(spec, undefined, payload)
   }
 
   /** Until it is there, or surely does not come, the member waits. */
@@ -345,7 +258,7 @@ export class BatchExecutor implements Executor {
       found.set(first.spec.id, { spec: first.spec, status, attempts: submitted, ...more })
       const later = new Set<number>()
       for (const { spec, nativeId, ends } of submitted.toReversed()) {
-        this.#clients.add(spec.client)
+        this.#leftovers!.note(spec.client)
         const job = new TrackedJob(spec, nativeId, 0, clock.now(), true)
         for (const end of ends) job.runs.set(end.member, end.attempt)
         job.restarted = true
@@ -397,53 +310,12 @@ export class BatchExecutor implements Executor {
     yield* this.#events
   }
 
-  async yields(stream: StreamItem, from: number, limit: number, known: number) {
-    const read = () => this.#yields.read(this.#inRun(stream), from, limit)
-    return this.#whenSeen(read, (values) => values.length > 0 || known <= from)
-  }
-
-  acknowledge(stream: StreamItem, read: YieldPosition): Promise<void> {
-    return this.#yields.acknowledge(this.#inRun(stream), read)
-  }
-
-  /** In the run that it is known to be in. */
-  #inRun(stream: StreamItem): StreamItem {
-    const job = this.#tracked(stream.id, stream.member)
-    const attempt = stream.attempt ?? job.runs.get(stream.member)
-    return attempt === undefined ? stream : { ...stream, attempt }
-  }
-
   async *fetch(id: JobId, members: readonly number[]): AsyncIterable<ResultRecord> {
-    const { spec } = this.#tracked(id)
-    const { transport } = this.#options
-    const folder = `${this.#place.workdir}/${paths.job(id)}`
-    const sizeOf = (member: number) => this.#tracked(id, member).packSizes.get(member) ?? 0
-    for (const some of inBatches(members, sizeOf, { members: 500, bytes: 32 * 2 ** 20 })) {
-      const runs: string[] = []
-      for (const member of some) runs.push(`${await this.#runOf(id, member)}.${member}`)
-      const argv = ['sh', '-c', recordsScript, 'farcall', folder, ...runs]
-      const size = some.reduce((sum, member) => sum + sizeOf(member), 0)
-      const read = async () => {
-        const { stdout } = await this.#persist(() => transport.exec({ argv }, { timeoutMs: 3_600_000 }))
-        return parsePacks(stdout)
-      }
-      const { records } = await this.#whenSeen(read, (seen) => seen.size >= size)
-      const wanted = new Set<number>()
-      for (const member of some) {
-        const { from, to } = memberItems(spec, member)
-        for (let item = from; item < to; item++) wanted.add(item)
-      }
-      for (const record of records) if (wanted.has(record.index)) yield record
-    }
+    yield* this.#filesOf(id).fetch(id, members)
   }
 
   async save(id: JobId, member: number, item: number, localPath: string) {
-    const run = paths.run(id, await this.#runOf(id, member), member)
-    const pack = `${this.#place.workdir}/${run}/out.pack`
-    const size = this.#tracked(id, member).packSizes.get(member) ?? 0
-    const seen = () => this.#persist(() => this.#options.transport.stat(pack))
-    await this.#whenSeen(seen, (stat) => (stat?.size ?? 0) >= size)
-    return this.#persist(() => saveRecord(this.#options.transport, pack, item, localPath))
+    return this.#filesOf(id).save(id, member, item, localPath)
   }
 
   async saveOutputs(
@@ -451,44 +323,24 @@ export class BatchExecutor implements Executor {
     members: readonly MemberOutputs[],
     place: (item: number, failed: boolean, path: string) => string | undefined,
   ): Promise<ReadonlyMap<number, readonly string[]>> {
-    const { spec } = this.#tracked(id)
-    const { transport, clock } = this.#options
-    const folder = `${this.#place.workdir}/${paths.job(id)}`
-    const named: RunOutputs[] = []
-    for (const { member, bytes } of members)
-      named.push({ member, run: `run.${await this.#runOf(id, member)}.${member}`, bytes })
-    const until = clock.now() + this.#graceMs
-    for (;;) {
-      try {
-        return await this.#persist(() => fetchOutputs(transport, folder, spec, named, place))
-      } catch (error) {
-        // A shared folder may show files late.
-        const late = error instanceof FarcallError && error.code === 'FILE_MISSING'
-        if (!late || clock.now() >= until || this.#closing.signal.aborted) throw error
-        await clock.sleep(lookAgainMs, this.#closing.signal)
-      }
-    }
-  }
-
-  /** A shared folder may show a file late, or empty at first: it is looked at again until it is whole, or the grace over. */
-  async #whenSeen<T>(look: () => Promise<T>, isWhole: (seen: T) => boolean): Promise<T> {
-    const { clock } = this.#options
-    const until = clock.now() + this.#graceMs
-    for (;;) {
-      const seen = await look()
-      if (isWhole(seen) || clock.now() >= until || this.#closing.signal.aborted) return seen
-      await clock.sleep(lookAgainMs, this.#closing.signal)
-    }
+    return this.#filesOf(id).saveOutputs(id, members, place)
   }
 
   async logs(id: JobId, member: number, stream: 'stdout' | 'stderr', from: number, rank = 0) {
-    // Asked before the file is read: what is written until the end is then in the file.
-    const ended = this.#tracked(id, member).ended.has(member)
-    const run = paths.run(id, await this.#runOf(id, member), member)
-    const file = `${this.#place.workdir}/${run}/${logFile(stream, rank)}`
-    const { transport } = this.#options
-    const bytes = (await this.#persist(() => transport.get(file, { from }))) ?? new Uint8Array()
-    return { bytes, ended }
+    return this.#filesOf(id).logs(id, member, stream, from, rank)
+  }
+
+  async yields(stream: StreamItem, from: number, limit: number, known: number) {
+    return this.#filesOf(stream.id).yields(stream, from, limit, known)
+  }
+
+  async acknowledge(stream: StreamItem, read: YieldPosition): Promise<void> {
+    return this.#filesOf(stream.id).acknowledge(stream, read)
+  }
+
+  #filesOf(id: JobId): MemberFiles {
+    this.#tracked(id)
+    return this.#files
   }
 
   async measure(id: JobId): Promise<ReadonlyMap<number, Measured>> {
@@ -496,11 +348,6 @@ export class BatchExecutor implements Executor {
     const { transport, scheduler } = this.#options
     const place = { transport, scheduler, workdir: this.#place.workdir }
     return this.#persist(() => measureJob(place, this.#watcher.of(id)))
-  }
-
-  #runOf(id: JobId, member: number): Promise<number> {
-    const folder = `${this.#place.workdir}/${paths.job(id)}`
-    return runOf(this.#options.transport, folder, this.#tracked(id, member), member)
   }
 
   async cancel(targets: readonly CancelTarget[]): Promise<void> {
@@ -522,11 +369,12 @@ export class BatchExecutor implements Executor {
     const stays = outcome === 'detached' || keep === 'all' || (keep === 'failed' && outcome === 'failed')
     // Of a map over nothing: there is no job, and nobody has connected for its sake.
     if (!this.#watcher) return
-    const notices = outcome === 'detached' ? [] : ids.flatMap((id) => this.#noticesOfOthers(id))
+    const notices =
+      outcome === 'detached' ? [] : ids.flatMap((id) => noticesOfOthers(id, this.#watcher.of(id)))
     for (const id of ids) this.#watcher.forget(id)
     const mark = keep === 'all' ? 'kept' : 'collected'
     const marked = outcome === 'detached' ? [] : ids.map((id) => `${mark} ${id}`)
-    await this.#remove([
+    await this.#leftovers!.remove([
       ...(stays ? marked : ids.map(paths.job)),
       ...this.#watcher.takeRecorded(),
       ...notices,
@@ -553,36 +401,6 @@ export class BatchExecutor implements Executor {
     return this.#makingRoom
   }
 
-  /** What lies in the inbox of the client whose job we took over: it may have ended before we looked there. */
-  #noticesOfOthers(id: JobId): string[] {
-    return this.#watcher.of(id).flatMap(({ spec, runs, adopted }) => {
-      if (!adopted) return []
-      const { client, attempt } = spec
-      const notice = (member: number) => paths.notice(id, runs.get(member) ?? attempt, member)
-      return [...membersOf(spec)].map((member) => `${paths.inbox(client)}/${notice(member)}`)
-    })
-  }
-
-  /** Inboxes that are empty go; a job that ends later makes its own again. */
-  async #tidy(): Promise<void> {
-    if (this.#clients.size === 0) return
-    const inboxes = [...this.#clients].map((client) => paths.inbox(client))
-    this.#clients.clear()
-    const argv = ['sh', '-c', tidyScript, 'farcall', this.#place.workdir, ...inboxes]
-    await this.#options.transport.exec({ argv }, { timeoutMs: 5_000 }).catch(() => {
-      // An empty folder that stays harms nobody, and whoever closes has no use for the news.
-    })
-  }
-
-  async #remove(files: readonly string[]): Promise<void> {
-    if (files.length === 0) return
-    const argv = ['sh', '-c', removeScript, 'farcall', this.#place.workdir]
-    const stdin = files.map((file) => `${file}\n`).join('')
-    const result = await this.#options.transport.exec({ argv, stdin })
-    if (result.exitCode !== 0 && result.exitCode !== exits.unusable)
-      throw new FarcallError('COMMAND_FAILED', `${this.name}: cleaning up: ${result.stderr.trim()}`)
-  }
-
   async makePackages(request: BuildRequest, environment: Environment): Promise<PackagesRef> {
     await this.open()
     const { transport } = this.#options
@@ -595,35 +413,12 @@ export class BatchExecutor implements Executor {
     return made
   }
 
-  async resources(): Promise<PlaceResources> {
-    const scheduler = await this.#asSpoken()
-    const answer = await this.#options.transport.exec(scheduler.capacity())
-    return { partitions: scheduler.parseCapacity(answer), notes: [] }
+  resources(): Promise<PlaceResources> {
+    return this.#site.resources()
   }
 
   get queue() {
-    return this.#options.scheduler.queue ? (mine: boolean) => this.#queue(mine) : undefined
-  }
-
-  async #queue(mine: boolean): Promise<QueuedJobs> {
-    const { queue, parseQueue } = await this.#asSpoken()
-    return parseQueue!(await this.#options.transport.exec(queue!(mine)))
-  }
-
-  /** The scheduler's dialect there, without the work folder that jobs need. */
-  #asSpoken(): Promise<Scheduler> {
-    this.#spoken ??= (this.#opened ? this.#opened.then(() => this.#options.scheduler) : this.#adapt()).catch(
-      (error) => {
-        this.#spoken = undefined
-        throw error
-      },
-    )
-    return this.#spoken
-  }
-
-  async #adapt(): Promise<Scheduler> {
-    await this.#options.transport.open()
-    return adaptScheduler(this.#options)
+    return this.#options.scheduler.queue ? (mine: boolean) => this.#site.queue(mine) : undefined
   }
 
   async script(spec: JobSpec): Promise<string> {
@@ -660,7 +455,7 @@ export class BatchExecutor implements Executor {
     this.#closing.abort()
     this.#watcher?.stop()
     this.#events.close()
-    await this.#tidy()
+    await this.#leftovers?.tidy()
     await this.#options.transport[Symbol.asyncDispose]()
   }
 }

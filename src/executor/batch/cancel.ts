@@ -2,13 +2,13 @@ import { FarcallError } from '../../core/errors.ts'
 import { type MemberEnd, memberItems, protocolVersion } from '../../core/protocol.ts'
 import type { Command } from '../../core/shell.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
+import type { Persist } from './persist.ts'
 import type { WatchedPlace } from './queue.ts'
 import { cancelMembersScript } from './scripts.ts'
 import { taskOf } from './tasks.ts'
 import type { TrackedJob } from './tracked-job.ts'
 
 /** Tries again while what is in the way passes. */
-type Persist = <T>(work: () => Promise<T>) => Promise<T>
 
 /**
  * Ends jobs and members. All that is asked within one turn of the event loop is one command: schedulers suffer from

@@ -12,6 +12,9 @@ export interface Persistence {
   readonly stop: AbortSignal
 }
 
+/** `persist` with all but the work given. */
+export type Persist = <T>(work: () => Promise<T>) => Promise<T>
+
 /** Repeats what may be done twice for as long as only the connection is at fault; at most five minutes. */
 export async function persist<T>(work: () => Promise<T>, { clock, random, stop }: Persistence): Promise<T> {
   const begun = clock.now()

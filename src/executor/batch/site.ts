@@ -2,7 +2,7 @@ import type { Profile } from '../../core/profile.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 
-interface Place {
+export interface Place {
   readonly profile: Profile
   readonly scheduler: Scheduler
   readonly transport: Transport

@@ -4,6 +4,7 @@ import { paths, yieldsFile } from '../../core/protocol.ts'
 import type { YieldPosition } from '../../core/yields.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { StreamItem } from '../executor.ts'
+import type { Persist } from './persist.ts'
 import { placeFailed } from './place.ts'
 import { ackScript, yieldsScript } from './scripts.ts'
 import { Together } from './together.ts'
@@ -28,7 +29,6 @@ interface Read {
 }
 
 /** Tries again while what is in the way passes. */
-type Persist = <T>(work: () => Promise<T>) => Promise<T>
 
 /** Reads what items of streams have yielded, and tells them how far. What is asked within one turn is one command. */
 export class YieldFiles {

@@ -11,8 +11,8 @@ import { type JobSpec, membersOf } from '../../core/protocol.ts'
 import type { QueuedJobs } from '../../core/queued-job.ts'
 import { parseDuration } from '../../core/units.ts'
 import type { YieldPosition } from '../../core/yields.ts'
-import { readRuntime } from '../batch/batch-executor.ts'
 import { persist } from '../batch/persist.ts'
+import { readRuntime } from '../batch/runtime-file.ts'
 import type {
   CancelTarget,
   Cleaned,
