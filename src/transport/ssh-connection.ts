@@ -297,6 +297,16 @@ function connectFailure(
   }
   if (error.code === 'ECONNRESET' || /lost before handshake/.test(error.message))
     return closedAtLogin(options, error)
+  if (isDeniedByDeno(error))
+    return new TransportError('HOST_UNREACHABLE', `${name}: Deno was not given leave to reach it`, {
+      hint: `run with --allow-net=${target.host}:${target.port}`,
+      cause: error,
+    })
   const text = words[String(error.code)] ?? (error.message || error.errors?.[0]?.message || 'cannot connect')
   return unreachable(name, text, error)
+}
+
+/** Deno answers so to a name that it may not look up; a resolver has no EPERM. */
+function isDeniedByDeno(error: Error & { code?: string | number; syscall?: string }): boolean {
+  return error.name === 'NotCapable' || (error.code === 'EPERM' && error.syscall === 'getaddrinfo')
 }
