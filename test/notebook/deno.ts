@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { tool } from '../toolchains/tools.ts'
-import { type Desk, type DeskOptions, makeDesk, type Output } from './desk.ts'
+import { type Desk, type DeskOptions, executeNotebook, makeDesk, type Output } from './desk.ts'
 import { type Kernel, printed } from './kernel.ts'
 
 export interface DenoDeskOptions extends DeskOptions {
@@ -38,4 +39,14 @@ export async function said(kernel: Kernel, code: string): Promise<unknown> {
   // Deno tells that it is idle before it has told all that was printed.
   await expect.poll(() => failure(outputs) ?? printed(outputs)).toMatch(/./)
   return failure(outputs) ?? JSON.parse(printed(outputs))
+}
+
+/** Runs examples/03-deno-notebook.ipynb from its first cell to its last, where its jobs run by `profile`. */
+export async function runDenoExample(desk: Desk, profile: RegExp): Promise<void> {
+  const example = fileURLToPath(new URL('../../examples/03-deno-notebook.ipynb', import.meta.url))
+  copyFileSync(example, join(desk.folder, '03-deno-notebook.ipynb'))
+  const [place, , map, shown] = await executeNotebook(desk, '03-deno-notebook.ipynb')
+  expect(place![0]!.data!['text/html']).toMatch(profile)
+  expect(printed(map!)).toBe('3.14\n')
+  expect(shown![0]!.data!['text/html']!.match(/<rect/g)).toHaveLength(12)
 }
