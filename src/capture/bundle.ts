@@ -6,6 +6,8 @@ import { CaptureError } from '../core/errors.ts'
 import { type Kept, keepBundle, keptBundle, unchanged } from './cache.ts'
 import { isCellPath } from './cells/names.ts'
 import { isDeno } from './deno.ts'
+import { nodeModulesHint } from './deno-packages.ts'
+import { specifierFiles } from './deno-specifiers.ts'
 import { homeMap } from './home-map.ts'
 import { Packages } from './packages.ts'
 import { plugin } from './plugin.ts'
@@ -86,7 +88,8 @@ async function buildOnce(emission: Emission, packages: Packages) {
   const modules = new Map(emission.modules.map((m) => [m.id, m]))
   const inCell = emission.modules.some(({ file }) => file !== undefined && isCellPath(file))
   const tsconfig = inCell ? undefined : nearestTsconfig(emission)
-  const files = new Set<string>(tsconfig ? [tsconfig] : [])
+  const settings = isDeno ? foldersOf(emission).flatMap(specifierFiles) : []
+  const files = new Set<string>(tsconfig ? [...settings, tsconfig] : settings)
   const metafiles: Esbuild.Metafile[] = []
   const options = {
     bundle: true,
@@ -173,6 +176,11 @@ async function compile<T>(run: (esbuild: typeof Esbuild) => Promise<T>): Promise
 /** tslab asks no tsconfig, and compiles cells so. */
 const tslabOptions = { compilerOptions: { experimentalDecorators: true } }
 
+/** Of the user's files. */
+const foldersOf = ({ modules, root }: Emission): string[] => [
+  ...new Set([root, ...modules.flatMap(({ file }) => (file === undefined ? [] : [dirname(file)]))]),
+]
+
 /** esbuild asks no tsconfig for modules that a plugin gives: paths and decorator settings would be lost. */
 function nearestTsconfig({ modules, root }: Emission): string | undefined {
   const file = modules.find((m) => m.file)?.file
@@ -212,7 +220,7 @@ function bundleFailed(error: unknown, modules: ReadonlyMap<string, Emitted>): un
   return new CaptureError('BUNDLE_FAILED', `the function cannot be bundled: ${lines.join('\n')}`, {
     cause: error,
     hint: missing
-      ? 'install the package, or correct the path of the import'
+      ? `${isDeno ? nodeModulesHint : 'install the package'}; or correct the path of the import`
       : 'esbuild must be able to compile the function and what it imports',
   })
 }

@@ -7,6 +7,8 @@ import { readJsonc } from './jsonc.ts'
 interface ImportMap {
   readonly base: string
   readonly imports: Readonly<Record<string, string>>
+  /** All that decides what a specifier means. */
+  readonly files: readonly string[]
 }
 
 const maps = new Map<string, ImportMap | undefined>()
@@ -19,8 +21,8 @@ const maps = new Map<string, ImportMap | undefined>()
  */
 export function denoSpecifier(specifier: string, folder: string): string {
   const mapped = fromMap(specifier, folder) ?? specifier
-  const npm = /^npm:\/?((?:@[^/@]+\/)?[^/@]+)(?:@[^/]*)?(\/.*)?$/.exec(mapped)
-  if (npm) return npm[1]! + (npm[2] ?? '')
+  const npm = npmParts(mapped)
+  if (npm) return npm.name + npm.subpath
   if (/^(https?|jsr):/.test(mapped))
     throw new CaptureError(
       'CAPTURE_EXTERNAL',
@@ -32,6 +34,21 @@ export function denoSpecifier(specifier: string, folder: string): string {
       },
     )
   return mapped
+}
+
+/** The package that a specifier means by 'npm:', itself or in the import map. */
+export function npmImport(specifier: string, folder: string): { url: string; name: string } | undefined {
+  const url = fromMap(specifier, folder) ?? specifier
+  const npm = npmParts(url)
+  return npm && { url, name: npm.name }
+}
+
+/** The files that decide what a specifier means in files of `folder`: a bundle is as old as they are. */
+export const specifierFiles = (folder: string): readonly string[] => mapOf(folder)?.files ?? []
+
+function npmParts(url: string): { name: string; subpath: string } | undefined {
+  const [, name, subpath = ''] = /^npm:\/?((?:@[^/@]+\/)?[^/@]+)(?:@[^/]*)?(\/.*)?$/.exec(url) ?? []
+  return name === undefined ? undefined : { name, subpath }
 }
 
 /** Of an import map, the longest key that fits, as the standard has it. */
@@ -55,10 +72,13 @@ function readMap(folder: string): ImportMap | undefined {
   const file = ['deno.json', 'deno.jsonc'].map((name) => join(folder, name)).find(existsSync)
   if (file === undefined) return dirname(folder) === folder ? undefined : mapOf(dirname(folder))
   const config = readJsonc<{ imports?: Record<string, string>; importMap?: string }>(file)
-  if (config?.importMap === undefined) return { base: folder, imports: config?.imports ?? {} }
+  // which versions it took
+  const files = [file, join(folder, 'deno.lock')]
+  if (config?.importMap === undefined) return { base: folder, imports: config?.imports ?? {}, files }
   const path = resolve(folder, config.importMap)
   return {
     base: dirname(path),
     imports: readJsonc<{ imports?: Record<string, string> }>(path)?.imports ?? {},
+    files: [...files, path],
   }
 }

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type * as Esbuild from 'esbuild'
 import { CaptureError } from '../core/errors.ts'
 import { isDeno } from './deno.ts'
+import { denoPackage, inDenoCache } from './deno-packages.ts'
 import { denoSpecifier } from './deno-specifiers.ts'
 import { assetLine } from './emit.ts'
 import { isOwnFile, isOwnSpecifier } from './own.ts'
@@ -78,13 +79,15 @@ export function plugin(options: PluginOptions): Esbuild.Plugin {
       build.onResolve({ filter: /.*/ }, async (asked) => {
         const { path: written, resolveDir, importer, kind, pluginData } = asked
         if (pluginData === 'farcall' || kind === 'entry-point') return undefined
-        const named = nameOf(written, resolveDir)
-        if (named instanceof CaptureError) return { errors: [{ text: named.message, detail: named }] }
-        const path = named
+        const path = nameOf(written, resolveDir)
+        if (path instanceof CaptureError) return refusal(path)
         if (isOwnSpecifier(path, resolveDir)) return { path: 'farcall', namespace: 'farcall-stub' }
-        const chosen = packages.chosen(path, resolveDir)
+        const place = isDenos(resolveDir) ? await denoPackage(written, resolveDir) : undefined
+        const from = typeof place === 'object' ? place.from : resolveDir
+        const chosen = packages.chosen(path, from)
         if (chosen !== undefined) return { path: chosen, external: true }
-        const found = await build.resolve(path, { resolveDir, kind, importer, pluginData: 'farcall' })
+        if (place === 'cached') return refusal(inDenoCache(written))
+        const found = await build.resolve(path, { resolveDir: from, kind, importer, pluginData: 'farcall' })
         if (found.errors.length > 0) return { errors: found.errors }
         if (found.namespace === 'file' && isOwnFile(found.path))
           return { path: 'farcall', namespace: 'farcall-stub' }
@@ -109,9 +112,15 @@ export function plugin(options: PluginOptions): Esbuild.Plugin {
   }
 }
 
+const refusal = (error: CaptureError): Esbuild.OnResolveResult => ({
+  errors: [{ text: error.message, detail: error }],
+})
+
 /** Packages have no part in the user's import map. */
+const isDenos = (folder: string): boolean => isDeno && !folder.includes('/node_modules/')
+
 function nameOf(specifier: string, folder: string): string | CaptureError {
-  if (!isDeno || folder.includes('/node_modules/')) return specifier
+  if (!isDenos(folder)) return specifier
   try {
     return denoSpecifier(specifier, folder)
   } catch (error) {
