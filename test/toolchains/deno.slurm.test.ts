@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { until } from '../clusters/processes.ts'
 import { type Sshd, startSshd } from '../clusters/sshd.ts'
+import { onTerminal } from '../transport/program.ts'
 import { makeProject, type Outcome, type Project, removeProjects, runProgram } from './project.ts'
 import { installTools, tool } from './tools.ts'
 
@@ -170,12 +171,57 @@ describe('Deno, by ssh', () => {
     }
   })
 
+  it.each(['ssh', 'openssh'])(
+    'asks for a passphrase at the terminal, and cancels on Ctrl-C: %s',
+    async (transport) => {
+      const project = study(
+        plain({ identityFile: login.encryptedIdentityFile, transport }),
+        `
+      import { cluster } from 'farcall'
+      const job = cluster(() => new Promise((resolve) => setTimeout(resolve, 60_000)))()
+      for await (const { state } of job.updates()) console.log('it is', state)`,
+      )
+      const env = { PATH: process.env['PATH'], HOME: project.folder, NO_COLOR: '1', TERM: 'xterm' }
+      const { exitCode, screen } = await onTerminal(
+        ['run', '--no-prompt', ...least, `--allow-net=${login.host}:${login.port}`, 'program.ts'],
+        [
+          ['passphrase', `${login.passphrase}\n`],
+          ['it is ACTIVE', '\x03'],
+        ],
+        { executable: tool('.bin/deno'), cwd: project.folder, env },
+      )
+      expect(screen).toContain('farcall: canceling 1 job(s)')
+      expect(screen).toContain('it is CANCELED')
+      expect(screen).not.toContain(login.passphrase)
+      expect(exitCode).toBe(130)
+    },
+  )
+
+  it('runs commands there and moves files by connect()', async () => {
+    const project = study(
+      plain(),
+      `
+      import { connect } from 'farcall'
+      await using there = await connect()
+      await there.fs.write('notes/today.txt', 'began')
+      await there.fs.put('farcall.config.json', 'notes/settings.json')
+      await there.fs.get('notes/settings.json', 'again.json')
+      const { stdout } = await there.run(['sh', '-c', 'cat ~/notes/today.txt; id -un'])
+      console.log(JSON.stringify([stdout, await there.fs.read('notes/today.txt', 'utf8')]))`,
+    )
+    const { code, stdout, stderr } = await run(project, { net: `${login.host}:${login.port}` })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(stdout)).toEqual([`began${login.user}\n`, 'began'])
+    const text = (name: string) => readFileSync(join(project.folder, name), 'utf8')
+    expect(text('again.json')).toBe(text('farcall.config.json'))
+  })
+
   it('connects again after the connection was lost', async () => {
     const go = join(login.home, 'go')
     const project = study(
       plain(),
       `
-      import { existsSync, writeFileSync } from 'node:fs'
+      import { existsSync, readFileSync, writeFileSync } from 'node:fs'
       import { cluster, close } from 'farcall'
       const go = ${JSON.stringify(go)}
       const job = cluster(async (x: number) => {

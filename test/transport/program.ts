@@ -27,14 +27,14 @@ export async function program(contents: string): Promise<Program> {
 /** What a person at a terminal does: waits until the screen shows this, then types that. */
 export type Typing = readonly (readonly [shown: string | RegExp, typed: string])[]
 
-/** Runs node with these arguments on a terminal of its own; gives its exit code and what the screen showed. */
+/** Runs node (or what is named) with these arguments on a terminal of its own; gives its exit code and what the screen showed. */
 export function onTerminal(
   argv: readonly string[],
   typing: Typing = [],
-  { env = process.env, rows = 33, columns = 101 } = {},
+  { executable = process.execPath, cwd = process.cwd(), env = process.env, rows = 33, columns = 101 } = {},
 ): Promise<{ exitCode: number; screen: string }> {
-  const command = ['stty', 'rows', rows, 'cols', columns, '&&', 'exec', process.execPath, ...argv].join(' ')
-  const child = spawn('script', ['-qec', command, '/dev/null'], { env })
+  const command = ['stty', 'rows', rows, 'cols', columns, '&&', 'exec', executable, ...argv].join(' ')
+  const child = spawn('script', ['-qec', command, '/dev/null'], { cwd, env })
   let screen = ''
   let from = 0
   const left = [...typing]
