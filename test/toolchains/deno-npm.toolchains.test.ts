@@ -88,7 +88,7 @@ describe("npm:farcall, of Deno's own cache", () => {
     ])
     expect(registry.asked).toContain(`farcall/-/farcall-${version}.tgz`)
     expect(existsSync(join(folder, 'node_modules'))).toBe(false)
-  })
+  }, 300_000) // it fetches all that farcall needs
 
   it('runs in the REPL', async () => {
     const lines = [
