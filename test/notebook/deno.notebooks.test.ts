@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { failure, makeDenoDesk, runDenoExample, said } from './deno.ts'
 import { executeNotebook, type Output, writeNotebook } from './desk.ts'
