@@ -130,7 +130,9 @@ describe('the kernel of Deno', () => {
 
   it('executes a notebook', async () => {
     const ask = 'console.log(JSON.stringify((await fn(2))[0]))\nawait close()'
-    writeNotebook(desk, 'deno.ipynb', [setup, later, ask], 'deno')
+    // nbconvert leaves at once when Deno tells that it is idle, which may come before what was printed.
+    const late = 'await new Promise((resolve) => setTimeout(resolve, 1000))'
+    writeNotebook(desk, 'deno.ipynb', [setup, later, `${ask}\n${late}`], 'deno')
     const cells = await executeNotebook(desk, 'deno.ipynb')
     expect(cells[2]).toMatchObject([{ name: 'stdout', text: '15\n' }])
   })

@@ -1,10 +1,9 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { tool } from '../toolchains/tools.ts'
-import { type Desk, type DeskOptions, executeNotebook, makeDesk, type Output } from './desk.ts'
-import { type Kernel, printed } from './kernel.ts'
+import { codeCells, type Desk, type DeskOptions, makeDesk, type Output } from './desk.ts'
+import { type Kernel, printed, startKernel } from './kernel.ts'
 
 export interface DenoDeskOptions extends DeskOptions {
   /** How Jupyter interrupts the kernel; Deno installs it without. */
@@ -41,12 +40,25 @@ export async function said(kernel: Kernel, code: string): Promise<unknown> {
   return failure(outputs) ?? JSON.parse(printed(outputs))
 }
 
-/** Runs examples/03-deno-notebook.ipynb from its first cell to its last, where its jobs run by `profile`. */
+/** Runs the cells of examples/03-deno-notebook.ipynb, from the first to the last, where its jobs run by `profile`. */
 export async function runDenoExample(desk: Desk, profile: RegExp): Promise<void> {
-  const example = fileURLToPath(new URL('../../examples/03-deno-notebook.ipynb', import.meta.url))
-  copyFileSync(example, join(desk.folder, '03-deno-notebook.ipynb'))
-  const [place, , map, shown] = await executeNotebook(desk, '03-deno-notebook.ipynb')
-  expect(place![0]!.data!['text/html']).toMatch(profile)
-  expect(printed(map!)).toBe('3.14\n')
-  expect(shown![0]!.data!['text/html']!.match(/<rect/g)).toHaveLength(12)
+  const example = new URL('../../examples/03-deno-notebook.ipynb', import.meta.url)
+  const kernel = await startKernel(desk, 'deno')
+  try {
+    const cells: (readonly Output[])[] = []
+    for (const source of codeCells(readFileSync(example, 'utf8'))) cells.push(await kernel.run(source))
+    const [place, definitions, map, shown] = cells
+    // See said().
+    await expect.poll(() => htmlOf(place!)).toMatch(profile)
+    expect(definitions).toEqual([])
+    await expect.poll(() => printed(map!)).toBe('3.14\n')
+    await expect.poll(() => htmlOf(shown!).match(/<rect/g)).toHaveLength(12)
+    expect(cells.map(failure)).toEqual(cells.map(() => undefined))
+  } finally {
+    await kernel.stop()
+  }
 }
+
+/** All HTML of a cell, the newest last. */
+const htmlOf = (outputs: readonly Output[]): string =>
+  outputs.map(({ data }) => data?.['text/html'] ?? '').join('\n')

@@ -125,6 +125,12 @@ export async function executeNotebook(desk: Desk, file: string): Promise<readonl
     )
 }
 
+/** The sources of a notebook's code cells. */
+export const codeCells = (notebook: string): string[] =>
+  (JSON.parse(notebook) as { cells: { cell_type: string; source: string | string[] }[] }).cells
+    .filter(({ cell_type }) => cell_type === 'code')
+    .map(({ source }) => joined(source))
+
 /** A notebook of these cells. */
 export function writeNotebook(desk: Desk, name: string, cells: readonly string[], kernel = 'tslab'): void {
   const code = cells.map((source, n) => ({
