@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, relative } from 'node:path'
+import pLimit from 'p-limit'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { execute, link, pack, root, unpack } from './packed.ts'
@@ -170,7 +171,7 @@ describe('the documentation of what is exported', () => {
     expect(errorsOf(examples.map(([, file]) => file))).toEqual([])
   })
 
-  it('has examples that run', { timeout: 300_000 }, async () => {
+  it('has examples that run', { timeout: 900_000 }, async () => {
     const place = join(folder, 'run')
     mkdirSync(join(place, 'node_modules'), { recursive: true })
     symlinkSync(root, join(place, 'node_modules/farcall'))
@@ -178,20 +179,20 @@ describe('the documentation of what is exported', () => {
     const env = { FARCALL_WORKDIR: join(place, 'work'), FARCALL_SCHEDULER: 'direct' }
     const ran: string[] = []
     const failed: string[] = []
-    for (const [, file] of examples) {
-      const text = readFileSync(join(folder, file), 'utf8')
-      // These need a cluster, a job of yesterday, or a test runner around them.
-      if (/farcall\/(testing|vite)|attach[<(]|host: |partition/.test(text)) continue
-      cpSync(join(folder, file), join(place, basename(file)))
-      const { code, stderr } = await execute(
-        process.execPath,
-        [join(root, 'dist/cli/main.js'), 'run', basename(file)],
-        place,
-        env,
-      )
-      if (code !== 0) failed.push(`${file}: ${stderr}`)
-      ran.push(file)
-    }
+    const runs = pLimit(3)
+    const all = examples.map(([, file]) =>
+      runs(async () => {
+        const text = readFileSync(join(folder, file), 'utf8')
+        // These need a cluster, a job of yesterday, or a test runner around them.
+        if (/farcall\/(testing|vite)|attach[<(]|host: |partition/.test(text)) return
+        cpSync(join(folder, file), join(place, basename(file)))
+        const argv = [join(root, 'dist/cli/main.js'), 'run', basename(file)]
+        const { code, stderr } = await execute(process.execPath, argv, place, env)
+        if (code !== 0) failed.push(`${file}: ${stderr}`)
+        ran.push(file)
+      }),
+    )
+    await Promise.all(all)
     expect(failed).toEqual([])
     expect(ran.length).toBeGreaterThan(10)
   })
