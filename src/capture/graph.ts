@@ -268,13 +268,13 @@ export class Graph {
     part.decisions.set(declaration, values ? 'value' : 'source')
     if (values) Object.assign(part.values, values)
     else {
+      // before what its compiler put around it is asked for
+      const type = currentValue(part, declaration.names[0]!)?.value
+      if (declaration.fn !== undefined && typeof type === 'function')
+        refusePatched(type, { file, fn: declaration.fn })
       this.within(declaration.names.join(), () => this.need(file, declaration.uses))
       this.addThreads(file, [declaration.start, declaration.end])
-    }
-    if (declaration.fn !== undefined && !values) {
-      const type = currentValue(part, declaration.names[0]!)?.value
-      if (typeof type === 'function') refusePatched(type, { file, fn: declaration.fn })
-      readStatics(part, declaration.names[0]!, this.contents)
+      if (declaration.fn !== undefined) readStatics(part, declaration.names[0]!, this.contents)
     }
   }
 

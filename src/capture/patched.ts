@@ -1,5 +1,6 @@
 import { CaptureError } from '../core/errors.ts'
 import { isCellPath } from './cells/names.ts'
+import { evaluatesCells } from './deno.ts'
 import { nodeOf, type Place } from './locate.ts'
 import { placeName } from './sources.ts'
 
@@ -26,6 +27,8 @@ export function refusePatched(type: Function, place: Place): void {
 
 function hintFor(path: string): string {
   const write = 'write it into the class'
+  if (evaluatesCells)
+    return `import the class from a file, since Deno leaves no decorators in cells; else ${write}`
   if (!/\.[cm]?jsx?$/.test(path)) return write
   return isCellPath(path)
     ? `import farcall in the first cell, so that decorators are seen; else ${write}`

@@ -67,6 +67,17 @@ describe('the kernel of Deno', () => {
     expect(await said(kernel, cell)).toMatch(/CaptureError: .*simulate was compiled by Deno/)
   })
 
+  it('refuses a class with decorators of the cell, and what extends it', async () => {
+    await kernel.run(`
+      const loud = (was: any, _: unknown): any => function (this: any) { return 'loud ' + was.call(this) }
+      class Greeter { @loud hi() { return 'hi' } }
+      class Sub extends Greeter {}`)
+    for (const name of ['Greeter', 'Sub'])
+      expect(await said(kernel, `await cluster({}, () => new ${name}().hi())()`)).toMatch(
+        /CaptureError: .*'Greeter' was changed after its definition[\s\S]*import the class from a file/,
+      )
+  })
+
   it('shows a job and a map as HTML, as the last value of a cell or by display()', async () => {
     const html = async (code: string) => {
       const outputs = await kernel.run(code)
