@@ -22,9 +22,9 @@ const told = [
 ] as const
 
 /**
- * Shows the profiles that there are, and of one of them (default: the one that a call would run with) its settings,
- * what its partitions have free, and its queue: in a notebook as tables, elsewhere as text on stdout. To choose a
- * profile: `configure({ defaultProfile: 'hpc' })`. Passwords and variables are not shown.
+ * Shows the profiles that there are, and of one of them (default: the one that a call would run with, if one is chosen)
+ * its settings, what its partitions have free, and its queue: in a notebook as tables, elsewhere as text on stdout. To
+ * choose a profile: `configure({ defaultProfile: 'hpc' })`. Passwords and variables are not shown.
  *
  * @throws (by rejecting) ConfigError for a profile that is not there; TransportError, FarcallError where its machine or
  * scheduler cannot be asked
@@ -34,12 +34,16 @@ const told = [
  * await show() // or show('hpc')
  */
 export async function show(profile?: string): Promise<void> {
-  const { config } = await loadConfig()
-  const settings = await settingsFor(profile)
+  // Of several, none may be chosen yet: that is what this is for.
+  const { config } = await loadConfig({ profile: profile ?? 'local' })
+  const chosen = await settingsFor(profile).catch((error: unknown) => {
+    const isOpen = profile === undefined && error instanceof ConfigError && error.code === 'PROFILE_UNKNOWN'
+    if (isOpen && config.defaultProfile === undefined && !process.env['FARCALL_PROFILE']) return undefined
+    throw error
+  })
   const views: View[] = [
-    profilesView({ local: { scheduler: 'direct' }, ...config.profiles }, settings.name),
-    settingsView(settings.profile),
-    ...(await placeViews(settings.name)),
+    profilesView({ local: { scheduler: 'direct' }, ...config.profiles }, chosen?.name),
+    ...(chosen ? [settingsView(chosen.profile), ...(await placeViews(chosen.name))] : []),
   ]
   const screen = findScreen()
   const text = views.map((view) => view.text).join('\n\n')
@@ -47,7 +51,10 @@ export async function show(profile?: string): Promise<void> {
   else console.log(text)
 }
 
-function profilesView(profiles: Readonly<Record<string, Partial<Profile>>>, chosen: string): View {
+function profilesView(
+  profiles: Readonly<Record<string, Partial<Profile>>>,
+  chosen: string | undefined,
+): View {
   const rows = Object.entries(profiles).map(([name, { scheduler, host }]) => ({
     name: name === chosen ? `${name} *` : name,
     scheduler: scheduler ?? '',
@@ -59,13 +66,14 @@ function profilesView(profiles: Readonly<Record<string, Partial<Profile>>>, chos
     rows,
     columns.map((key, at) => ({ head: heads[at]!.toUpperCase(), text: (row) => row[key] })),
   )
-  return {
-    text: text.trimEnd(),
-    html: table(
-      heads,
-      rows.map((row) => columns.map((key) => row[key])),
-    ),
-  }
+  const list = table(
+    heads,
+    rows.map((row) => columns.map((key) => row[key])),
+  )
+  const others = Object.keys(profiles).filter((name) => name !== chosen)
+  if (others.length === 0) return { text: text.trimEnd(), html: list }
+  const hint = `configure({ defaultProfile: '${others.at(-1)}' }) chooses ${chosen === undefined ? 'one' : 'another one'}`
+  return { text: `${text.trimEnd()}\n${hint}`, html: html`${list}<div>${hint}</div>` }
 }
 
 function settingsView(profile: Partial<Profile>): View {

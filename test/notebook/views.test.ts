@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, it, vi } from 'vitest'
-import { close, cluster, connect, display, type JobArray, show } from '../../src/index.ts'
+import { close, cluster, configure, connect, display, type JobArray, show } from '../../src/index.ts'
 import { histogram } from '../../src/notebook/histogram.ts'
 import { html, table } from '../../src/notebook/html.ts'
 import { stateGrid } from '../../src/notebook/states.ts'
@@ -188,7 +188,27 @@ describe('outside of notebooks', () => {
     log.mockRestore()
     expect(text).toMatch(/^PROFILE +SCHEDULER +HOST\nlocal \* +direct +this machine/)
     expect(text).toMatch(/\nPARTITION /)
+    expect(text).not.toContain('chooses another one')
     await expect(show('nonesuch')).rejects.toMatchObject({ name: 'ConfigError' })
+  })
+
+  it('show says how another profile is chosen, and shows that one then', async () => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+    configure({ profiles: { here: { scheduler: 'direct' }, there: { scheduler: 'direct' } } })
+    await show()
+    await show('here')
+    configure({ defaultProfile: 'there' })
+    await show()
+    const [[open], [first], [second]] = log.mock.calls as [[string], [string], [string]]
+    log.mockRestore()
+    configure({ defaultProfile: 'local' })
+    expect(open).toMatch(
+      /^PROFILE .*\nlocal .*\nhere +.*\nthere +.*\nconfigure\(\{ defaultProfile: 'there' \}\) chooses one$/,
+    )
+    expect(first).toMatch(
+      /\nhere \* .*\nthere .*\nconfigure\(\{ defaultProfile: 'there' \}\) chooses another one\n/,
+    )
+    expect(second).toMatch(/\nthere \* /)
   })
 
   it('what connect() gives is printed as a table, and is still plain data', async () => {
