@@ -7,8 +7,8 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { decodeRecords, encodeRecord } from '../../src/core/pack.ts'
 import { type YieldNews, yieldMagic } from '../../src/core/protocol.ts'
 import { planLooks } from '../../src/executor/batch/look-plan.ts'
+import { ackScript, yieldsScript } from '../../src/executor/batch/member-scripts.ts'
 import { parseNotices } from '../../src/executor/batch/notices.ts'
-import { ackScript, yieldsScript } from '../../src/executor/batch/scripts.ts'
 
 const id = 'fabcdefghijklm'
 

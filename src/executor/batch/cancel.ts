@@ -4,7 +4,7 @@ import type { Command } from '../../core/shell.ts'
 import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Persist } from './persist.ts'
 import type { WatchedPlace } from './queue.ts'
-import { cancelMembersScript } from './scripts.ts'
+import { cancelMembersScript } from './queue-scripts.ts'
 import { taskOf } from './tasks.ts'
 import type { TrackedJob } from './tracked-job.ts'
 

@@ -1,4 +1,5 @@
-import { exits, isNeeded } from './scripts.ts'
+import { isNeeded } from './removal-scripts.ts'
+import { exits } from './script-exits.ts'
 
 const jobPattern = `f${'[a-z2-7]'.repeat(13)}`
 

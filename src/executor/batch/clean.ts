@@ -7,10 +7,10 @@ import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { Cleaned, CleanRequest } from '../executor.ts'
 import { cleanScript } from './clean-script.ts'
+import { listScript } from './find-scripts.ts'
 import { parseList } from './list.ts'
 import { placeFailed } from './place.ts'
 import { askQueue } from './queue.ts'
-import { listScript } from './scripts.ts'
 
 interface CleanPlace {
   readonly transport: Transport

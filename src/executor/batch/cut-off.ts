@@ -5,8 +5,8 @@ import type { Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { parseSpec } from './found.ts'
 import { placeFailed } from './place.ts'
-import { cutOffScript, dropSubmissionScript } from './scripts.ts'
 import type { Submitted } from './submission.ts'
+import { cutOffScript, dropSubmissionScript } from './submit-scripts.ts'
 
 interface At {
   readonly transport: Transport

@@ -2,7 +2,8 @@ import { FarcallError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import { membersOf, paths } from '../../core/protocol.ts'
 import type { Transport } from '../../transport/transport.ts'
-import { exits, removeScript, tidyScript } from './scripts.ts'
+import { removeScript, tidyScript } from './removal-scripts.ts'
+import { exits } from './script-exits.ts'
 import type { TrackedJob } from './tracked-job.ts'
 
 /** What of a job's files goes when nobody needs them any more. */

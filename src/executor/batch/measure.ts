@@ -1,8 +1,8 @@
 import { type JobSpec, submissionOf } from '../../core/protocol.ts'
 import { type DiskTraffic, type Measured, mergeMeasured } from '../../core/usage.ts'
+import { usageScript } from './member-scripts.ts'
 import { placeFailed } from './place.ts'
 import { askAccounting, type WatchedPlace } from './queue.ts'
-import { usageScript } from './scripts.ts'
 import { entryOf } from './tasks.ts'
 import { memberStatus, type TrackedJob } from './tracked-job.ts'
 

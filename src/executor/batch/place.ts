@@ -2,8 +2,9 @@ import { ConfigError, FarcallError, TransportError } from '../../core/errors.ts'
 import type { NodePlatform } from '../../core/interpreter.ts'
 import { type CommandResult, shellPath, shellQuote } from '../../core/shell.ts'
 import type { Transport } from '../../transport/transport.ts'
+import { probeScript } from './place-scripts.ts'
 import type { RuntimeThere } from './runtimes.ts'
-import { exits, probeScript } from './scripts.ts'
+import { exits } from './script-exits.ts'
 
 /** What was found where the jobs will lie. */
 export interface Place {

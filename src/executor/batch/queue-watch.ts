@@ -8,7 +8,7 @@ import type { MemberEnds } from './member-ends.ts'
 import { latestOf, parseEnds } from './notices.ts'
 import { placeFailed } from './place.ts'
 import { askAccounting, askQueue, type WatchedPlace } from './queue.ts'
-import { endsScript } from './scripts.ts'
+import { endsScript } from './queue-scripts.ts'
 import { entryOf } from './tasks.ts'
 import { memberStatus, type TrackedJob } from './tracked-job.ts'
 

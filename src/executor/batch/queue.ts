@@ -2,7 +2,8 @@ import type { JobStatus } from '../../core/status.ts'
 import type { QueueSnapshot, Scheduler } from '../../scheduler/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { placeFailed } from './place.ts'
-import { exits, sharedQueryScript } from './scripts.ts'
+import { sharedQueryScript } from './queue-scripts.ts'
+import { exits } from './script-exits.ts'
 
 /** Where a scheduler is asked about jobs. */
 export interface WatchedPlace {

@@ -1,7 +1,7 @@
 import { FarcallError } from '../../core/errors.ts'
 import { attemptStep } from '../../core/protocol.ts'
 import type { Transport } from '../../transport/transport.ts'
-import { latestRunScript } from './scripts.ts'
+import { latestRunScript } from './find-scripts.ts'
 import type { TrackedJob } from './tracked-job.ts'
 
 /** The n of the run.<n>.<k> that a member's last files lie in. `folder` is the job's. */

@@ -6,8 +6,8 @@ import type { Transport } from '../../transport/transport.ts'
 import type { Provider } from '../interpreter/provide.ts'
 import type { Target } from '../interpreter/target.ts'
 import { type Place, placeFailed } from './place.ts'
+import { refuseNodeScript } from './place-scripts.ts'
 import { Runtimes } from './runtimes.ts'
-import { refuseNodeScript } from './scripts.ts'
 
 /** What a job is submitted with whose place needs a Node of ours. */
 export interface SuppliedRuntime {

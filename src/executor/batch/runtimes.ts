@@ -4,7 +4,7 @@ import { compareVersions, isWanted } from '../../core/node-setting.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type Provider, provideRuntime } from '../interpreter/provide.ts'
 import { cannot, rankVersions, requirePlatform, type Target } from '../interpreter/target.ts'
-import { installRuntimeScript } from './scripts.ts'
+import { installRuntimeScript } from './place-scripts.ts'
 
 /** A Node that lies in the work folder. */
 export interface RuntimeThere {

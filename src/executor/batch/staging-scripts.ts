@@ -1,4 +1,4 @@
-import { exits } from './scripts.ts'
+import { exits } from './script-exits.ts'
 
 /** Touches blobs, so that a purge by age passes them over, and prints the sizes of those that are there. $1 workdir; stdin: names, a line each. */
 export const inputsScript = `cd -- "$1/blobs" || exit ${exits.unusable}

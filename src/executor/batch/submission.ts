@@ -12,7 +12,8 @@ import type { JobPayload, Secrets } from '../executor.ts'
 import { findCutOff } from './cut-off.ts'
 import { parseSpec } from './found.ts'
 import { diskLow, type Room } from './room.ts'
-import { exits, submitScript } from './scripts.ts'
+import { exits } from './script-exits.ts'
+import { submitScript } from './submit-scripts.ts'
 
 /** Blobs up to this size travel with the submission; larger ones go before it, by file transfer. */
 const alongLimit = 256 * 1024

@@ -4,9 +4,9 @@ import { paths, yieldsFile } from '../../core/protocol.ts'
 import type { YieldPosition } from '../../core/yields.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { StreamItem } from '../executor.ts'
+import { ackScript, yieldsScript } from './member-scripts.ts'
 import type { Persist } from './persist.ts'
 import { placeFailed } from './place.ts'
-import { ackScript, yieldsScript } from './scripts.ts'
 import { Together } from './together.ts'
 
 /** More than this is copied as a file, which is quicker, and less comes as the answer of a command. */
