@@ -264,7 +264,9 @@ export class Graph {
       if (typeof value === 'function') this.places.set(value, { file, fn: declaration.fn })
     }
     const isNeeded = (name: string) => this.visited.has(`${file.path}\0${name}`)
-    const values = valuesOf(part, declaration, isNeeded, this.contents)
+    const values = this.isStillItself(part, declaration)
+      ? undefined
+      : valuesOf(part, declaration, isNeeded, this.contents)
     part.decisions.set(declaration, values ? 'value' : 'source')
     if (values) Object.assign(part.values, values)
     else {
@@ -276,6 +278,17 @@ export class Graph {
       this.addThreads(file, [declaration.start, declaration.end])
       if (declaration.fn !== undefined) readStatics(part, declaration.names[0]!, this.contents)
     }
+  }
+
+  /** `A = decorate(A) || A`, as compilers write decorators of a class: what it is assigned is what it was. */
+  private isStillItself(part: Part, { kind, fn, reassigned, names }: Declaration): boolean {
+    if (kind !== 'variable' || fn === undefined || !reassigned) return false
+    const value = currentValue(part, names[0]!)?.value
+    if (typeof value !== 'function') return false
+    // finds its place
+    this.contents(value)
+    const place = this.places.get(value)
+    return place?.file === part.file && place.fn === fn
   }
 
   /** A function or class is imported from the cell that declares it: what needs it while it is defined has it then. */

@@ -16,6 +16,8 @@ export function refusePatched(type: Function, place: Place): void {
   const text = Function.prototype.toString.call(type)
   // A compiler made a function of it, whose methods all come afterwards.
   if (!/^class\b/.test(text)) return
+  // It changes itself, and does so there.
+  if (/\bstatic\s*\{/.test(text) && text.includes('.prototype')) return
   const key = patchedMember(type.prototype, text, true) ?? patchedMember(type, text, false)
   if (key === undefined) return
   throw new CaptureError(

@@ -110,6 +110,15 @@ export const far = cluster(async () => new Greeter().hi())`
     )
   })
 
+  it('but not what it changes itself', () => {
+    const main = `${marks}
+class Greeter { static { this.prototype.words = 'hi'; this.prototype.hi = function () { return this.words } } }
+let Tagged = class Tagged { size() { return 1 } }
+Tagged = ((type) => { type.tag = 'T' })(Tagged) || Tagged
+export const far = cluster(async () => [new Greeter().hi(), Tagged.tag, new Tagged().size()])`
+    expectSame({ 'main.js': main }, ['hi', 'T', 1])
+  })
+
   it('but not a method of ours, an accessor or a field', () => {
     const main = `${marks}
 class Greeter {
