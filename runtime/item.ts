@@ -35,7 +35,7 @@ export function loadBundle(
     const loaded = await importBundle(path, spec.compiledFor)
     if (spec.command) (await import('./command.ts')).provideCommands(place, spec)
     if (loaded.splits) (await import('./loops.ts')).provideLoops(loaded, elsewhere)
-    loaded.setValues(decodeWith(loaded, values, elsewhere))
+    loaded.setValues(() => decodeWith(loaded, values, elsewhere))
     return loaded
   })
 }

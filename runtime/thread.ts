@@ -53,7 +53,10 @@ export function runThread(): void {
     if (place) provideFiles()
     const loaded = await importBundle(path)
     // Those of a plain program come with each call.
-    if (place) loaded.setValues(decodeWith(loaded, readArguments(readPlace(place), 0, 0).values, elsewhere))
+    if (place) {
+      const { values } = readArguments(readPlace(place), 0, 0)
+      loaded.setValues(() => decodeWith(loaded, values, elsewhere))
+    }
     bundle = loaded
     return loaded
   }
@@ -63,7 +66,8 @@ export function runThread(): void {
     Atomics.store(current, 0, -1)
     setTask(message, -1)
     const loaded = await load()
-    if (message.values) loaded.setValues(decodeWith(loaded, message.values, elsewhere, message.shared))
+    const { values, shared } = message
+    if (values) loaded.setValues(() => decodeWith(loaded, values, elsewhere, shared))
     let fn: unknown = loaded.main
     if (message.fn) {
       const [given] = unpack(message.fn, (bytes, shared) => decodeWith(loaded, bytes, elsewhere, shared)) as [

@@ -39,7 +39,7 @@ const refs={${refs.join(',')}};
 const makes={${makes.join(',')}};
 let names;
 const unknown=(id)=>{throw new Error("this bundle has no "+id)};
-export const setValues=(v)=>{${sets.join('')}${effects.join('')}${runs.join('')}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);for(const id of Object.keys(v.staticPrivates))ownPrivates(refs[id](),v.staticPrivates[id]);${main.includes('$find') ? '$find();' : ''}${main.includes('$env') ? '$env(v.env);' : ''}${split ? '$farcallLoops.values(v);' : ''}};
+export const setValues=(decode)=>{let v=decode();${sets.join('')}${effects.join('')}${runs.join('')}${runs.length + effects.length > 0 && changes(parts) ? `v=decode();${sets.join('')}` : ''}for(const id of Object.keys(v.statics))own(refs[id](),v.statics[id]);for(const id of Object.keys(v.staticPrivates))ownPrivates(refs[id](),v.staticPrivates[id]);${main.includes('$find') ? '$find();' : ''}${main.includes('$env') ? '$env(v.env);' : ''}${split ? '$farcallLoops.values(v);' : ''}};
 export const resolve=(id)=>{
   if(Object.prototype.hasOwnProperty.call(refs,id))return refs[id]();
   if(id.startsWith("g:"))return global(id.slice(2));
@@ -62,6 +62,12 @@ export const instantiate=(id)=>{
 ${states(graph, parts)}${split ? splitMain(split) : 'export{$main as main};'}`)
   return lines.join('')
 }
+
+/** Whether values travel that code changes: what runs there before the function has changed them at home already. */
+const changes = (parts: readonly Part[]): boolean =>
+  parts.some(({ decisions }) =>
+    [...decisions].some(([d, decision]) => decision === 'value' && (d.reassigned || d.mutated)),
+  )
 
 /** Runs the piece of the function that is asked for. */
 const splitMain = (plan: SplitPlan): string =>

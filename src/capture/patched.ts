@@ -34,7 +34,7 @@ function hintFor(path: string): string {
   if (!/\.[cm]?jsx?$/.test(path)) return write
   return isCellPath(path)
     ? `import farcall in the first cell, so that decorators are seen; else ${write}`
-    : `compile with source maps, so that decorators are seen; else ${write}`
+    : `JavaScript shows no decorators: compile with source maps, into a folder of its own; else ${write}`
 }
 
 /** Of a class itself only methods: its fields travel as they are. */

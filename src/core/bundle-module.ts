@@ -2,8 +2,11 @@
 export interface BundleModule {
   /** The function itself; a method gets `this` by `.apply`. */
   readonly main: (...args: unknown[]) => unknown
-  /** Sets the captured variables, once, before main is called. `values` is what Snapshot.values() encoded. */
-  readonly setValues: (values: unknown) => void
+  /**
+   * Sets the captured variables, once, before main is called, and defines what needs them for that. `decode` gives what
+   * Snapshot.values() encoded, each time anew: what is defined may change it, and has done so at home already.
+   */
+  readonly setValues: (decode: () => unknown) => void
   /** The function or class with this id, for references in values, arguments and results. */
   readonly resolve: (id: string) => Function
   /**

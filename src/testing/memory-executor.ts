@@ -95,7 +95,7 @@ export class MemoryExecutor implements Executor {
   async #run(job: MemoryJob, spec: JobSpec): Promise<void> {
     this.#events.push({ type: 'state', id: spec.id, status: { state: 'ACTIVE' } })
     const bundle = await importBundle(job.bundle)
-    bundle.setValues(decode(job.args[0]!, bundle))
+    bundle.setValues(() => decode(job.args[0]!, bundle))
     for (const member of membersOf(spec)) {
       const status = await this.#runMember(job, spec, bundle, member)
       const end = { ...endOf(job, spec, member) }

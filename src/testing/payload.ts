@@ -7,7 +7,7 @@ import { type JobSpec, protocolVersion } from '../core/protocol.ts'
 function bundleOf(functionText: string): Uint8Array {
   return Buffer.from(`let values
 export const main = ${functionText}
-export const setValues = (given) => { values = given }
+export const setValues = (decode) => { values = decode() }
 export const resolve = (id) => { throw new Error('no function ' + id) }
 export const identify = () => undefined
 export const instantiate = (id) => { throw new Error('no class ' + id) }

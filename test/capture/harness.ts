@@ -19,7 +19,7 @@ async function run(task: Task): Promise<unknown> {
   try {
     const bundle: BundleModule = await import(pathToFileURL(task.code).href)
     const options = { resolve: bundle.resolve, instantiate: bundle.instantiate }
-    bundle.setValues(decode(readFileSync(task.values), options))
+    bundle.setValues(() => decode(readFileSync(task.values), options))
     const { self, args } = decode(readFileSync(task.call), options) as { self: unknown; args: unknown[] }
     const result = await bundle.main.apply(self, args)
     const bytes = encode(result, {

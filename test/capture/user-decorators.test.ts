@@ -50,6 +50,21 @@ const make = (words: string) => ${loud}const loud = make(words)${body}`
   })
 })
 
+it('what runs while a class is defined has changed its values once, there as here', () => {
+  const main = `${marks}
+const seen: string[] = []
+let count = 0
+const next = () => ++count
+const note = (target: object, key: string | undefined, at: number) => { seen.push(key + ':' + at) }
+class Numbered {
+  static id = next()
+  static { seen.push('static') }
+  constructor(@note readonly n: number) {}
+}
+export const far = cluster(async () => [new Numbered(3).n, Numbered.id, count, seen])`
+  expectSame({ 'tsconfig.json': legacy, 'main.ts': main }, [3, 1, 1, ['static', 'undefined:0']])
+})
+
 it('what a decorator was made of, and nothing knows any more, is refused', () => {
   const main = `${marks}let words = ''
 words = ['loud'].join()
@@ -105,7 +120,7 @@ ${change}
 export const far = cluster(async () => new Greeter().hi())`
     expect(outcome({ 'main.js': main }).refused).toMatch(
       new RegExp(
-        `main\\.js:9:1 'Greeter' was changed after its definition: its text says nothing of this '${key}'\n  hint: compile with source maps`,
+        `main\\.js:9:1 'Greeter' was changed after its definition: its text says nothing of this '${key}'\n  hint: JavaScript shows no decorators: compile with source maps`,
       ),
     )
   })

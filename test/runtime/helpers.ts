@@ -185,7 +185,7 @@ const known = typeof classes === 'undefined' ? {} : classes
 export async function main(...args) {
 ${body}
 }
-export const setValues = (given) => { values = given }
+export const setValues = (decode) => { values = decode() }
 export const resolve = (id) => known[id]
 export const identify = (value) => Object.keys(known).find((id) => known[id] === value)
 export const instantiate = (id) => {
