@@ -140,8 +140,8 @@ export function summary({ passed, failed, skipped }) {
 
 /** Kinds that run side by side: the ones wait for schedulers and servers while the others compute. */
 const lanes = [
-  ['slurm', 'sge'],
-  ['kubernetes', 'containers', 'ssh', 'package'],
+  ['slurm'],
+  ['sge', 'kubernetes', 'containers', 'ssh', 'package'],
   ['unit', 'local', 'toolchains', 'notebooks', 'examples'],
 ]
 
