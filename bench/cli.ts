@@ -40,7 +40,7 @@ export async function cli(): Promise<Row[]> {
 /** With a configuration file, and a variable that sets something. */
 async function withSettings(folder: string, measure: () => Promise<Row>): Promise<Row> {
   const [home, setting] = [process.env['XDG_CONFIG_HOME'], process.env['FARCALL_WORKDIR']]
-  mkdirSync(join(folder, 'farcall'))
+  mkdirSync(join(folder, 'farcall'), { recursive: true })
   writeFileSync(
     join(folder, 'farcall/config.yaml'),
     'profiles:\n  hpc: { host: hpc, scheduler: slurm, time: 1h }\n',
