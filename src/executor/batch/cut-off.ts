@@ -50,7 +50,8 @@ export async function findCutOff(at: At, spec: JobSpec): Promise<Submitted | und
     if (nativeId !== undefined) return { nativeId, time: 0, ...(made ? { spec: made } : {}) }
     if (gone) return undefined
     // It was refused; its client is about to take the folder away, or was stopped before it could.
-    if (exitCode !== undefined && folder === seen && clock.now() - begun > settleMs.immediate) break
+    const isRefused = exitCode !== undefined && exitCode !== 0
+    if (isRefused && folder === seen && clock.now() - begun > settleMs.immediate) break
     const queue = await askQueue(at, script)
     if (queue.nativeId !== undefined)
       return { nativeId: queue.nativeId, time: 0, ...(made ? { spec: made } : {}) }

@@ -118,16 +118,17 @@ exit "$rc"`
 /**
  * What is known of a submission that has no exit code yet. $1 workdir, $2 id, $3 attempt, $4 its script, $5 its spec. Lines:
  * \`this FOLDER\`, or \`gone\`; \`spec JSON\`, \`rc CODE\`, \`native ID\` that the job itself left, \`out TEXT\` that the scheduler said, and
- * \`busy\` when a process on this machine is at it. [f] keeps grep from finding itself.
+ * \`busy\` when a process on this machine is at it. [f] keeps grep from finding itself. The code is written last and looked for
+ * first: where it is seen, what the scheduler said is seen as well.
  */
 export const cutOffScript = `cd -- "$1" || exit ${exits.unusable}
 s=jobs/$2/submit.$3
 [ -d "$s" ] || { echo gone; exit 0; }
 ls -di "$s" | sed 's/^ */this /'
+[ ! -s "$s/rc" ] || sed 's/^/rc /' "$s/rc"
 [ ! -s "$s/native" ] || sed 's/^/native /' "$s/native"
 [ ! -s "$s/out" ] || sed 's/^/out /' "$s/out"
 grep -ls "jobs/[f]\${2#f}/$4" /proc/[0-9]*/cmdline | sed 's/.*/busy/;q'
-[ ! -s "$s/rc" ] || sed 's/^/rc /' "$s/rc"
 [ ! -f "jobs/$2/$5" ] || printf 'spec %s\\n' "$(cat "jobs/$2/$5")"
 exit 0`
 
