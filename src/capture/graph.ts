@@ -259,43 +259,39 @@ export class Graph {
   private addDeclaration(part: Part, declaration: Declaration): void {
     if (part.decisions.has(declaration)) return
     const { file } = part
-    if (declaration.fn !== undefined && !declaration.reassigned) {
-      const value = currentValue(part, declaration.names[0]!)?.value
-      if (typeof value === 'function') this.places.set(value, { file, fn: declaration.fn })
-    }
+    const { fn, names, reassigned } = declaration
+    const now = fn === undefined ? undefined : currentValue(part, names[0]!)?.value
+    const place = fn !== undefined && typeof now === 'function' ? { file, fn } : undefined
+    if (place && !reassigned) this.places.set(now as Function, place)
     const isNeeded = (name: string) => this.visited.has(`${file.path}\0${name}`)
-    const values = this.isStillItself(part, declaration)
-      ? undefined
-      : valuesOf(part, declaration, isNeeded, this.contents)
+    const isItself = place !== undefined && reassigned && this.isStillItself(now as Function, place)
+    const values = isItself ? undefined : valuesOf(part, declaration, isNeeded, this.contents)
     part.decisions.set(declaration, values ? 'value' : 'source')
     if (values) Object.assign(part.values, values)
     else {
       // before what its compiler put around it is asked for
-      const type = currentValue(part, declaration.names[0]!)?.value
-      if (declaration.fn !== undefined && typeof type === 'function')
-        refusePatched(type, { file, fn: declaration.fn })
-      this.within(declaration.names.join(), () => this.need(file, declaration.uses))
+      if (place) refusePatched(now as Function, place)
+      this.within(names.join(), () => this.need(file, declaration.uses))
       this.addThreads(file, [declaration.start, declaration.end])
-      if (declaration.fn !== undefined) readStatics(part, declaration.names[0]!, this.contents)
+      if (fn !== undefined) readStatics(part, names[0]!, this.contents)
     }
   }
 
   /** `A = decorate(A) || A`, as compilers write decorators of a class: what it is assigned is what it was. */
-  private isStillItself(part: Part, { kind, fn, reassigned, names }: Declaration): boolean {
-    if (kind !== 'variable' || fn === undefined || !reassigned) return false
-    const value = currentValue(part, names[0]!)?.value
-    if (typeof value !== 'function') return false
-    // finds its place
+  private isStillItself(now: Function, { file, fn }: Place): boolean {
+    const found = this.placeOf(now)
+    return found?.file === file && found.fn === fn
+  }
+
+  /** It is looked for where nobody has yet. */
+  private placeOf(value: Function): Place | undefined {
     this.contents(value)
-    const place = this.places.get(value)
-    return place?.file === part.file && place.fn === fn
+    return this.places.get(value)
   }
 
   /** A function or class is imported from the cell that declares it: what needs it while it is defined has it then. */
   private importFromCell(part: Part, local: string, value: Function): boolean {
-    // finds its place
-    this.contents(value)
-    const place = this.places.get(value)
+    const place = this.placeOf(value)
     const name = place && nodeOf(place).declared
     if (name === undefined || !isCellPath(place!.file.path)) return false
     const { file } = place!

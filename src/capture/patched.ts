@@ -29,9 +29,9 @@ export function refusePatched(type: Function, place: Place): void {
 
 function hintFor(path: string): string {
   const write = 'write it into the class'
-  if (evaluatesCells)
-    return `import the class from a file, since Deno leaves no decorators in cells; else ${write}`
   if (!/\.[cm]?jsx?$/.test(path)) return write
+  if (evaluatesCells && /[\\/](evaluated|<anonymous>)-\d+\.js$/.test(path))
+    return `import the class from a file, since Deno leaves no decorators in cells; else ${write}`
   return isCellPath(path)
     ? `import farcall in the first cell, so that decorators are seen; else ${write}`
     : `JavaScript shows no decorators: compile with source maps, into a folder of its own; else ${write}`

@@ -4,6 +4,7 @@ import { isAlive, until } from '../clusters/processes.ts'
 import { type DenoDeskOptions, failure, makeDenoDesk, said } from './deno.ts'
 import type { Desk } from './desk.ts'
 import { type Kernel, printed, startKernel } from './kernel.ts'
+import { interruptedBy, waitCell } from './waiting.ts'
 
 let desk: Desk
 let kernel: Kernel | undefined
@@ -15,21 +16,9 @@ afterEach(async () => {
 })
 
 async function start(interrupt: 'cancel' | 'detach', mode: DenoDeskOptions = {}): Promise<Kernel> {
-  desk = makeDenoDesk({
-    ...mode,
-    config: {
-      defaultProfile: 'here',
-      profiles: { here: { scheduler: 'direct', interrupt, queryInterval: '1s', workdir: '~/work' } },
-    },
-  })
+  desk = makeDenoDesk({ ...mode, config: interruptedBy(interrupt) })
   kernel = await startKernel(desk, 'deno')
-  await kernel.run(`import { attach, cluster, jobs } from 'npm:farcall'
-import { existsSync, writeFileSync } from 'node:fs'
-const wait = cluster({ name: 'wait' }, async (file: string) => {
-  const { existsSync } = await import('node:fs')
-  while (!existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 50))
-  return 'the file was there'
-})`)
+  await kernel.run(`import { existsSync, writeFileSync } from 'node:fs'\n${waitCell('npm:farcall')}`)
   return kernel
 }
 

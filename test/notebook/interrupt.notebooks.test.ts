@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Desk, makeDesk } from './desk.ts'
 import { type Kernel, printed, startKernel, whenItAnswers } from './kernel.ts'
+import { interruptedBy, waitCell } from './waiting.ts'
 
 let desk: Desk
 let kernel: Kernel | undefined
@@ -12,19 +13,9 @@ afterEach(async () => {
 })
 
 async function start(interrupt: 'cancel' | 'detach'): Promise<Kernel> {
-  desk = makeDesk({
-    config: {
-      defaultProfile: 'here',
-      profiles: { here: { scheduler: 'direct', interrupt, queryInterval: '1s', workdir: '~/work' } },
-    },
-  })
+  desk = makeDesk({ config: interruptedBy(interrupt) })
   kernel = await startKernel(desk)
-  await kernel.run(`import { attach, cluster, jobs } from 'farcall'
-const wait = cluster({ name: 'wait' }, async (file: string) => {
-  const { existsSync } = await import('node:fs')
-  while (!existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 50))
-  return 'the file was there'
-})`)
+  await kernel.run(waitCell('farcall'))
   return kernel
 }
 

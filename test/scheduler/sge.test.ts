@@ -73,7 +73,7 @@ describe('directives', () => {
     }
     const array = { size: 10, concurrency: 3 }
     expect(
-      lines(resources, { name: 'Study.simulate', log: '/work/jobs/f1/scheduler.log', array }),
+      lines(resources, { name: 'Study.simulate', log: '/data/jobs/f1/scheduler.log', array }),
     ).toMatchSnapshot()
   })
 
