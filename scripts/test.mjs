@@ -164,9 +164,10 @@ async function runVitest(projects, args, label) {
   const env = { ...process.env, PATH: [process.env.PATH, ...systemFolders].filter(Boolean).join(':') }
   const words = label === undefined ? 'inherit' : 'pipe'
   const child = spawn(process.execPath, argv, { cwd: root, env, stdio: ['ignore', words, words] })
+  const lastLines = []
   if (label !== undefined) {
-    labelLines(child.stdout, process.stdout, label)
-    labelLines(child.stderr, process.stderr, label)
+    labelLines(child.stdout, process.stdout, label, lastLines)
+    labelLines(child.stderr, process.stderr, label, lastLines)
   }
   // The clusters are vitest's to stop, so wait for it. A terminal sends its Ctrl-C to both of us.
   process.on('SIGINT', () => {})
@@ -176,17 +177,25 @@ async function runVitest(projects, args, label) {
     child.once('close', (code, signal) => resolve(code ?? 128 + osConstants.signals[signal]))
   })
   try {
-    return { exitCode, report: JSON.parse(readFileSync(file, 'utf8')) }
+    return { exitCode, lastLines, report: JSON.parse(readFileSync(file, 'utf8')) }
   } catch {
-    return { exitCode, report: undefined } // vitest ended before it had a result
+    return { exitCode, lastLines, report: undefined } // vitest ended before it had a result
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** Of two runs that talk at once each line says whose it is. */
-function labelLines(from, to, label) {
-  createInterface({ input: from }).on('line', (line) => to.write(`${label} │ ${line}\n`))
+/** Enough for what vitest says of errors outside the tests, which it does at the end. */
+const keptLines = 100
+
+/** Of two runs that talk at once each line says whose it is; the last ones are kept. */
+function labelLines(from, to, label, lastLines) {
+  createInterface({ input: from }).on('line', (line) => {
+    const labeled = `${label} │ ${line}`
+    to.write(`${labeled}\n`)
+    lastLines.push(labeled)
+    if (lastLines.length > keptLines) lastLines.shift()
+  })
 }
 
 async function runAll(projects, args) {
@@ -197,9 +206,11 @@ async function runAll(projects, args) {
     groups.map((group) => runVitest(group, args, groups.length > 1 ? group[0] : undefined)),
   )
   const counts = { passed: 0, failed: 0, skipped: 0 }
-  for (const { exitCode, report } of runs) {
+  for (const { exitCode, lastLines, report } of runs) {
     const own = report ? count(report) : { passed: 0, failed: 0, skipped: 0 }
     if (exitCode !== 0 && own.failed === 0 && own.passed > 0) {
+      // Where others went on, its words are far up.
+      for (const line of lastLines) console.log(line)
       console.log('\nvitest reports an error outside the tests; see above.')
       own.failed = 1
     }

@@ -119,18 +119,23 @@ export function reachesJobs(profile: Profile, extra: (job: Reached) => void = ()
   })
 
   it('what runs beside the job follows the size of the window', async () => {
-    const script = 'trap "stty size; exit 3" WINCH; while :; do sleep 0.1; done'
+    const script = 'trap "stty size; exit 3" WINCH; echo ready; while :; do sleep 0.1; done'
     let rows = 40
-    const resizing = setInterval(() => {
+    let resizing: NodeJS.Timeout | undefined
+    const resize = () => {
       for (const pid of processesWhere((argv) => argv.includes(`${main}\0shell\0${id}\0`))) {
         const tty = readlinkSync(`/proc/${pid}/fd/0`)
         if (tty.startsWith('/dev/pts/'))
           execFileSync('stty', ['-F', tty, 'rows', String(++rows), 'cols', '120'])
       }
-    }, 300)
+    }
+    // Not before it runs: srun that is told of a window while it starts never follows it.
+    const whenReady = () => {
+      resizing = setInterval(resize, 300)
+    }
     const { screen, exitCode } = await onTerminal(
       [main, 'shell', id, '--', 'sh', '-c', shellQuote(script)],
-      [],
+      [['ready', whenReady]],
       { env },
     ).finally(() => clearInterval(resizing))
     expect(screen).toMatch(/4\d 120/)

@@ -24,8 +24,8 @@ export async function program(contents: string): Promise<Program> {
   return { file, remove: () => rmSync(folder, { recursive: true }) }
 }
 
-/** What a person at a terminal does: waits until the screen shows this, then types that. */
-export type Typing = readonly (readonly [shown: string | RegExp, typed: string])[]
+/** What a person at a terminal does: waits until the screen shows this, then types (or does) that. */
+export type Typing = readonly (readonly [shown: string | RegExp, typed: string | (() => void)])[]
 
 /** Runs node (or what is named) with these arguments on a terminal of its own; gives its exit code and what the screen showed. */
 export function onTerminal(
@@ -47,7 +47,8 @@ export function onTerminal(
       if (at < 0) return
       from = screen.length
       left.shift()
-      child.stdin.write(typed)
+      if (typeof typed === 'string') child.stdin.write(typed)
+      else typed()
     }
   }
   child.stdout.on('data', look)
