@@ -2,7 +2,7 @@ import { ConfigError } from '../core/errors.ts'
 import type { Duration } from '../core/resources.ts'
 import { parseDuration } from '../core/units.ts'
 import type { Cleaned } from '../executor/executor.ts'
-import { sessionFor } from './session.ts'
+import { sessionFor } from './sessions.ts'
 import { profileFor } from './settings.ts'
 
 /** Options of `clean`. */

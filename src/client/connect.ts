@@ -13,7 +13,8 @@ import {
   type ResourceFilter,
   resourcesOf,
 } from './place-resources.ts'
-import { leaveSession, type Session, sessionFor } from './session.ts'
+import type { Session } from './session.ts'
+import { leaveSession, sessionFor } from './sessions.ts'
 import { settingsFor } from './settings.ts'
 
 /** Options of `cluster.run`. */

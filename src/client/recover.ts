@@ -5,7 +5,7 @@ import { isDead } from '../store/owner.ts'
 import type { JobRecord, JobStore } from '../store/types.ts'
 import { recorderOf } from './recorder.ts'
 import { placeKey, putOnRecord } from './restore.ts'
-import { sessionFor } from './session.ts'
+import { sessionFor } from './sessions.ts'
 import { settingsFor } from './settings.ts'
 
 /** Options of `recover`. */

@@ -1,7 +1,4 @@
-import { homedir } from 'node:os'
 import pLimit from 'p-limit'
-import { trimDaily } from '../capture/trim.ts'
-import { cacheFolder } from '../config/cache-folder.ts'
 import { systemClock } from '../core/clock.ts'
 import { ConfigError, FarcallError, TransportError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'
@@ -9,20 +6,16 @@ import type { Profile } from '../core/profile.ts'
 import type { JobSpec, MemberEnd } from '../core/protocol.ts'
 import type { QueuedJobs } from '../core/queued-job.ts'
 import type { Executor, FoundJob, JobEvent, JobPayload, PlaceResources } from '../executor/executor.ts'
-import { openExecutor } from '../executor/open.ts'
-import { trimArchives } from '../packages/cache.ts'
 import { thisProcess } from '../store/owner.ts'
+import { DoneJobs } from './done-jobs.ts'
 import { canceledBefore } from './failures.ts'
 import type { MemberEndEvent } from './intake.ts'
 import { interrupts } from './interrupt.ts'
-import { type Item, isFailed } from './item.ts'
 import { makeAttempts } from './next-attempt.ts'
 import { here, noteNode } from './node-seen.ts'
-import { endNotices, whenTold } from './notify/outbox.ts'
 import { Paced } from './paced.ts'
-import { flushRecords, type JobRecords, type Recorder, trimRecords } from './recorder.ts'
+import { flushRecords, type Recorder } from './recorder.ts'
 import { restoreOnce } from './restore.ts'
-import { trimShared } from './shared-files.ts'
 import type { Submission } from './submission.ts'
 import { queryMs } from './watch-pace.ts'
 
@@ -37,20 +30,6 @@ function hasNo({ name }: Executor, what: string): never {
 
 /** How long a program that ends waits for the ends of what it canceled, so as to clean up after it. */
 const endsMs = 5_000
-
-/** Folders of this many jobs that are done are left for `logs()`; the oldest go first. */
-const keptWhileRunning = 64
-
-/** A job that is over here. 'detached': not all its results could be read. */
-interface Done {
-  readonly id: JobId
-  readonly outcome: 'completed' | 'failed' | 'detached'
-  readonly records: JobRecords | undefined
-  /** What it has yielded and nobody has read yet. */
-  readonly readers: Submission['readers']
-  /** Items whose values were left there; somebody may still ask for them. */
-  readonly left: readonly Item[]
-}
 
 /** One place, shared by all calls of this process: an executor, and who waits for what there. @internal */
 export class Session {
@@ -70,13 +49,7 @@ export class Session {
   readonly #unmeasured = new Map<JobId, Set<Submission>>()
   /** Jobs whose members have not all ended: a result may be here before its end is. */
   readonly #running = new Map<JobId, { spec: JobSpec; members: number }>()
-  readonly #done: Done[] = []
-  /** Over here, and still needed: other parts of their map are not. */
-  readonly #held = new Set<Done>()
-  /** Jobs whose files others read that are not over, by those. */
-  readonly #readers = new Map<JobId, Set<Submission>>()
-  /** Jobs that are done, and stay for those. */
-  readonly #read = new Map<JobId, Done>()
+  readonly #done: DoneJobs
   readonly #stop = new AbortController()
   readonly #submitting = new Set<Promise<void>>()
   /** What may have to wait before it is submitted: Ctrl-C and close() find it meanwhile. */
@@ -95,6 +68,7 @@ export class Session {
   constructor(profile: Profile, executor: Executor) {
     this.profile = profile
     this.executor = executor
+    this.#done = new DoneJobs(executor)
     const paced = <T>(ask: () => Promise<T>) => new Paced(ask, queryMs(profile), systemClock)
     const queue = (mine: boolean) =>
       paced(async () => (await executor.queue?.(mine)) ?? hasNo(executor, 'queue'))
@@ -172,8 +146,7 @@ export class Session {
 
   /** Another attempt of a job that was over. */
   async again(submission: Submission, spec: JobSpec): Promise<void> {
-    const done = this.#done.findIndex(({ id }) => id === submission.id)
-    if (done >= 0) this.#done.splice(done, 1)
+    this.#done.takeBack(submission.id)
     this.follow(submission)
     try {
       await makeAttempts(submission, this.executor, spec, submission.submitted?.tools?.bundle)
@@ -270,69 +243,18 @@ export class Session {
     }
     if (submission.runsOn)
       this.#background(this.executor.cancel([{ id: submission.id }]), 'a canceled call may run on')
-    const { id, records, readers } = submission
-    const left = submission.items.filter((item) => item.fetch)
-    const done = { id, outcome: outcomeOf(submission), records, readers, left }
-    if (!submission.heldUntil) this.#doneWith(done)
-    else {
-      this.#held.add(done)
-      void submission.heldUntil.then(() => {
-        if (this.#held.delete(done)) this.#doneWith(done)
-      })
-    }
-  }
-
-  #doneWith(one: Done): void {
-    if (this.#readers.has(one.id)) {
-      this.#read.set(one.id, one)
-      return
-    }
-    this.#done.push(one)
-    if (this.#done.length <= keptWhileRunning) return
-    const oldest = this.#done.splice(0, keptWhileRunning / 2)
-    const stays = (one: Done) => isUnread(one) || one.left.some((item) => item.fetch)
-    this.#done.unshift(...oldest.filter(stays))
-    void this.#release(oldest.filter((one) => !stays(one)))
+    this.#done.add(submission)
   }
 
   /** The files of a job stay until `reader`, which needs them, is over. Gives false when they may be gone. */
   hold({ id }: Submission, reader: Submission): boolean {
-    const done = this.#done.findIndex((one) => one.id === id)
-    const isKnown = this.#submissions.has(id) || this.#read.has(id)
-    if (done < 0 && !isKnown && ![...this.#held].some((one) => one.id === id)) return false
-    const readers = this.#readers.get(id) ?? new Set()
-    this.#readers.set(id, readers.add(reader))
-    if (done >= 0) this.#read.set(id, ...(this.#done.splice(done, 1) as [Done]))
-    void reader.over.promise.then(() => {
-      readers.delete(reader)
-      if (readers.size > 0) return
-      this.#readers.delete(id)
-      const read = this.#read.get(id)
-      if (this.#read.delete(id)) this.#doneWith(read!)
-    })
+    if (!this.#submissions.has(id) && !this.#done.has(id)) return false
+    this.#done.hold(id, reader)
     return true
   }
 
   #follows(submission: Submission): boolean {
     return this.#submissions.get(submission.id)?.has(submission) === true
-  }
-
-  async #release(jobs: readonly Done[]): Promise<void> {
-    // What is cached is written before its files go.
-    flushRecords()
-    try {
-      for (const outcome of ['completed', 'failed', 'detached'] as const) {
-        const ids = jobs.filter((job) => job.outcome === outcome).map((job) => job.id)
-        if (ids.length > 0) await this.executor.release(ids, outcome)
-      }
-      for (const { records, outcome } of jobs) {
-        if (outcome === 'detached') records?.letGo()
-        else records?.collected()
-      }
-    } catch (error) {
-      // The results are here; what could not be removed is garbage, and `process.emitWarning` says where.
-      process.emitWarning(`farcall: files of finished jobs stay on ${this.executor.name}: ${String(error)}`)
-    }
   }
 
   /** Work that nobody waits for but the end. */
@@ -428,91 +350,10 @@ export class Session {
     await Promise.all(this.#working)
     if (!this.#ending) this.#background(this.#restore(), 'jobs could not be put on record again')
     await Promise.all(this.#working)
-    // Those that others still need there stay: their folders say so.
-    const over = [...this.#done.splice(0), ...this.#read.values()]
-    const done = over.map((one) => (isUnread(one) ? detached(one) : one))
-    const held = [...this.#held].map(detached)
-    this.#held.clear()
-    await this.#release([...done, ...held])
+    await this.#done.leave()
     if (!this.#ending) await this.#cleanDaily()
     this.#stop.abort()
     await this.executor[Symbol.asyncDispose]()
     flushRecords()
   }
-}
-
-function isUnread({ readers }: Done): boolean {
-  return readers.some((reader) => reader.isUnread)
-}
-
-const detached = (done: Done): Done => ({ ...done, outcome: 'detached' })
-
-function outcomeOf({ items, keeps }: Submission): Done['outcome'] {
-  if (items.some((item) => item.notAsked && !isCanceled(item))) return 'detached'
-  if (items.some((item) => item.unread && isFailed(item))) return 'detached'
-  return items.every(isDoneWith) && !keeps ? 'completed' : 'failed'
-}
-
-function isCanceled({ status: { state, reason } }: Item): boolean {
-  return state === 'CANCELED' && reason === 'by-user'
-}
-
-/** Nobody looks for the cause of what he has canceled himself. */
-function isDoneWith(item: Item): boolean {
-  return item.status.state === 'COMPLETED' || isCanceled(item)
-}
-
-const sessions = new Map<string, Session>()
-
-/** The session of a profile; made when first asked for. @internal */
-export async function sessionFor(profile: Profile): Promise<Session> {
-  const key = JSON.stringify(profile)
-  let session = sessions.get(key)
-  if (!session) {
-    session = new Session(profile, openExecutor(profile, systemClock, cacheFolder(process.env, homedir())))
-    sessions.set(key, session)
-    if (sessions.size === 1) process.on('beforeExit', closeSessions)
-  }
-  return session
-}
-
-/** Closes the connection of a session that nobody uses any more. @internal */
-export async function leaveSession(session: Session): Promise<void> {
-  session.guests--
-  const [key] = [...sessions].find(([, one]) => one === session) ?? []
-  if (key === undefined || !session.idle) return
-  sessions.delete(key)
-  await session.close()
-}
-
-/**
- * Closes every connection of this process. Jobs go on; what still awaits one rejects with a TransportError
- * CONNECTION_LOST. The ends of what was canceled are waited for, up to 5 s, so that nothing of it stays; so are notifications that are on their way.
- * A program that
- * ends by itself need not call it.
- *
- * @example
- * import { close, cluster } from 'farcall'
- *
- * console.log(await cluster((n: number) => n * n)(6))
- * await close()
- */
-export async function closeSessions(): Promise<void> {
-  process.off('beforeExit', closeSessions)
-  const open = [...sessions.values()]
-  sessions.clear()
-  // What has just ended is told with what it used, which its connection brings.
-  await whenTold()
-  if (open.length > 0) {
-    const cacheDir = cacheFolder(process.env, homedir())
-    trimDaily(cacheDir)
-    trimArchives(cacheDir, Date.now())
-    trimShared(cacheDir, Date.now())
-  }
-  // Each is closed, whatever becomes of the others.
-  const closed = await Promise.allSettled(open.map((session) => session.closeNow()))
-  await endNotices()
-  flushRecords()
-  if (open.length > 0) trimRecords()
-  for (const result of closed) if (result.status === 'rejected') throw result.reason
 }

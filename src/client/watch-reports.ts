@@ -14,7 +14,8 @@ import {
 } from './place-resources.ts'
 import { reportText } from './place-text.ts'
 import { recorderOf } from './recorder.ts'
-import { leaveSession, type Session, sessionFor } from './session.ts'
+import type { Session } from './session.ts'
+import { leaveSession, sessionFor } from './sessions.ts'
 import { settingsFor } from './settings.ts'
 import { watchPace } from './watch-pace.ts'
 

@@ -6,7 +6,7 @@ import { stoppable, unlessStopped } from '../core/stoppable.ts'
 import { endpointsOf, type TellOptions, tellOfPlace } from './notify/place.ts'
 import { type ClusterResources, type ResourcesSeen, resourcesOf } from './place-resources.ts'
 import { resourcesText } from './place-text.ts'
-import { leaveSession, sessionFor } from './session.ts'
+import { leaveSession, sessionFor } from './sessions.ts'
 import { settingsFor } from './settings.ts'
 import { watchPace } from './watch-pace.ts'
 

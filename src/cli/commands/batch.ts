@@ -88,7 +88,7 @@ async function batch(file: string, options: Options): Promise<void> {
   refuseForeign(resumed, options)
   const { open } = resumed
   if (open.length < items.length) say(`${items.length - open.length} of ${items.length} items are done`)
-  const { closeSessions } = await import('../../client/session.ts')
+  const { closeSessions } = await import('../../client/sessions.ts')
   const left = open.map((index) => items[index])
   try {
     if (options.dryRun) {

@@ -54,7 +54,7 @@ async function clean({ dryRun = false, yes = false, json, olderThan, ...rest }: 
   }
   const [{ clean: cleanPlace }, { closeSessions }] = await Promise.all([
     import('../../client/clean.ts'),
-    import('../../client/session.ts'),
+    import('../../client/sessions.ts'),
   ])
   try {
     const cleaned = await cleanPlace({ ...rest, dryRun, ...(olderThan === undefined ? {} : { olderThan }) })

@@ -69,7 +69,7 @@ async function ssh(name: string, args: string[], options: Options): Promise<void
   }
   const [{ script }, { closeSessions }] = await Promise.all([
     import('../../client/script.ts'),
-    import('../../client/session.ts'),
+    import('../../client/sessions.ts'),
   ])
   if (variables === undefined && !options.raw) await noteVariable(file)
   try {

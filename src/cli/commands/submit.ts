@@ -59,7 +59,7 @@ async function submit(file: string | undefined, rest: string[], options: Options
   const call = isCommand
     ? await commandCall(words, asked, options)
     : await functionCall(words[0]!, asked, options)
-  const { closeSessions } = await import('../../client/session.ts')
+  const { closeSessions } = await import('../../client/sessions.ts')
   try {
     if (options.dryRun) showScript(await call.script(), options)
     else if (options.wait) await follow(call.send(), options)

@@ -1,5 +1,5 @@
 import { reportText } from '../../client/place-text.ts'
-import { closeSessions } from '../../client/session.ts'
+import { closeSessions } from '../../client/sessions.ts'
 import { watchReports } from '../../client/watch-reports.ts'
 import { type FormatOptions, isoTimes, wantsJson } from '../print.ts'
 import { duration, Stopper, sayNow } from '../until-stopped.ts'
