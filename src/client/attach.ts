@@ -68,7 +68,7 @@ export function attach(id: string, options: AttachOptions = {}): Job<unknown> | 
     status: { state: 'NEW' },
     earlier: [],
   }
-  submission.addView(item, match?.[2] === undefined ? undefined : item.index)
+  submission.views.add(item, match?.[2] === undefined ? undefined : item.index)
   const session = followAttached(submission, match?.[2] === undefined ? undefined : item, site, options)
   const handle: Handle = { submission, session, seal: alreadySealed }
   // Of one item nobody here learns what becomes of the others.
@@ -82,7 +82,7 @@ export function attach(id: string, options: AttachOptions = {}): Job<unknown> | 
   if (options.stream) return new JobStream(handle, item)
   // Nobody here reads what it yields: it is not to wait for that.
   session.then(() => {
-    for (const { yields } of submission.itemsBehind(item)) void yields?.letRun()
+    for (const { yields } of submission.views.itemsBehind(item)) void yields?.letRun()
   }, ignoreRejection)
   return new Job(handle, item)
 }
@@ -123,7 +123,7 @@ export async function followAttached(
     if (first?.spec.part && wanted.index >= first.spec.items) {
       const parts = await furtherParts(submission.id, session, recorder)
       const own = parts.findLast(({ part }) => part.first <= wanted.index)
-      if (own) submission.moveTo(own, wanted, wanted.index - own.part.first)
+      if (own) submission.views.moveTo(own, wanted, wanted.index - own.part.first)
       record = recorder.store.get(submission.id)
     }
   }
@@ -143,7 +143,7 @@ export async function followAttached(
       await takeUp(part, { ...taking, record: recorder.store.get(id) })
       submission.follows({ submission: part, session: Promise.resolve(session), seal: alreadySealed })
     }
-  submission.knowsRest()
+  submission.views.knowsRest()
   return session
 }
 

@@ -60,7 +60,7 @@ export async function takeParents(
     if (isArray) arrays[parent.key] = keys
     if ('there' in one) {
       there.push(parent)
-      for (const { item, submission: from } of parent.items()) if (!from.attached) item.passedOn = true
+      for (const { item, submission: from } of parent.items()) if (!from.views.any) item.passedOn = true
       for (const { submission: from } of parent.items())
         asked.snapshot.bring(from.decoder?.classes.values() ?? [])
       continue
@@ -123,7 +123,7 @@ async function liesThere(
 
 function mayBeTriedAgain({ submission }: ParentItem): boolean {
   const { spec } = submission.submitted!
-  return (spec.retry?.retries ?? 0) > 0 || submission.lastAttempt > spec.attempt
+  return (spec.retry?.retries ?? 0) > 0 || submission.tries.lastAttempt > spec.attempt
 }
 
 /** The jobs whose files are read, and which members of them have what is needed. */

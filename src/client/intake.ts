@@ -59,7 +59,7 @@ export class Intake {
   /** An item's record, from wherever it came. */
   take(item: Item, kind: RecordKind, bytes: Uint8Array): void {
     if (isFinal(item.status.state)) return
-    const file = this.#submission.fileOf(item)
+    const file = this.#submission.views.fileOf(item)
     if (file && kind === 'value') {
       const path = localPathOf(file, this.#submission.itemId(item))
       try {
@@ -149,7 +149,7 @@ export class Intake {
     const some = asked.length < this.#submission.openItems(member).length
     const limit = some ? limits.partialResult : limits.largeResult
     for (const item of asked) {
-      const file = this.#submission.fileOf(item)
+      const file = this.#submission.views.fileOf(item)
       if (!file && (end?.bytes ?? 0) < limit) continue
       const settle = (path: string, kind: RecordKind) =>
         this.#settleWith(item, kind, { path }, (full) =>
@@ -205,7 +205,7 @@ export class Intake {
   #leaveThere({ member, end, complete, status }: MemberEndEvent): void {
     if (complete || status.state !== 'COMPLETED' || end?.thrown !== 0) return
     for (const item of this.#submission.openItems(member)) {
-      if (!item.passedOn || item.wanted || this.#submission.fileOf(item)) continue
+      if (!item.passedOn || item.wanted || this.#submission.views.fileOf(item)) continue
       item.fetch = () => void this.#fetchLate(item, member)
       this.#submission.settle(item, completed, () => {})
     }

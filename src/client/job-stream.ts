@@ -221,7 +221,7 @@ export class JobStream<Y, R = void> implements AsyncGenerator<Y, R, void> {
   }
 
   #findReader(): YieldReader | undefined {
-    const items = this.#handle.submission.itemsBehind(this.#item)
+    const items = this.#handle.submission.views.itemsBehind(this.#item)
     return items.length === 1 ? items[0]!.yields : undefined
   }
 

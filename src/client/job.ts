@@ -100,7 +100,7 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
   get attempts(): readonly Attempt[] {
     const { handle, item: real } = this.#real
     const { submission } = handle
-    const [item] = submission.itemsBehind(real)
+    const [item] = submission.views.itemsBehind(real)
     if (!submission.submitted || !item || item.status.state === 'NEW') return []
     return [...item.earlier, submission.attemptOf(item, item.status, undefined)]
   }
@@ -166,7 +166,7 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
     quiet(this)
     const { handle, item } = this.#real
     await waits.of(ended([{ submission: this.#handle.submission, item: this.#item }]))
-    return handle.submission.itemsBehind(item).flatMap(({ outputs = [] }) => outputs)
+    return handle.submission.views.itemsBehind(item).flatMap(({ outputs = [] }) => outputs)
   }
 
   /**
@@ -251,9 +251,9 @@ export async function letGo(handle: Handle, items: readonly Item[]): Promise<voi
     }
     return
   }
-  if (items.some((item) => submission.isWhole(item)))
+  if (items.some((item) => submission.views.isWhole(item)))
     for (const part of submission.rest) await letGo(part, part.submission.items)
-  for (const item of items.flatMap((one) => submission.itemsBehind(one))) submission.letGo.add(item)
+  for (const item of items.flatMap((one) => submission.views.itemsBehind(one))) submission.letGo.add(item)
   if (submission.isLetGo) await session.detach(submission)
 }
 
@@ -262,11 +262,11 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
   handle.seal()
   const { submission } = handle
   const reason = given ?? new Error('canceled')
-  if (submission.attached) await handle.session
-  if (submission.rest.length > 0 && items.some((item) => submission.isWhole(item)))
+  if (submission.views.any) await handle.session
+  if (submission.rest.length > 0 && items.some((item) => submission.views.isWhole(item)))
     await Promise.all(submission.rest.map((part) => cancelItems(part, part.submission.items, reason)))
   const findOpen = () =>
-    items.flatMap((item) => submission.itemsBehind(item)).filter((item) => !isFinal(item.status.state))
+    items.flatMap((item) => submission.views.itemsBehind(item)).filter((item) => !isFinal(item.status.state))
   let open = findOpen()
   if (open.length === 0) return
   for (const item of open) item.canceling ??= reason

@@ -17,7 +17,7 @@ export async function writeLate(
   path: string | undefined,
   value: unknown,
 ): Promise<string> {
-  const [own, ...others] = submission.itemsBehind(item)
+  const [own, ...others] = submission.views.itemsBehind(item)
   if (!own || others.length > 0)
     throw new ConfigError('OPTION_INVALID', `job ${submission.id} has ${others.length + 1} results`, {
       hint: `attach('${submission.id}[0]') is the first of them, and has a result of its own`,

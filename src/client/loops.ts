@@ -161,7 +161,7 @@ class SplitCourse {
     const handle: Handle = { submission, session, seal: alreadySealed }
     const view = makeItem(0, callSite)
     view.ranAs = submission.id
-    submission.addView(view, map ? undefined : 0)
+    submission.views.add(view, map ? undefined : 0)
     Object.assign(this.#item, { behind: { handle, item: view } })
     submission.listen((status) => {
       this.#front.nativeId = submission.nativeId

@@ -27,7 +27,7 @@ export async function jobUsage(handle: Handle, item: Item): Promise<JobUsage> {
   const { spec, measures } = await known(handle, item)
   const asked = submission.submitted ? submission.specOf(memberOf(spec, item)) : spec
   // What `attach` gave may stand for all of them.
-  const items = submission.itemsBehind(item)
+  const items = submission.views.itemsBehind(item)
   if (items.length > 1 || (items.length === 0 && spec.items > 1 && item.index === 0))
     return dressed(arrayUsage(spec, asked, measures))
   const measured = measures.members.get(memberOf(spec, items[0] ?? item)) ?? {}
@@ -58,7 +58,7 @@ const membersOfItems = ({ items, chunk }: JobSpec) =>
 /** @internal */
 export async function jobEnvironment(handle: Handle, item: Item): Promise<JobEnvironment | undefined> {
   const { spec, measures } = await known(handle, item, false)
-  const member = memberOf(spec, handle.submission.itemsBehind(item)[0] ?? item)
+  const member = memberOf(spec, handle.submission.views.itemsBehind(item)[0] ?? item)
   const whole = [...measures.environments.values()].find(({ variables }) => variables)
   const own = measures.environments.get(member)
   return own && whole ? ({ ...whole, ...own } as JobEnvironment) : undefined
@@ -91,7 +91,7 @@ async function known(handle: Handle, item: Item | undefined, ask = true): Promis
   if (record) return record
   const spec = submission.submitted?.spec
   if (!spec) return { spec: nothingAsked, measures: noMeasures() }
-  await endsOf(submission, item ? submission.itemsBehind(item) : submission.items)
+  await endsOf(submission, item ? submission.views.itemsBehind(item) : submission.items)
   if (ask) await askPlace(submission)
   return { spec, measures: submission.measures }
 }

@@ -23,7 +23,7 @@ export async function makeAttempts(
     secrets: readSecrets(spec.environment, process.env),
   }
   for (let next = spec; ; ) {
-    submission.tried(next)
+    submission.tries.add(next)
     submission.records?.retry(next)
     const asked = next
     const answer = await submitWithinLimit(
@@ -43,7 +43,7 @@ export async function makeAttempts(
     const taken = new Set(membersOf(answer.spec))
     const only = [...membersOf(next)].filter((member) => !taken.has(member))
     if (only.length === 0) return
-    next = { ...next, attempt: submission.lastAttempt + attemptStep, only }
+    next = { ...next, attempt: submission.tries.lastAttempt + attemptStep, only }
   }
 }
 

@@ -66,7 +66,7 @@ export function parentOf(value: object): Parent | undefined {
 function oneJob(handle: Handle, item: Item): Parent {
   const { submission } = handle
   // What `attach` gave may stand for all items.
-  const isOne = submission.isOne(item)
+  const isOne = submission.views.isOne(item)
   return {
     key: isOne ? `${submission.id}[${item.index}]` : submission.id,
     ready: handle.session,
@@ -82,7 +82,7 @@ function oneJob(handle: Handle, item: Item): Parent {
       const { spec } = submission.submitted ?? {}
       return !isOne && spec !== undefined && (spec.map || spec.items > 1)
     },
-    items: () => submission.itemsBehind(item).map((own) => ({ item: own, submission })),
+    items: () => submission.views.itemsBehind(item).map((own) => ({ item: own, submission })),
     value: () => item.settled.promise,
   }
 }

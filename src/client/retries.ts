@@ -164,7 +164,7 @@ export class Retries {
     const skip = this.#cuts.tooLong(base, only)
     return {
       ...rest,
-      attempt: this.#submission.lastAttempt + attemptStep,
+      attempt: this.#submission.tries.lastAttempt + attemptStep,
       retried: retry,
       client: this.#tools.client,
       only,

@@ -65,8 +65,8 @@ async function retrySubmission(
   const { again: _, skip: __, ...base } = members.length > 0 ? before.specOf(members[0]!) : first
   const spec: JobSpec = {
     ...base,
-    attempt: before.lastAttempt + attemptStep,
-    round: before.round + 1,
+    attempt: before.tries.lastAttempt + attemptStep,
+    round: before.tries.round + 1,
     // The tries that `retry` grants begin anew.
     retried: 0,
     client: session.client,
@@ -82,7 +82,7 @@ async function retrySubmission(
     }
   if (failed.length === 0) return session
   next.records = before.records
-  next.tried(first)
+  next.tries.add(first)
   next.begin({ ...before.submitted, spec: first })
   await session.again(next, spec)
   return session

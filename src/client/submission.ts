@@ -4,7 +4,7 @@ import { LazyMap, LazySet } from '../core/lazy.ts'
 import type { RecordKind } from '../core/pack.ts'
 import { type JobSpec, type MapPart, type MemberEnd, memberItems } from '../core/protocol.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
-import { isFinal, type JobStatus, mayFollow, wholeStatus } from '../core/status.ts'
+import { isFinal, type JobStatus, mayFollow } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
 import type { JobEvent } from '../executor/executor.ts'
 import type { Attempt } from './attempt.ts'
@@ -19,19 +19,14 @@ import type { Telling } from './notify/telling.ts'
 import type { Decoder } from './outcome.ts'
 import type { ParentItem } from './parents.ts'
 import type { JobRecords } from './recorder.ts'
-import type { ResultFile } from './result-file.ts'
 import { Retries } from './retries.ts'
+import { Tries } from './tries.ts'
+import { Views } from './views.ts'
 import { YieldReader } from './yield-reader.ts'
 
 const noRetry = resolveRetry(0)
 
 export type StatusListener = (status: JobStatus, items: readonly Item[]) => void
-
-/** An item that stands for one of ours, or for all of them: what `attach` gave before it knew how many there are. */
-interface View {
-  readonly item: Item
-  readonly index: number | undefined
-}
 
 /** One submission as this process sees it: its items, and how far they are. */
 export class Submission {
@@ -43,7 +38,6 @@ export class Submission {
   part: MapPart | undefined
   /** The further parts of the map, where `attach` gave all of it by its first. */
   readonly rest: Handle[] = []
-  #knowsRest = false
   /** Resolves when its files may go, where its own end does not say that: the other parts of its map need them. */
   heldUntil: Promise<void> | undefined
   /** No more of its map is to be submitted. */
@@ -95,11 +89,11 @@ export class Submission {
   /** Items that nobody here waits for any more. */
   readonly letGo = new LazySet<Item>()
   readonly #listeners = new Set<StatusListener>()
-  readonly #views: View[] = []
+  /** Items that `attach` gave for those of ours. */
+  readonly views = new Views(this)
   readonly #early: JobEvent[] = []
   readonly #intake = new Intake(this)
-  /** What its attempts asked for, the last one that was for the member last. */
-  readonly #tries: { spec: JobSpec; nativeId?: string }[] = []
+  readonly tries = new Tries()
   retries: Retries | undefined
   readonly measures = noMeasures()
   readonly #measured = new LazyMap<number, Deferred<void>>()
@@ -158,67 +152,10 @@ export class Submission {
     return this.first + item.index
   }
 
-  addView(item: Item, index: number | undefined): void {
-    this.#views.push({ item, index })
-  }
-
-  /** The map has that item in this job, under this number. */
-  moveTo({ id, part }: { id: JobId; part: MapPart }, view: Item, index: number): void {
-    this.id = id
-    this.part = part
-    Object.assign(view, { index })
-    this.#views.splice(0, this.#views.length, { item: view, index })
-  }
-
-  /** Of the whole map, as the views of its first part show it. */
+  /** A further part of the map. */
   follows(rest: Handle): void {
     this.rest.push(rest)
-    rest.submission.listen((status) => this.#tell(status, []))
-  }
-
-  /** All parts of the map that there are are followed. */
-  knowsRest(): void {
-    this.#knowsRest = true
-    this.#tell(this.status, [])
-  }
-
-  get #wholeStatus(): JobStatus {
-    if (this.part?.number === 0 && !this.#knowsRest && isFinal(this.status.state)) return { state: 'ACTIVE' }
-    if (this.rest.length === 0) return this.status
-    return wholeStatus([this.status, ...this.rest.map(({ submission }) => submission.status)])
-  }
-
-  /** Whether an item stands for all of them. */
-  isWhole(item: Item): boolean {
-    return this.#views.some((view) => view.item === item && view.index === undefined)
-  }
-
-  /** Our own items that an item stands for. */
-  itemsBehind(item: Item): readonly Item[] {
-    const view = this.#views.find((one) => one.item === item)
-    if (!view) return [item]
-    return view.index === undefined ? this.items : this.items.slice(view.index, view.index + 1)
-  }
-
-  /** Whether an item stands for no more than one of ours. */
-  isOne(item: Item): boolean {
-    const view = this.#views.find((one) => one.item === item)
-    return view === undefined || view.index !== undefined
-  }
-
-  /** What `attach` gave: its items are known once it is found. */
-  get attached(): boolean {
-    return this.#views.length > 0
-  }
-
-  /** What was asked of this item, or of what `attach` gave for it. */
-  fileOf(item: Item): ResultFile | undefined {
-    if (item.file) return item.file
-    const alone = this.#views.find(({ item: view }) => {
-      const behind = this.itemsBehind(view)
-      return behind.length === 1 && behind[0] === item
-    })
-    return alone?.item.file
+    rest.submission.listen((status) => this.tell(status, []))
   }
 
   /** Items of a member whose outcome is not known yet. */
@@ -254,7 +191,7 @@ export class Submission {
   begin(submitted: Submitted): void {
     this.submitted = submitted
     const { spec, tools } = submitted
-    if (this.#tries.length === 0) this.tried(spec)
+    if (this.tries.none) this.tries.add(spec)
     if (spec.stream) for (const item of this.items) item.yields ??= new YieldReader(this, item, spec.stream)
     if (tools) this.retries = new Retries(this, spec.retry ?? noRetry, tools)
     for (const event of this.#early.splice(0)) this.handle(event)
@@ -263,7 +200,7 @@ export class Submission {
   /** Nothing of it was submitted: its items go to other members than those of before. */
   dealtAnew(spec: JobSpec): void {
     this.submitted = { ...this.submitted!, spec }
-    this.#tries.splice(0, this.#tries.length, { spec })
+    this.tries.startAnew(spec)
     this.records?.dealtAnew(spec)
   }
 
@@ -277,7 +214,7 @@ export class Submission {
     if (isFinal(status.state) || !mayFollow(status, item.status)) return
     item.status = status
     if (mayFollow(status, this.status)) this.status = status
-    this.#tell(status, [item])
+    this.tell(status, [item])
   }
 
   handle(event: JobEvent): void {
@@ -325,7 +262,7 @@ export class Submission {
       changed.length = 0
     for (const item of changed) item.status = withProgress(status, item.status)
     if (mayFollow(status, this.status)) this.status = withProgress(status, this.status)
-    this.#tell(status, changed)
+    this.tell(status, changed)
   }
 
   #progress(index: number, progress: TaskProgress): void {
@@ -334,51 +271,34 @@ export class Submission {
     const { native } = item.status.state === 'ACTIVE' ? item.status : {}
     item.status = { state: 'ACTIVE', ...(native === undefined ? {} : { native }), progress }
     if (this.items.length === 1 || this.status.state !== 'ACTIVE') this.status = item.status
-    this.#tell(item.status, [item])
+    this.tell(item.status, [item])
   }
 
-  /** An attempt that is made, or about to be. */
-  tried(spec: JobSpec): void {
-    this.#tries.push({ spec })
-  }
-
-  /** The scheduler has it, as this client or another one that follows the job asked for it. */
+  /** The scheduler has this attempt. */
   made(spec: JobSpec, nativeId: string): void {
-    const one = this.#tries.findLast((each) => each.spec.attempt === spec.attempt)
-    if (one) Object.assign(one, { spec, nativeId })
+    this.tries.made(spec, nativeId)
     this.nativeId = nativeId
-  }
-
-  /** How often it was submitted as a whole; what `retry` does is not counted. */
-  get round(): number {
-    return Math.max(1, ...this.#tries.map(({ spec }) => spec.round ?? 1))
-  }
-
-  get lastAttempt(): number {
-    return Math.max(...this.#tries.map(({ spec }) => spec.attempt))
   }
 
   /** What the member's last attempt asked for. */
   specOf(member: number): JobSpec {
-    return this.#lastTry(member)?.spec ?? this.submitted!.spec
-  }
-
-  #lastTry(member: number) {
-    return this.#tries.findLast(({ spec }) => !spec.only || spec.only.includes(member))
+    return this.tries.lastOf(member, this.nativeId)?.spec ?? this.submitted!.spec
   }
 
   /** The item's current try. */
   attemptOf(item: Item, status: JobStatus, end: MemberEnd | undefined): Attempt {
-    const one = this.#lastTry(Math.floor(item.index / this.submitted!.spec.chunk))!
-    const nativeId = one.nativeId ?? (this.#tries.length === 1 ? this.nativeId : undefined)
-    return makeAttempt(item.earlier.length + 1, status, one.spec, nativeId, end)
+    const { spec, nativeId } = this.tries.lastOf(
+      Math.floor(item.index / this.submitted!.spec.chunk),
+      this.nativeId,
+    )!
+    return makeAttempt(item.earlier.length + 1, status, spec, nativeId, end)
   }
 
   /** They wait for their next attempt. */
   requeued(items: readonly Item[], status: JobStatus): void {
     for (const item of items) item.status = status
     if (mayFollow(status, this.status)) this.status = status
-    this.#tell(status, items)
+    this.tell(status, items)
   }
 
   /** It failed; whether that is the last word is for the retries to say. */
@@ -422,8 +342,7 @@ export class Submission {
   settle(item: Item, status: JobStatus, settle: () => void): void {
     if (isFinal(item.status.state)) return
     // A job that was quicker than the queue's answer was active all the same.
-    if (item.status.state !== 'ACTIVE' && status.state === 'COMPLETED')
-      this.#tell({ state: 'ACTIVE' }, [item])
+    if (item.status.state !== 'ACTIVE' && status.state === 'COMPLETED') this.tell({ state: 'ACTIVE' }, [item])
     item.status = this.#withPlace(status)
     if (status.state !== 'COMPLETED') this.failed++
     if (!this.muted) settle()
@@ -432,7 +351,7 @@ export class Submission {
     const over = this.open === 0
     if (over && !isFinal(this.status.state))
       this.status = this.failed === 0 ? { state: 'COMPLETED' } : (this.items.find(isFailed)?.status ?? status)
-    this.#tell(status, [item])
+    this.tell(status, [item])
     if (!over) return
     this.#recordEnd()
     this.over.resolve()
@@ -468,14 +387,11 @@ export class Submission {
     return `${this.part?.of ?? this.id}[${this.indexOf(item)}]`
   }
 
-  #tell(status: JobStatus, items: readonly Item[]): void {
+  /** Who listens hears of it. */
+  tell(status: JobStatus, items: readonly Item[]): void {
     for (const listener of this.#listeners) listener(status, items)
-    for (const { item, index } of this.#views) {
-      const next = index === undefined ? this.#wholeStatus : items.find((one) => one.index === index)?.status
-      if (!next || !mayFollow(next, item.status)) continue
-      item.status = next
-      for (const listener of this.#listeners) listener(next, [item])
-    }
+    for (const item of this.views.update(items))
+      for (const listener of this.#listeners) listener(item.status, [item])
   }
 }
 

@@ -125,7 +125,7 @@ function begin(
     if (only !== undefined && index !== only) item.notAsked = true
   }
   for (const one of attempts) {
-    submission.tried(one.spec)
+    submission.tries.add(one.spec)
     submission.made(one.spec, one.nativeId)
   }
   recallAttempts(submission.items, attempts)

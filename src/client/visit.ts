@@ -28,7 +28,7 @@ export async function visit(id: string, options: Pick<AttachOptions, 'profile'> 
     status: { state: 'NEW' },
     earlier: [],
   }
-  submission.addView(item, undefined)
+  submission.views.add(item, undefined)
   const session = followAttached(submission, undefined, site, { ...options, leave: true })
   const handle: Handle = { submission, session, seal: alreadySealed }
   const job = new Job<unknown>(handle, item)

@@ -47,7 +47,7 @@ export class YieldReader {
     this.#submission = submission
     this.#item = item
     this.#window = window
-    this.#isUnsure = submission.attached
+    this.#isUnsure = submission.views.any
     item.settled.promise.then(this.#wake, this.#wake)
   }
 

@@ -205,7 +205,7 @@ export class Teller {
 /** Of a call as `job.attempts` counts; of an array, how often it was submitted as a whole. */
 function attemptOf(submission: Submission, isArray: boolean): number {
   const [item] = submission.items
-  return isArray || !item ? submission.round : item.earlier.length + 1
+  return isArray || !item ? submission.tries.round : item.earlier.length + 1
 }
 
 function errorOf({ settled, status }: Item): { message?: string } {
