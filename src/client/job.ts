@@ -281,6 +281,13 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
     return
   }
   if (submission.front && submission.nativeId === undefined) return cancelBehind(submission, open, reason)
+  const { isHeldBack, nativeId, canceling } = submission
+  if (isHeldBack && nativeId === undefined && canceling === undefined) {
+    for (const item of open) settleCanceled(submission, item, reason)
+    // When the site will take the others is not known.
+    void handle.session.then(() => endMembers(submission, open).catch(warnOfRest), ignoreRejection)
+    return
+  }
   if (!submission.submitted || submission.nativeId === undefined) {
     const session = await handle.session.catch(ignoreRejection)
     // Not submitted; or, when all of it was to be canceled, the submission looked at `canceling` itself.
@@ -289,21 +296,35 @@ export async function cancelItems(handle: Handle, items: readonly Item[], given:
     if (open.length === 0) return
   }
   if (submission.front) return cancelBehind(submission, open, reason)
-  const { executor, spec } = submission.submitted!
-  const all = open.length === submission.open
-  const members = [...new Set(open.map((item) => Math.floor(item.index / spec.chunk)))]
-  const whole = executor.traits.cancelsMembers
-    ? members.filter((member) => isWholeMember(member, open, submission))
-    : []
-  await executor.cancel([all ? { id: submission.id } : { id: submission.id, members: whole }])
+  if (open.length === submission.open) return submission.submitted!.executor.cancel([{ id: submission.id }])
+  const ended = await endMembers(submission, open)
   for (const item of open) {
     // It cannot be ended alone (others share its chunk, or its script): it runs on until the others are done,
     // and its result is not looked at.
-    if (!all && !whole.includes(Math.floor(item.index / spec.chunk))) {
+    if (!ended.has(memberOf(submission, item))) {
       submission.runsOn = true
       settleCanceled(submission, item, reason)
     }
   }
+}
+
+/** Those that are for these items alone, and for what is over. */
+async function endMembers(submission: Submission, items: readonly Item[]): Promise<ReadonlySet<number>> {
+  const { executor } = submission.submitted!
+  const members = new Set(items.map((item) => memberOf(submission, item)))
+  const whole = executor.traits.cancelsMembers
+    ? [...members].filter((member) => isWholeMember(member, items, submission))
+    : []
+  await executor.cancel([{ id: submission.id, members: whole }])
+  return new Set(whole)
+}
+
+function warnOfRest(error: unknown): void {
+  process.emitWarning(`farcall: a canceled call may run on: ${String(error)}`)
+}
+
+function memberOf({ submitted }: Submission, { index }: Item): number {
+  return Math.floor(index / submitted!.spec.chunk)
 }
 
 /** The job of the piece that runs; where none does, the next one does not begin. */

@@ -2,6 +2,7 @@ import { systemClock } from '../core/clock.ts'
 import { attemptStep, type JobSpec, membersOf } from '../core/protocol.ts'
 import type { Executor, RetryPayload } from '../executor/executor.ts'
 import type { Item } from './item.ts'
+import { outlastSilence } from './outlast-silence.ts'
 import { filesOf } from './payload-files.ts'
 import { readSecrets } from './secrets.ts'
 import type { Submission } from './submission.ts'
@@ -25,18 +26,18 @@ export async function makeAttempts(
   for (let next = spec; ; ) {
     submission.tries.add(next)
     submission.records?.retry(next)
-    const asked = next
-    const answer = await submitWithinLimit(
-      {
-        submission,
-        executor,
-        spec: () => asked,
-        items: itemsOf(submission, asked),
-        clock: systemClock,
-        random: Math.random,
-      },
-      () => executor.retry(asked, { ...payload, ...filesOf(asked) }),
-    )
+    const current = next
+    const items = itemsOf(submission, current)
+    const asked = {
+      submission,
+      executor,
+      spec: () => current,
+      items,
+      clock: systemClock,
+      random: Math.random,
+    }
+    const submit = () => executor.retry(current, { ...payload, ...filesOf(current) })
+    const answer = await submitWithinLimit(asked, () => outlastSilence(asked, submit))
     submission.made(answer.spec, answer.nativeId)
     submission.records?.submitted(answer.spec.attempt, answer.nativeId)
     made(answer.spec)

@@ -54,6 +54,8 @@ export class Submission {
   front = false
   /** Who is told what becomes of it. */
   telling: Telling | undefined
+  /** The site did not take it at once; it is tried again. */
+  isHeldBack = false
   /** Why it runs on this machine and not where the call said. */
   kept: string | undefined
   /** A front whose one item several jobs answer, one after the other. */

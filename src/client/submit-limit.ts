@@ -1,24 +1,15 @@
-import type { Clock } from '../core/clock.ts'
 import { SubmitError } from '../core/errors.ts'
 import type { JobSpec } from '../core/protocol.ts'
-import { isFinal } from '../core/status.ts'
 import type { Executor } from '../executor/executor.ts'
-import { canceledBefore } from './failures.ts'
-import type { Item } from './item.ts'
-import type { Submission } from './submission.ts'
+import { type Asked, HeldBack } from './held-back.ts'
 
 /** What was refused because so many jobs are under way is tried again after so long, at the earliest. */
 export const refusedMs = 10_000
 
-export interface WithinLimit {
-  readonly submission: Submission
+export interface WithinLimit extends Asked {
   readonly executor: Pick<Executor, 'traits' | 'countJobs'>
   /** As it is asked for now. */
   readonly spec: () => Pick<JobSpec, 'members' | 'only'>
-  /** Those that are told that they wait. */
-  readonly items: readonly Item[]
-  readonly clock: Clock
-  readonly random: () => number
 }
 
 /**
@@ -27,26 +18,22 @@ export interface WithinLimit {
  * @throws SubmitError, JobCanceledError
  */
 export async function submitWithinLimit<T>(asked: WithinLimit, submit: () => Promise<T>): Promise<T> {
-  const { submission, executor, items, clock, random } = asked
-  const over = new AbortController()
-  const end = () => over.abort()
+  const held = new HeldBack(asked)
   let isAlone = false
-  for (let times = 0; ; times++) {
+  for (;;) {
     try {
       return await submit()
     } catch (error) {
       if (!isSubmitLimit(error) || !fits(asked)) throw error
       const wasAlone = isAlone
-      isAlone = (await executor.countJobs?.()) === 0
+      isAlone = (await asked.executor.countJobs?.()) === 0
       if (wasAlone && isAlone) throw error
-      if (times === 0) {
-        submission.canceled.addEventListener('abort', end)
-        void submission.over.promise.then(end)
-      }
-      tell(submission, items, error)
+      held.tell(
+        error,
+        'the site lets you have no more jobs submitted; it is submitted once some of yours have ended',
+      )
     }
-    await clock.sleep(refusedMs * (1 + random() / 2), over.signal)
-    if (over.signal.aborted) throw canceledBefore(submission)
+    await held.wait(refusedMs)
   }
 }
 
@@ -60,14 +47,4 @@ function fits({ executor, spec }: WithinLimit): boolean {
   const { maxSubmitted, maxSubmissions } = executor.traits
   if (maxSubmissions !== undefined) return true
   return maxSubmitted !== undefined && (only?.length ?? members) <= maxSubmitted
-}
-
-function tell(submission: Submission, items: readonly Item[], { message }: SubmitError): void {
-  const open = items.filter(({ status }) => !isFinal(status.state))
-  const [said] = message.split('\n')
-  submission.requeued(open, {
-    state: 'QUEUED',
-    ...(open[0]?.status.reason === 'requeued' ? { reason: 'requeued' } : {}),
-    message: `${said}: the site lets you have no more jobs submitted; it is submitted once some of yours have ended`,
-  })
 }

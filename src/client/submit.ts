@@ -15,6 +15,7 @@ import { canceledBefore } from './failures.ts'
 import { functionKey, itemTimeOf } from './item-time.ts'
 import { here, interpreterAt } from './node-seen.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
+import { outlastSilence } from './outlast-silence.ts'
 import { forgetMade, packagesFor } from './packages.ts'
 import type { PackedInputs } from './packed-inputs.ts'
 import { filesOf } from './payload-files.ts'
@@ -162,12 +163,11 @@ function sending(
   return async (concurrency, waits = true) => {
     // What it was to be given the value of has failed meanwhile, and that was told.
     if (submission.open === 0) return
-    const patiently = () => submitPatiently(submission, spec.retry, tools, () => submit(concurrency))
-    const limited = { submission, executor, items: submission.items, clock, random, spec: () => spec }
-    const submitting = waits
-      ? session.submitting(submission, () => submitWithinLimit(limited, patiently))
-      : patiently()
-    await submitting.catch((error) => {
+    const asked = { submission, executor, items: submission.items, clock, random, spec: () => spec }
+    const patiently = () =>
+      submitPatiently(submission, spec.retry, tools, () => outlastSilence(asked, () => submit(concurrency)))
+    const submitting = () => (waits ? submitWithinLimit(asked, patiently) : patiently())
+    await session.submitting(submission, submitting).catch((error) => {
       // Perhaps for that which was made there.
       if (error instanceof SubmitError) forgetMade(session.executor)
       throw error

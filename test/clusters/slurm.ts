@@ -42,6 +42,10 @@ export interface Slurm {
   stopController(): Promise<void>
   /** Starts it again, with all that it knew; resolves when it answers. */
   startController(): Promise<void>
+  /** Ends slurmdbd: sacct has no answer; slurmctld keeps what it has to tell it. */
+  stopAccounting(): Promise<void>
+  /** Starts it again; resolves when sacct answers. */
+  startAccounting(): Promise<void>
   /** Cancels the jobs, ends the daemons, and takes the folder and the user away. */
   stop(): Promise<void>
 }
@@ -124,17 +128,22 @@ export async function startSlurm(options: SlurmOptions): Promise<Slurm> {
     nodes,
     memoryLimit,
   }
-  const startController = async () => {
-    daemons.start('slurmctld', 'slurmctld', ['-D'])
+  const startAgain = async (daemon: string, ...asked: [string, ...string[]]) => {
+    daemons.start(daemon, daemon, ['-D'])
     const answers = () =>
-      command('squeue', '-h').then(
+      command(...asked).then(
         () => true,
         () => false,
       )
     if (!(await until(answers, 30_000)))
-      throw new Error(`slurmctld did not come back: ${log('slurmctld').slice(-1500)}`)
+      throw new Error(`${daemon} did not come back: ${log(daemon).slice(-1500)}`)
   }
-  const control = { stopController: () => daemons.end('slurmctld'), startController }
+  const control = {
+    stopController: () => daemons.end('slurmctld'),
+    startController: () => startAgain('slurmctld', 'squeue', '-h'),
+    stopAccounting: () => daemons.end('slurmdbd'),
+    startAccounting: () => startAgain('slurmdbd', 'sacct', '-n'),
+  }
   return { ...facts, pids: daemons.pids, log, ...control, stop }
 }
 

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import { close, cluster, configure, type Profile } from '../../src/index.ts'
+import { close, cluster, configure, type Job, type Profile } from '../../src/index.ts'
 import { type Program, runProgram } from '../client/helpers.ts'
 import { onLogin } from '../client/left.ts'
 import { type SlurmWithLogin, startCluster } from '../clusters/cluster.ts'
@@ -40,6 +40,11 @@ const withBin = () => `${lab.sshd.home}/bin:${lab.slurm.env['PATH']}`
 
 const runsOf = (id: string) => Number(sh(`ls -d .farcall/jobs/${id}/run.* 2>/dev/null | wc -l`))
 
+const isHeldBack = (job: Job<unknown>) => {
+  const { state, message = '' } = job.status()
+  return state === 'QUEUED' && /Unable to contact slurm controller.*submitted once it does/.test(message)
+}
+
 /** Sleeps in its first run, as the scheduler counts them; a later one comes back at once with its number. */
 const restarts = async (ms: number) => {
   const run = Number(process.env['SLURM_RESTART_COUNT'] ?? 0)
@@ -58,6 +63,27 @@ it('a controller that is stopped and started while jobs run: their results come'
   expect(await jobs[0]).toBe(2_000)
   await lab.slurm.startController()
   expect(await Promise.all(jobs)).toEqual([2_000, 9_000])
+})
+
+it('a call while the controller is down is submitted once it is back, once', async () => {
+  const twice = cluster({ profile: profile() }, (n: number) => n * 2)
+  const first = twice(1)
+  expect(await first).toBe(2)
+  await lab.slurm.stopController()
+  const job = twice(4)
+  // Its client has not seen the cluster before.
+  const another = twice.with({ profile: profile() })(5)
+  // Made together with the first: one submission of two members.
+  const canceled = twice(6)
+  canceled.catch(() => {})
+  await until(() => [job, another, canceled].every(isHeldBack), 60_000)
+  await canceled.cancel()
+  await expect(canceled).rejects.toMatchObject({ name: 'JobCanceledError' })
+  await lab.slurm.startController()
+  expect(await Promise.all([job, another])).toEqual([8, 10])
+  const nativeIds = [job, another].map(({ nativeId }) => Number(nativeId) - Number(first.nativeId))
+  expect(nativeIds.sort()).toEqual([1, 2])
+  expect(runsOf(another.id)).toBe(1)
 })
 
 it('a job that the scheduler starts again has one result', async () => {
