@@ -39,9 +39,10 @@ export interface Sge {
   pids(): number[]
   /** What qmaster and execd noted until now. */
   log(): string
-  /** Ends execd, and with it what it knows of its jobs; they run on. */
-  stopNode(): Promise<void>
-  startNode(): Promise<void>
+  /** Ends qmaster; jobs run on. */
+  stopMaster(): Promise<void>
+  /** Starts it again, with all that it knew; resolves when it answers. */
+  startMaster(): Promise<void>
   /** Deletes the jobs, ends the daemons, and takes the folder and the user away. */
   stop(): Promise<void>
 }
@@ -107,8 +108,7 @@ export async function startSge(options: SgeOptions = {}): Promise<Sge> {
     const isUp = async () => / lx-amd64 *$/m.test((await command('qstat', '-f', '-q', 'all.q')).stdout)
     if (!(await until(isUp, 20_000))) throw new Error('execd is not up')
   }
-  try {
-    await install(layout, env)
+  const startMaster = async () => {
     daemons.start('qmaster', `${programs}/sge_qmaster`, [])
     const answers = () =>
       command('qconf', '-sh').then(
@@ -116,6 +116,10 @@ export async function startSge(options: SgeOptions = {}): Promise<Sge> {
         () => false,
       )
     if (!(await until(answers, 20_000))) throw new Error('qmaster is not up')
+  }
+  try {
+    await install(layout, env)
+    await startMaster()
     await configure(layout, command)
     await startNode()
   } catch (error) {
@@ -123,9 +127,9 @@ export async function startSge(options: SgeOptions = {}): Promise<Sge> {
     await stop()
     throw new Error(`Grid Engine did not start.\n${words}`, { cause: error })
   }
-  const stopNode = () => daemons.end('execd')
+  const stopMaster = () => daemons.end('qmaster')
   const { name: user, home } = account
-  return { env, user, home, account, folder, pids: daemons.pids, log, stopNode, startNode, stop }
+  return { env, user, home, account, folder, pids: daemons.pids, log, stopMaster, startMaster, stop }
 }
 
 type Commander = (file: string, ...args: string[]) => Promise<{ stdout: string }>
