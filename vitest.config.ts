@@ -50,6 +50,8 @@ export default defineConfig({
   test: {
     env,
     globalSetup: ['test/clusters/setup/run.ts'],
+    // Clusters are stopped, which takes its time on a busy machine.
+    teardownTimeout: 60 * seconds,
     projects: [
       {
         oxc,

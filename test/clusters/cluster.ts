@@ -1,7 +1,8 @@
-import { appendFileSync, chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, chmodSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { guard } from './guard.ts'
+import { removeFolder } from './processes.ts'
 import { type Sge, type SgeOptions, startSge } from './sge.ts'
 import { type Slurm, type SlurmOptions, startSlurm } from './slurm.ts'
 import { type Sshd, startSshd } from './sshd.ts'
@@ -43,7 +44,7 @@ async function withLogin<T extends Started>(start: (account: PlainUser) => Promi
   const release = guard(folder, account)
   const end = async () => {
     await account.remove()
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
     release()
   }
   const scheduler = await start(account).catch(async (error) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { daemonGroup } from './daemons.ts'
-import { run } from './processes.ts'
+import { removeFolder, run } from './processes.ts'
 
 /** Images of the tests: with a C library alone, with Node beside it, with musl's, and with no program at all. */
 export const images = {
@@ -74,7 +74,7 @@ export async function startEngines(): Promise<Engines> {
       await run('umount', [at('podman/data/overlay')]).catch(() => {}) // it was not
       // Docker, the namespace of those that had the machine's network.
       await run('umount', [at('docker/exec/netns/default')]).catch(() => {}) // none had
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+      removeFolder(folder)
     },
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,7 +24,7 @@ import {
   rememberSettings,
   removeCgroups,
 } from './kubernetes/machine.ts'
-import { run, until } from './processes.ts'
+import { removeFolder, run, until } from './processes.ts'
 
 /** A real Kubernetes of one node, v1.20.2, on a machine of its own. */
 export interface Kubernetes {
@@ -77,7 +77,7 @@ export async function startKubernetes(): Promise<Kubernetes> {
     await daemons.stop(1000)
     restore()
     await removeCgroups(cgroup)
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
     release()
   }
   const log = (server: string) => readFileSync(join(folder, 'log', `${server}.out`), 'utf8')

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { run } from './processes.ts'
+import { removeFolder, run } from './processes.ts'
 import { startSshd } from './sshd.ts'
 import { changeAccounts } from './user.ts'
 
@@ -68,7 +68,7 @@ export async function startRootfs(libc: 'glibc' | 'musl'): Promise<Rootfs> {
     put: (name, script) => writeFileSync(at(`bin/${name}`), `#!/bin/sh\n${script}\n`, { mode: 0o755 }),
     stop: async () => {
       await sshd.stop()
-      rmSync(folder, { recursive: true, force: true })
+      removeFolder(folder)
     },
   }
 }

@@ -4,7 +4,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -13,7 +12,7 @@ import { join } from 'node:path'
 import { daemonGroup } from './daemons.ts'
 import { guard } from './guard.ts'
 import { pathWithNode } from './node-on-path.ts'
-import { freePorts, processesWhere, run, stopProcesses, until } from './processes.ts'
+import { freePorts, processesWhere, removeFolder, run, stopProcesses, until } from './processes.ts'
 import {
   bootstrap,
   complexes,
@@ -90,7 +89,7 @@ export async function startSge(options: SgeOptions = {}): Promise<Sge> {
     await daemons.stop(1000)
     await stopProcesses(inJobs(), 0)
     if (!options.account) await account.remove()
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
     release()
   }
   const log = () =>

@@ -5,7 +5,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -17,7 +16,7 @@ import { daemonGroup } from './daemons.ts'
 import { guard } from './guard.ts'
 import { startMariadb } from './mariadb.ts'
 import { pathWithNode } from './node-on-path.ts'
-import { freePorts, processesWhere, run, stopProcesses, until } from './processes.ts'
+import { freePorts, processesWhere, removeFolder, run, stopProcesses, until } from './processes.ts'
 import { cgroupConf, gresConf, type SlurmLayout, slurmConf, slurmdbdConf } from './slurm-conf.ts'
 import { type PlainUser, plainUser } from './user.ts'
 
@@ -98,7 +97,7 @@ export async function startSlurm(options: SlurmOptions): Promise<Slurm> {
     await stopProcesses(inJobs(), 0)
     if (!options.account) await account.remove()
     await removeCgroups(layout.nodes)
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
     release()
   }
   const log = (daemon: string) =>

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { guard } from './guard.ts'
 import { pathWithNode } from './node-on-path.ts'
-import { descendants, freePorts, isAlive, run, stopProcesses, until } from './processes.ts'
+import { descendants, freePorts, isAlive, removeFolder, run, stopProcesses, until } from './processes.ts'
 import { type PlainUser, plainUser } from './user.ts'
 
 /** A private OpenSSH server on loopback, and all that a client needs to log in. */
@@ -136,7 +136,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     await shut()
     if (pamFile) rmSync(pamFile, { force: true })
     if (!options.account) await account.remove()
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
     release()
   }
   await open().catch(async (error) => {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { processesOf, run, stopProcesses } from './processes.ts'
+import { processesOf, removeFolder, run, stopProcesses } from './processes.ts'
 
 /** A person with an account on the cluster. */
 export interface PlainUser {
@@ -35,7 +35,7 @@ export async function plainUser(home: string, name?: string): Promise<PlainUser>
   const remove = async () => {
     await stopProcesses(processesOf(entry.uid), 500)
     await changeAccounts(['userdel', '-f', account])
-    rmSync(home, { recursive: true, force: true })
+    removeFolder(home)
   }
   return { name: account, ...entry, made: true, remove }
 }
