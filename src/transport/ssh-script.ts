@@ -25,12 +25,15 @@ export function runScript(
       if (over) return
       over = { reason }
       if (channel) {
+        const { pid } = channel
         try {
-          await pool.end(channel)
+          await pool.end(channel).catch((error: unknown) => {
+            if (!(error instanceof ChannelRefused)) throw error
+            return endFromOutside(links, connection, pid)
+          })
         } catch (error) {
-          if (error instanceof ChannelRefused) await endFromOutside(links, connection, channel.pid)
-          // else the connection went meanwhile; the reason for giving up is what the caller has to know
-          else if (!(error instanceof FarcallError)) return reject(error)
+          // The connection went meanwhile, or none can be made: the reason for giving up is what the caller has to know.
+          if (!(error instanceof FarcallError || error instanceof ChannelRefused)) return reject(error)
         }
       }
       reject(reason)
