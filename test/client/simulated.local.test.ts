@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -44,6 +44,7 @@ const kinds = {
     remove: 'qdel',
     nodeFailure: 'node-failure',
     refuses: ['Unknown queue', 'qstat -Q'],
+    silence: /^(Connection refused|cannot connect to server)/,
   },
   torque: {
     id: 'PBS_JOBID',
@@ -53,6 +54,7 @@ const kinds = {
     remove: 'qdel',
     nodeFailure: 'launch-failed',
     refuses: ['Unknown queue', 'qstat -Q'],
+    silence: /^(Connection refused|cannot connect to server)/,
   },
   slurm: {
     id: 'SLURM_JOB_ID',
@@ -62,6 +64,7 @@ const kinds = {
     remove: 'scancel',
     nodeFailure: 'node-failure',
     refuses: ['invalid partition', 'sinfo'],
+    silence: /^Batch job submission failed: Unable to contact slurm controller/,
   },
   sge: {
     id: 'JOB_ID',
@@ -71,6 +74,7 @@ const kinds = {
     remove: 'qdel',
     nodeFailure: 'node-failure',
     refuses: ['unknown queue', 'qconf -sql'],
+    silence: /^(commlib error: got select error|unable to send message to qmaster)/,
   },
 } as const
 
@@ -281,6 +285,27 @@ describe.each(['pbs', 'torque', 'slurm', 'sge'] as const)('a call on a simulated
     for await (const { state } of left.updates()) if (state !== 'NEW') break
     await left.detach()
     expect(await attach<string>(left.id)).toBe('left')
+  })
+
+  it('that is made while the server does not answer says so, in its words alone, and is submitted once it does', async () => {
+    await simulated.set({ outage: true })
+    // What tar says of a clock that is behind is none of the scheduler's words.
+    const bin = mkdtempSync(join(tmpdir(), 'farcall-bin-'))
+    const path = process.env['PATH']!
+    const tar = `#!/bin/sh\necho 'tar: spec.json: time stamp is 3600 s in the future' >&2\nPATH='${path}' exec tar "$@"\n`
+    writeFileSync(join(bin, 'tar'), tar, { mode: 0o755 })
+    process.env['PATH'] = `${bin}:${path}`
+    try {
+      const job = cluster({ profile: kind }, () => process.env[idVariable])()
+      const message = () => job.status().message ?? ''
+      await expect.poll(message, { timeout: 20_000 }).toContain('it is submitted once it does')
+      expect(message()).toMatch(words.silence)
+      await simulated.set({ outage: false })
+      expect(await job).toBe(job.nativeId)
+    } finally {
+      process.env['PATH'] = path
+      rmSync(bin, { recursive: true })
+    }
   })
 
   it('is submitted once, when the answer to its submission was lost', async () => {

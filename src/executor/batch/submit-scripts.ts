@@ -32,7 +32,10 @@ df=\${df##*'
 d=jobs/$id
 s=$d/submit.$n
 t=jobs/.in.$id.$n.$$
-mkdir "$t" && tar -xof - -C "$t" && { [ -d "inbox/$client" ] || mkdir -p "inbox/$client"; } || {
+words=
+# What tar has to say of an archive that it unpacked (a clock that is behind ours) is not to stand before the scheduler's words.
+mkdir "$t" && words=$(tar -xof - -C "$t" 2>&1) && { [ -d "inbox/$client" ] || mkdir -p "inbox/$client"; } || {
+  [ -z "$words" ] || printf '%s\\n' "$words" >&2
   rm -rf "$t"
   exit ${exits.unusable}
 }
