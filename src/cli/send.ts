@@ -53,6 +53,8 @@ export async function letGo(
   name: string,
   { json, profile }: { json?: true; profile?: string },
 ): Promise<void> {
+  // Over with the program, at the latest; what goes wrong is for `detach` to tell.
+  tellWhyItWaits(job).catch(() => {})
   try {
     await job.detach()
   } catch (error) {
@@ -64,4 +66,15 @@ export async function letGo(
   if (json) printJson({ id, nativeId, function: name, ...(profile === undefined ? {} : { profile }) })
   else process.stdout.write(`${id}\n`)
   say(`farcall status ${id}, farcall logs ${id} --follow, farcall result ${id}`)
+}
+
+/** Of a site that does not take it at once. */
+async function tellWhyItWaits(job: Sent): Promise<void> {
+  let told: string | undefined
+  for await (const { state, message } of job.updates()) {
+    if (state !== 'NEW' && state !== 'QUEUED') return
+    if (job.nativeId !== undefined) return
+    if (message !== undefined && message !== told) say(`${job.id}: ${message}`)
+    told = message
+  }
 }
