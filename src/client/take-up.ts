@@ -8,11 +8,13 @@ import type { FoundJob } from '../executor/executor.ts'
 import { isDead, isSame, thisProcess } from '../store/owner.ts'
 import type { JobRecord, StatusEntry } from '../store/types.ts'
 import { recallAttempts } from './attempts.ts'
+import { outlastSilence } from './outlast-silence.ts'
 import { filesOf } from './payload-files.ts'
 import { JobRecords, type Recorder } from './recorder.ts'
 import { readSecrets } from './secrets.ts'
 import type { Session } from './session.ts'
 import type { Submission } from './submission.ts'
+import { submitWithinLimit } from './submit-limit.ts'
 
 export interface TakingUp {
   readonly session: Session
@@ -60,7 +62,11 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
     if (found?.nativeId === undefined) {
       const secrets = readSecrets(spec.environment, process.env)
       const files = { ...payload!, secrets, ...filesOf(spec) }
-      submission.nativeId = (await session.executor.submit({ spec, ...files })).nativeId
+      const { executor } = session
+      const { items } = submission
+      const asked = { submission, executor, items, spec: () => spec, clock: systemClock, random: Math.random }
+      const submit = () => outlastSilence(asked, () => executor.submit({ spec, ...files }))
+      submission.nativeId = (await submitWithinLimit(asked, submit)).nativeId
       submission.records?.submitted(spec.attempt, submission.nativeId)
     } else {
       submission.nativeId = found.nativeId
