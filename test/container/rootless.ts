@@ -96,9 +96,10 @@ export function rootlessContainers(
     })
     expect(await read.map([1, 2, 3])).toEqual([1, 2, 3].map((n) => `${n} begin end`))
     const two = [read(4), read.with({ time: '6m' })(5)]
+    // The function of the one may run while the setup of the other does.
     expect((await Promise.all(two)).sort((a, b) => a.length - b.length)).toEqual([
-      expect.stringMatching(/ begin end begin end$/),
-      expect.stringMatching(/ begin end begin end begin end$/),
+      expect.stringMatching(/^\d begin end begin end( begin)?( end)?$/),
+      expect.stringMatching(/^\d begin end begin end begin end$/),
     ])
     expect(onLogin(sshd, `cd ~/.farcall/caches && echo *${scheduler}*`).trim()).toBe(`made-${scheduler}`)
   })
