@@ -19,6 +19,7 @@ export function retryFailed(before: Parts, resources: Resources): Parts {
       const submission = new Submission(old.id, 0, old.part)
       submission.telling = old.telling
       const failed = copyItems(old, submission)
+      if (submission.items.length === 0) submission.over.resolve()
       const session = abandoning(submission, retrySubmission(old, submission, failed, handle, resources))
       next.add({ submission, session, seal: alreadySealed })
       return session
@@ -59,10 +60,12 @@ async function retrySubmission(
         hint: 'map the same items again: those that are done are answered from the cache',
       },
     )
-  if (!before.submitted) return session
+  const asked = resolveResources(resources)
+  await copyValues(before, next)
+  if (failed.length === 0 || !before.submitted) return session
   const { spec: first } = before.submitted
   const members = [...new Set(failed.map(({ index }) => Math.floor(index / first.chunk)))]
-  const { again: _, skip: __, ...base } = members.length > 0 ? before.specOf(members[0]!) : first
+  const { again: _, skip: __, ...base } = before.specOf(members[0]!)
   const spec: JobSpec = {
     ...base,
     attempt: before.tries.lastAttempt + attemptStep,
@@ -72,18 +75,21 @@ async function retrySubmission(
     client: session.client,
     only: members,
     again: failed.map(({ index }) => index),
-    resources: { ...base.resources, ...resolveResources(resources) },
+    resources: { ...base.resources, ...asked },
   }
+  next.records = before.records
+  next.tries.add(first)
+  next.begin({ ...before.submitted, spec: first })
+  await session.again(next, spec)
+  return session
+}
+
+/** What is done is known; where the cache has answered all calls, there is nothing else. */
+async function copyValues(before: Submission, next: Submission): Promise<void> {
   for (const item of before.items)
     if (item.status.state === 'COMPLETED') {
       const value = await item.settled.promise
       const copy = next.items[item.index]!
       next.settle(copy, item.status, () => copy.settled.resolve(value))
     }
-  if (failed.length === 0) return session
-  next.records = before.records
-  next.tries.add(first)
-  next.begin({ ...before.submitted, spec: first })
-  await session.again(next, spec)
-  return session
 }

@@ -205,6 +205,16 @@ describe('retryFailed', () => {
     expect(await second.retryFailed()).toEqual([0, 1, 4, 9, 16, 25])
     expect(await attach(first.id)).toEqual([0, 1, 4, 9, 16, 25])
   })
+
+  it.each([
+    ['over nothing', [], {}],
+    ['whose calls the cache knows', [2, 3], { cache: true }],
+  ])('has nothing to do for a map %s', async (_, items, options) => {
+    const jobs = cluster(options, (n: number) => n * n).map(items)
+    const values = await jobs
+    expect(await jobs.retryFailed()).toEqual(values)
+    await expect(jobs.retryFailed({ memory: 'much' })).rejects.toMatchObject({ code: 'UNIT_INVALID' })
+  })
 })
 
 describe('a checkpoint', () => {
