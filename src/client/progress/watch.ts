@@ -17,10 +17,11 @@ export interface Watching {
 export function watchProgress({ parts, name, progress, onProgress }: Watching): void {
   let failure: string | undefined
   let due: NodeJS.Timeout | undefined
-  const tell = () => {
+  const tell = async () => {
     due = undefined
     try {
-      onProgress?.(progress())
+      // It may be async, whatever its type says.
+      await onProgress?.(progress())
     } catch (error) {
       process.emitWarning(`farcall: onProgress threw: ${String(error)}`)
     }
@@ -40,7 +41,7 @@ export function watchProgress({ parts, name, progress, onProgress }: Watching): 
   void parts.over.then(() => {
     isOver = true
     clearTimeout(due)
-    if (onProgress) tell()
+    if (onProgress) void tell()
     stop()
   })
   if (kindOf(process.env, process.stderr.isTTY === true) === 'none') return

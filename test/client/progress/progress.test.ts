@@ -1,8 +1,10 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { Parts } from '../../../src/client/parts.ts'
 import { kindOf } from '../../../src/client/progress/kind.ts'
 import { Pace } from '../../../src/client/progress/pace.ts'
 import { liveLine, plainLine } from '../../../src/client/progress/text.ts'
+import { watchProgress } from '../../../src/client/progress/watch.ts'
 
 const progress = { total: 100, done: 40, running: 8, queued: 50, failed: 2, rate: 2.5, left: 23.2 }
 const line = { name: 'simulate', id: 'fabcdefghijklm', progress, failure: 'out of range' }
@@ -45,4 +47,21 @@ test('the pace is that of late', () => {
   expect(pace.rate(600, 60_000)).toBeCloseTo(10)
   // Then nothing ends: it falls.
   expect(pace.rate(600, 120_000)!).toBeLessThan(10)
+})
+
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('out of paper')
+    },
+  ],
+  ['is async and rejects', () => Promise.reject(new Error('out of paper'))],
+])('an onProgress that %s is a warning', async (_, onProgress) => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  const parts = new Parts('fabcdefghijklm', Promise.resolve())
+  watchProgress({ parts, name: 'map', progress: () => parts.progress, onProgress })
+  await vi.waitUntil(() => warn.mock.calls.length > 0)
+  expect(warn.mock.calls).toEqual([['farcall: onProgress threw: Error: out of paper']])
+  warn.mockRestore()
 })
