@@ -164,6 +164,8 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
    */
   async outputs(): Promise<readonly string[]> {
     quiet(this)
+    // One that could not be attached to has no end: this says why.
+    if (this.#handle.submission.views.any) await this.#handle.session
     const { handle, item } = this.#real
     await waits.of(ended([{ submission: this.#handle.submission, item: this.#item }]))
     return handle.submission.views.itemsBehind(item).flatMap(({ outputs = [] }) => outputs)

@@ -167,6 +167,7 @@ describe('attach', () => {
 
   it('says so when there is no such job, or what is given is no id', async () => {
     await expect(attach('faaaaaaaaaaaaa')).rejects.toMatchObject({ code: 'JOB_UNKNOWN' })
+    await expect(attach('faaaaaaaaaaaaa').outputs()).rejects.toMatchObject({ code: 'JOB_UNKNOWN' })
     await expect(attach('42')).rejects.toMatchObject({ code: 'OPTION_INVALID' })
     await expect(attach('faaaaaaaaaaaaa', { profile: 'nowhere' })).rejects.toMatchObject({
       code: 'PROFILE_UNKNOWN',
