@@ -214,7 +214,7 @@ export class JobsWatch {
         const isNamed = Array.isArray(this.#wanted) && ![...this.#jobs.values()].some(({ last }) => last)
         if (isNamed || !(error instanceof FarcallError && error.transient)) throw error
         this.#triedAgain.set(key, now + queryMs(profile))
-        this.#tell(error)
+        void this.#tell(error)
       }
     }
   }
@@ -258,7 +258,7 @@ export class JobsWatch {
   readonly #onEvent = (event: JobEvent): void => {
     for (const hear of this.#early) hear(event)
     if (event.type === 'trouble') {
-      if (event.error instanceof FarcallError && event.error.transient) this.#tell(event.error)
+      if (event.error instanceof FarcallError && event.error.transient) void this.#tell(event.error)
       else this.#failure = event.error
     } else {
       if (event.type !== 'state' && event.type !== 'end') return
@@ -269,10 +269,16 @@ export class JobsWatch {
   }
 
   /** Once, until something is heard again. */
-  #tell(error: FarcallError): void {
+  async #tell(error: FarcallError): Promise<void> {
     if (this.#trouble === error.message) return
     this.#trouble = error.message
-    this.#options.onTrouble?.(error)
+    try {
+      await this.#options.onTrouble?.(error)
+    } catch (thrown) {
+      // It ends the loop that it belongs to, and nobody else's following.
+      this.#failure = thrown
+      this.#wake.abort()
+    }
   }
 
   #jobOf({ id, elsewhere }: Watched, parts: readonly JobRecord[]): WatchedJob {

@@ -80,7 +80,7 @@ async function* reports(
         isFirst = false
       } catch (error) {
         if (isFirst || !(error instanceof FarcallError && error.transient)) throw error
-        onTrouble?.(error)
+        await onTrouble?.(error)
       }
       await systemClock.sleep(Math.max(0, now + everyMs - systemClock.now()), stop)
     }

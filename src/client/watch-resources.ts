@@ -93,7 +93,7 @@ async function* watch(
       } catch (error) {
         const passes = error instanceof FarcallError && error.transient
         if (told === undefined || !passes) throw error
-        onTrouble?.(error)
+        await onTrouble?.(error)
       }
       await systemClock.sleep(Math.max(0, dueMs - systemClock.now()), stop)
     }

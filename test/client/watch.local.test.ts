@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { TransportError } from '../../src/core/errors.ts'
 import { wrapTransports } from '../../src/executor/open.ts'
 import {
+  attach,
   close,
   cluster,
   configure,
@@ -20,6 +22,8 @@ const workdir = `${folder}/work`
 const profile = { scheduler: 'direct', workdir, queryInterval: '1s' } as const
 /** How often /proc was looked at. */
 let looks = 0
+/** No command gets through. */
+let isCut = false
 
 beforeAll(() => {
   configure({
@@ -29,6 +33,8 @@ beforeAll(() => {
   wrapTransports((inner) => {
     const exec: typeof inner.exec = (command, options) => {
       if (command.argv[2]?.includes('/proc/loadavg')) looks++
+      if (isCut)
+        return Promise.reject(new TransportError('CONNECTION_LOST', 'it was cut', { transient: true }))
       return inner.exec(command, options)
     }
     return new Proxy(inner, {
@@ -135,6 +141,33 @@ describe('resources of this machine', () => {
 })
 
 describe('jobs', () => {
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('out of paper')
+      },
+    ],
+    ['rejects with', () => Promise.reject(new Error('out of paper'))],
+  ])('what onTrouble %s ends its loop, and others are followed on', async (_, onTrouble) => {
+    const left = sleeps(30_000)
+    await vi.waitUntil(() => left.status().state === 'ACTIVE', 20_000)
+    await left.detach()
+    const awaited = sleeps(4_000)
+    await vi.waitUntil(() => awaited.status().state === 'ACTIVE', 20_000)
+    const watching = all(watchJobs([left.id], { onTrouble }))
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 1_000))
+      isCut = true
+      await expect(watching).rejects.toThrow('out of paper')
+    } finally {
+      isCut = false
+    }
+    expect(await awaited).toBe(4_000)
+    const found = attach(left.id)
+    await Promise.all([expect(found).rejects.toThrow('was canceled'), found.cancel()])
+  })
+
   it('of this program are told of when their state changes, and once', async () => {
     const first = sleeps(1_500)
     await vi.waitUntil(() => first.status().state === 'ACTIVE', 20_000)
@@ -155,7 +188,6 @@ describe('jobs', () => {
     program.kill()
     const lines = await all(watchJobs([program.firstLine]))
     expect(lines.at(-1)).toMatch(/→COMPLETED$/)
-    const { attach } = await import('../../src/index.ts')
     expect(await attach(program.firstLine)).toEqual({ waited: 3000 })
   })
 
