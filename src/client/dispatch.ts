@@ -72,10 +72,11 @@ async function prepareAt(
   // A call is the same wherever it runs: code that is to be found again is compiled for all of them.
   const at = placeOf(settings.profile, options)
   const node = cache ? oldestNode : nodeAt(at, here())
+  const recorder = recorderOf(settings.storeDir)
+  // Nothing that may fail comes before it is awaited.
   const making = asked.snapshot.bundle(node, packageChoices(at))
   // Connecting takes longest; a call that may be known needs no connection yet. Submitting opens it too, and tells.
   if (!cache) session.executor.open().catch(() => {})
-  const recorder = recorderOf(settings.storeDir)
   const bundle = await making
   const { snapshot, inputs, cwd } = asked
   const own = snapshot.command && at.environment.cwd === undefined ? {} : undefined
