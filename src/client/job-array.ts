@@ -239,6 +239,8 @@ export class JobArray<R>
   async detach(): Promise<void> {
     this.#mute()
     await this.#parts.complete
+    // Those that wait for their turn are told of it by the others, as long as these are followed.
+    await Promise.allSettled(this.#parts.handles.map(({ session }) => session))
     await Promise.all(this.#parts.handles.map((handle) => letGo(handle, handle.submission.items)))
   }
 

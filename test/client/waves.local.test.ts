@@ -58,6 +58,21 @@ describe('a map over inputs that come one by one', () => {
     await expect(array).rejects.toMatchObject({ name: 'JobCanceledError' })
   })
 
+  it('is let go once all of it is submitted, where parts wait for others', async () => {
+    async function* slow() {
+      yield 1
+      await new Promise((resolve) => setTimeout(resolve, 1_500))
+      yield 2
+    }
+    const sleeps = cluster(async (n: number) => {
+      await new Promise((resolve) => setTimeout(resolve, 3_000))
+      return n
+    })
+    const array = sleeps.map(slow(), { concurrency: 1, chunk: 1 })
+    await array.detach()
+    expect(await attach(array.id)).toEqual([1, 2])
+  })
+
   it('sends what a slow producer has given so far', async () => {
     let release = () => {}
     async function* slow() {
