@@ -1,4 +1,4 @@
-import { insideOf, type Job } from '../client/job.ts'
+import { ignoreRejection, insideOf, type Job } from '../client/job.ts'
 import { JobStream } from '../client/job-stream.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import { printJson } from './print.ts'
@@ -28,13 +28,17 @@ export async function followToEnd(job: Followed, options: FollowOptions): Promis
   const shown = streams.map((stream) =>
     showLog(job, stream, options.prints === 'instead' ? process[stream] : process.stderr),
   )
+  const beside = Promise.all([...shown, told])
+  // A log that cannot be read is told of once the job has ended.
+  beside.catch(ignoreRejection)
   if (job instanceof JobStream) {
     for await (const value of job) process.stdout.write(`${JSON.stringify(JSON.parse(jsonText(value)))}\n`)
+    await beside
     return
   }
   try {
     const value = await job
-    await Promise.all([...shown, told])
+    await beside
     if (options.json)
       printJson({
         id: options.name ?? job.id,
