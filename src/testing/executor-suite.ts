@@ -92,6 +92,17 @@ export function executorSuite(
       expect(valuesOf(records)[0]).toMatchObject({ name: 'TypeError', message: 'no good', cause: 'deep' })
     })
 
+    it('gives back what code at the top level threw, as an error of each item', async () => {
+      const job = payload('(() => { throw new TypeError("no good") })()', { args: [[0], [1]] })
+      const records = await run(job)
+      expect(records.map(({ kind, index }) => [kind, index])).toEqual([
+        ['error', 0],
+        ['error', 1],
+      ])
+      for (const value of valuesOf(records))
+        expect(value).toMatchObject({ name: 'TypeError', message: 'no good' })
+    })
+
     it('runs each item of an array, and the others when one throws', async () => {
       const job = payload('(n) => { if (n === 3) throw new Error("three"); return n * n }', {
         args: [[0], [1], [2], [3], [4], [5], [6]],

@@ -94,10 +94,11 @@ export class MemoryExecutor implements Executor {
 
   async #run(job: MemoryJob, spec: JobSpec): Promise<void> {
     this.#events.push({ type: 'state', id: spec.id, status: { state: 'ACTIVE' } })
-    const bundle = await importBundle(job.bundle)
-    bundle.setValues(() => decode(job.args[0]!, bundle))
+    const loading = loadBundle(job)
+    // The user's own top-level code threw: so does each call.
+    await loading.catch(() => undefined)
     for (const member of membersOf(spec)) {
-      const status = await this.#runMember(job, spec, bundle, member)
+      const status = await this.#runMember(job, spec, loading, member)
       const end = { ...endOf(job, spec, member) }
       this.#events.push({
         type: 'end',
@@ -111,7 +112,12 @@ export class MemoryExecutor implements Executor {
     job.over = true
   }
 
-  async #runMember(job: MemoryJob, spec: JobSpec, bundle: BundleModule, member: number): Promise<JobStatus> {
+  async #runMember(
+    job: MemoryJob,
+    spec: JobSpec,
+    loading: Promise<BundleModule>,
+    member: number,
+  ): Promise<JobStatus> {
     const { from, to } = memberItems(job.spec, member)
     const canceled = new Promise<'canceled'>((resolve) => {
       job.cancel.signal.addEventListener('abort', () => resolve('canceled'))
@@ -128,7 +134,7 @@ export class MemoryExecutor implements Executor {
       if (job.cancel.signal.aborted) return { state: 'CANCELED', reason: 'by-user' }
       this.#setTask(spec, member, index)
       const stream = spec.stream && this.#stream(job, spec, member, index)
-      const record = await Promise.race([runItem(job, bundle, index, stream), canceled])
+      const record = await Promise.race([runItem(job, loading, index, stream), canceled])
       stream?.end()
       if (record === 'canceled') return { state: 'CANCELED', reason: 'by-user' }
       if (record instanceof Exit) return { state: 'FAILED', reason: 'exit-code', exitCode: record.code }
@@ -230,6 +236,12 @@ export class MemoryExecutor implements Executor {
   }
 }
 
+async function loadBundle({ bundle, args }: MemoryJob): Promise<BundleModule> {
+  const loaded = await importBundle(bundle)
+  loaded.setValues(() => decode(args[0]!, loaded))
+  return loaded
+}
+
 /** From a file, since what it imports is looked up from where it lies; each time anew, as a process of its own would. */
 async function importBundle(code: Uint8Array): Promise<BundleModule> {
   const folder = mkdtempSync(join(tmpdir(), 'farcall-memory-'))
@@ -280,19 +292,18 @@ function endOf({ streams }: MemoryJob, spec: JobSpec, member: number): MemberEnd
 
 async function runItem(
   job: MemoryJob,
-  bundle: BundleModule,
+  loading: Promise<BundleModule>,
   index: number,
   stream: MemoryStream | undefined,
 ): Promise<ResultRecord | Exit> {
-  const references: DecodeOptions = {
-    resolve: bundle.resolve,
-    instantiate: bundle.instantiate,
-  }
+  let bundle: BundleModule | undefined
   const exit = process.exit
   process.exit = (code) => {
     throw new Exit(Number(code ?? process.exitCode ?? 0))
   }
   try {
+    bundle = await loading
+    const references: DecodeOptions = { resolve: bundle.resolve, instantiate: bundle.instantiate }
     const elsewhere = elsewhereIn(job, references)
     const { self, args } = decode(job.args[1 + index]!, { ...references, elsewhere }) as {
       self?: unknown
@@ -303,7 +314,11 @@ async function runItem(
     return { kind: 'value', index, bytes: encode(value, { root: 'result', reference: referIn(bundle) }) }
   } catch (error) {
     if (error instanceof Exit) return error
-    return { kind: 'error', index, bytes: encodeError(error, { root: 'error', reference: referIn(bundle) }) }
+    return {
+      kind: 'error',
+      index,
+      bytes: encodeError(error, { root: 'error', ...(bundle && { reference: referIn(bundle) }) }),
+    }
   } finally {
     process.exit = exit
   }
