@@ -41,7 +41,7 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
   await session.executor.open()
   if (record) {
     // Asked again at the end: it may have died meanwhile, or just now.
-    submission.isGuest = () => isFollowed(recorder.store.get(id))
+    submission.isGuest = () => mayBeFollowed(recorder, id)
     if (!isFollowed(record)) {
       recorder.later((store) => store.own(id, thisProcess()))
       recorder.flush()
@@ -117,6 +117,14 @@ function isFollowed(record: JobRecord | undefined): boolean {
   if (!record) return false
   const { owner } = record
   return owner.pid !== 0 && !isSame(owner, thisProcess()) && !isDead(owner)
+}
+
+function mayBeFollowed({ store }: Recorder, id: string): boolean {
+  try {
+    return isFollowed(store.get(id))
+  } catch {
+    return true // its files stay, for whoever may; what is written to the record tells what is wrong with it
+  }
 }
 
 function begin(

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -163,6 +163,34 @@ describe('attach', () => {
         /failed \(process\.exit\(3\) was called\) on .*, and its files are no longer on/,
       ),
     })
+  })
+
+  it('gives the result though the record cannot be read when the job ends', async () => {
+    const store = join(folder, 'store')
+    const before = getConfig()
+    configure({ ...before, store })
+    vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    try {
+      const sleeps = cluster(async (ms: number) => {
+        await new Promise((resolve) => setTimeout(resolve, ms))
+        return ms
+      })
+      const job = sleeps(5_000)
+      await vi.waitUntil(() => job.status().state === 'ACTIVE', 20_000)
+      await job.detach()
+      const again = attach(job.id)
+      await vi.waitUntil(() => again.status().state === 'ACTIVE', 20_000)
+      rmSync(store, { recursive: true })
+      writeFileSync(store, '')
+      expect(await again).toBe(5_000)
+      // Nobody knows who else follows it: its files stay.
+      await close()
+      expect(existsSync(join(workdir, 'jobs', job.id))).toBe(true)
+    } finally {
+      rmSync(store, { recursive: true })
+      configure(before)
+      vi.restoreAllMocks()
+    }
   })
 
   it('says so when there is no such job, or what is given is no id', async () => {
