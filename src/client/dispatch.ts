@@ -30,23 +30,35 @@ export async function dispatch(
   request: Promise<Request>,
   turn: (send: Send) => Promise<void> = (send) => send(),
 ): Promise<Session> {
-  const sending = request.then((asked) => prepare(submission, asked))
-  return abandoning(
-    submission,
-    sending.then(async ({ session, send }) => {
-      await turn(send)
-      return session
-    }),
-  )
+  const used: Session[] = []
+  const sending = request.then((asked) => prepare(submission, asked, used))
+  try {
+    return await abandoning(
+      submission,
+      sending.then(async ({ session, send }) => {
+        await turn(send)
+        return session
+      }),
+    )
+  } finally {
+    for (const session of used) session.preparing--
+  }
 }
 
-async function prepare(submission: Submission, asked: Request): Promise<{ session: Session; send: Send }> {
+async function prepare(
+  submission: Submission,
+  asked: Request,
+  used: Session[],
+): Promise<{ session: Session; send: Send }> {
   const { settings, options, kept } = await whereToRun(
     asked.options,
     asked.total ?? asked.inputs.entries.length,
     asked.map,
   )
   const session = await sessionFor(settings.profile)
+  // Whoever else leaves it meanwhile does not close it.
+  session.preparing++
+  used.push(session)
   // A map over nothing: its result is known.
   if (asked.inputs.entries.length === 0) return { session, send: async () => {} }
   submission.kept = kept

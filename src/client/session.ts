@@ -39,6 +39,8 @@ export class Session {
   readonly client = `c${crypto.randomUUID().replaceAll('-', '').slice(0, 12)}`
   /** Open clusters: what `connect` gave and nobody has closed; and who watches. */
   guests = 0
+  /** Calls that are made ready, which nobody follows yet. */
+  preparing = 0
   readonly resources: Paced<PlaceResources>
   readonly queues: Readonly<Record<'everyone' | 'mine', Paced<QueuedJobs>>>
   /** Who looks on at jobs without taking their results. */
@@ -342,7 +344,8 @@ export class Session {
 
   /** Nobody here waits for anything of it. */
   get idle(): boolean {
-    return this.guests === 0 && this.#submissions.size === 0 && this.#submitting.size === 0
+    const isUsed = this.guests > 0 || this.preparing > 0
+    return !isUsed && this.#submissions.size === 0 && this.#submitting.size === 0
   }
 
   /** Cleans up what is done, then closes the connection. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { close, cluster, configure, type Job } from '../../src/index.ts'
+import { close, cluster, configure, connect, type Job } from '../../src/index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-call-'))
 const offset = 100
@@ -82,5 +82,15 @@ describe('a call', () => {
     expect(await Promise.all(jobs)).toEqual([2, 3, 4])
     expect(new Set(jobs.map((job) => job.nativeId)).size).toBe(1)
     expect(jobs.map((job) => job.id)).toEqual([0, 1, 2].map((k) => `${jobs[0]!.id.slice(0, 14)}[${k}]`))
+  })
+
+  it('goes its way when the cluster that shares its connection is closed before it is submitted', async () => {
+    for (const ms of [0, 5, 15]) {
+      const here = await connect()
+      const job = cluster((n: number) => n + ms)(1)
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      const [value] = await Promise.all([job, here.close()])
+      expect(value).toBe(1 + ms)
+    }
   })
 })
