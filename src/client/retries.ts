@@ -176,7 +176,8 @@ export class Retries {
 
   /** The next attempt was not taken. What may pass is waited for, as long as there are tries left. */
   #refused(batch: Batch, items: readonly Item[], error: unknown): void {
-    const status = { state: 'FAILED', reason: 'submit-failed' } as const
+    const canceled = error instanceof JobCanceledError
+    const status: JobStatus = canceled ? error.status : { state: 'FAILED', reason: 'submit-failed' }
     const passes = error instanceof FarcallError && error.transient
     const open = items.filter(({ status: { state } }) => state === 'QUEUED')
     if (open.length === 0) return
