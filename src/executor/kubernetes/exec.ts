@@ -49,6 +49,7 @@ export async function execIn(
   for (const word of argv) query.append('command', word)
   const path = `${podPath(target.namespace, target.pod)}/exec`
   const { url, options } = await api.socketOptions(`${path}?${query}`)
+  signal?.throwIfAborted()
   const socket = new WebSocket(url, ['v4.channel.k8s.io'], {
     ...options,
     perMessageDeflate: false,
@@ -74,7 +75,6 @@ export async function execIn(
       socket.terminate()
       finish(signal?.reason)
     }
-    if (signal?.aborted) return stop()
     signal?.addEventListener('abort', stop)
     socket.on('unexpected-response', (_, response) => {
       const parts: Buffer[] = []
