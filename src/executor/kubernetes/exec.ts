@@ -111,8 +111,13 @@ export async function execIn(
   })
   ended.catch(() => {}) // waited for below, after what is sent
   const sending = stdin ? send(socket, stdin, ended) : Promise.resolve()
-  await Promise.all([ended, sending.catch((error) => (said ? undefined : Promise.reject(error)))])
-  await taking
+  try {
+    await Promise.all([ended, sending.catch((error) => (said ? undefined : Promise.reject(error)))])
+    await taking
+  } finally {
+    // Where this end failed the other one waits, and the connection would hold this process.
+    socket.terminate()
+  }
   if (!said)
     throw new TransportError('CONNECTION_LOST', `the connection to ${target.pod} was cut off`, {
       transient: true,

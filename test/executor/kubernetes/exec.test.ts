@@ -13,6 +13,7 @@ afterEach(() => {
 })
 
 const target = { namespace: 'n', pod: 'p', container: 'main' }
+const said = (channel: number, text: string) => Buffer.concat([Buffer.of(channel), Buffer.from(text)])
 
 /** A server whose containers run what `run` does. */
 async function serving(run: (socket: WebSocket) => void) {
@@ -43,4 +44,25 @@ it('a command that nobody wants any more before its connection is begun is not b
   await turn()
   await turn()
   expect(ended).toEqual([])
+})
+
+it('lets go of the connection when what is sent cannot be read', async () => {
+  const { api, ended } = await serving(() => {})
+  const broken = async function* () {
+    yield Buffer.from('some')
+    throw new Error('the file is gone')
+  }
+  await expect(execIn(api, target, ['cat'], { stdin: broken() })).rejects.toThrow('the file is gone')
+  await Promise.all(ended)
+  expect(ended).toHaveLength(1)
+})
+
+it('lets go of the connection when what comes cannot be kept', async () => {
+  const { api, ended } = await serving((socket) => socket.send(said(1, 'words')))
+  const onOutput = async () => {
+    throw new Error('no space left')
+  }
+  await expect(execIn(api, target, ['cat'], { onOutput })).rejects.toThrow('no space left')
+  await Promise.all(ended)
+  expect(ended).toHaveLength(1)
 })
