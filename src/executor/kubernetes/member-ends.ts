@@ -1,6 +1,7 @@
 /** When members are over, and how: by what their pod says, by what Kubernetes says of it, or by its being gone. */
 import type { AsyncQueue } from '../../core/async-queue.ts'
 import type { Clock } from '../../core/clock.ts'
+import { FarcallError } from '../../core/errors.ts'
 import type { MemberEnd } from '../../core/protocol.ts'
 import type { Duration } from '../../core/resources.ts'
 import type { JobStatus } from '../../core/status.ts'
@@ -28,6 +29,8 @@ const hopeless = ['ErrImageNeverPull', 'InvalidImageName']
 const keeperMs = 60_000
 /** A pod whose time to leave is over for so long has lost its node. */
 const goneMs = 60_000
+/** Between two tries of what is in the way, milliseconds. */
+const [soonMs, latestMs] = [1_000, 30_000]
 
 export class MemberEnds {
   readonly #api: Api
@@ -96,11 +99,22 @@ export class MemberEnds {
   #background(job: TrackedJob, lane: number, work: () => Promise<void>): void {
     if (job.concluding.has(lane)) return
     job.concluding.add(lane)
-    work()
-      .catch((error) => {
-        if (!this.#stop.signal.aborted) this.#events.push({ type: 'trouble', error })
-      })
-      .finally(() => job.concluding.delete(lane))
+    this.#outlast(job, work).finally(() => job.concluding.delete(lane))
+  }
+
+  /** A pod that is over changes no more: what is in the way now would never be asked again. */
+  async #outlast(job: TrackedJob, work: () => Promise<void>): Promise<void> {
+    const stop = AbortSignal.any([this.#while(job), job.released.signal])
+    for (let wait = soonMs; !stop.aborted; wait = Math.min(latestMs, wait * 2)) {
+      try {
+        return await work()
+      } catch (error) {
+        if (stop.aborted) return
+        this.#events.push({ type: 'trouble', error })
+        if (!(error instanceof FarcallError && error.transient)) return
+        await this.#clock.sleep(wait, stop)
+      }
+    }
   }
 
   async #watchStart(job: TrackedJob, lane: number, { obstacle, status }: PodView): Promise<void> {
