@@ -129,25 +129,38 @@ export async function runSlot(place: Place, slot: number): Promise<void> {
     }
   }
 
-  process.on('message', (message: ToSlot) => {
+  const take = async (message: ToSlot): Promise<void> => {
     // What it was asked before has its record now.
     checkpoints?.done()
     if ('over' in message) {
       watch.finished()
-      exit(0)
+      return exit(0)
     }
     // While it runs, an event loop that has nothing to wait for ends the process, and that is told.
     channel.unref()
-    run((message as { run: number }).run).then(
-      () => channel.ref(),
-      (error: unknown) => {
-        channel.ref()
-        if (!(error instanceof LaunchError || error instanceof OutputError)) throw error
-        watch.finished()
-        const kind = error instanceof LaunchError ? 'launch-failed' : 'output-failed'
-        send({ kind, message: error.message })
-      },
-    )
+    try {
+      await run(message.run)
+    } finally {
+      channel.ref()
+    }
+  }
+  process.on('message', (message: ToSlot) => {
+    take(message).catch((error: Error) => {
+      watch.finished()
+      if (error instanceof LaunchError) send({ kind: 'launch-failed', message: error.message })
+      else if (error instanceof OutputError) send({ kind: 'output-failed', message: error.message })
+      else {
+        // The member waits for the record of an item that has none: it is told by this process's end.
+        process.stderr.write(`farcall: ${error?.stack ?? error}\n`)
+        try {
+          lastWords({
+            ended: { reason: 'exit-code', exitCode: 74, message: String(error?.message ?? error) },
+          })
+        } finally {
+          exit(74)
+        }
+      }
+    })
   })
   send({ kind: 'ready' })
 }

@@ -124,21 +124,30 @@ export class Slots {
         this.#stop(error)
       }
     })
-    child.on('error', (error) => this.#stop(error))
+    const notStarted = (why: string) =>
+      new LaunchError(`a process for its items did not start on ${hostname()}: ${why}`)
+    child.on('error', (error) => {
+      if (child.pid !== undefined) return this.#stop(error)
+      // One that never was has no exit.
+      this.#children.delete(slot)
+      this.#stop(notStarted(error.message))
+      this.#check()
+    })
     child.on('exit', (code, signal) => {
       this.#children.delete(slot)
-      const words = this.#lastWords(slot)
-      if (words && 'leave' in words) this.#leave = words.leave
-      else if (item !== undefined && !this.#ending && !this.#fatal) {
-        const ended = words?.ended
-        this.#lost.push({ item, how: this.#howItEnded(item, code, signal, ended, kills) })
-      } else if (!isReady && !this.#isStopping)
-        this.#fatal = {
-          error: new LaunchError(
-            `a process for its items did not start on ${hostname()}: ${signal ?? `exit code ${code}`}`,
-          ),
-        }
-      this.#start(slot)
+      try {
+        const words = this.#lastWords(slot)
+        if (words && 'leave' in words) this.#leave = words.leave
+        else if (item !== undefined && !this.#ending && !this.#fatal) {
+          const ended = words?.ended
+          this.#lost.push({ item, how: this.#howItEnded(item, code, signal, ended, kills) })
+        } else if (!isReady && !this.#isStopping)
+          this.#fatal = { error: notStarted(String(signal ?? `exit code ${code}`)) }
+        this.#start(slot)
+      } catch (error) {
+        // Thrown here it would be heard by nobody, and the member wait for ever.
+        this.#stop(error)
+      }
       this.#check()
     })
   }
@@ -163,9 +172,13 @@ export class Slots {
   #lastWords(slot: number): LastWords | undefined {
     const file = slotFiles.lastWords(this.#member.place.run, slot)
     if (!existsSync(file)) return undefined
-    const words = JSON.parse(readFileSync(file, 'utf8')) as LastWords
-    rmSync(file)
-    return words
+    try {
+      return JSON.parse(readFileSync(file, 'utf8')) as LastWords
+    } catch {
+      return undefined // cut off, as where the disk is full: how it ended is told without them
+    } finally {
+      rmSync(file, { force: true })
+    }
   }
 
   #howItEnded(
