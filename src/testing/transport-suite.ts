@@ -173,6 +173,17 @@ export function transportSuite(name: string, open: () => Promise<TransportUnderT
         expect(await text('echo next')).toBe('next\n')
       })
 
+      test('whoever cannot use the last of the output gets the reason, too', async () => {
+        for (let n = 0; n < 10; n++) {
+          const failing = transport.exec(
+            { argv: ['echo', 'words'] },
+            { onStdout: () => Promise.reject(new Error('disk full here')) },
+          )
+          await expect(failing).rejects.toThrow('disk full here')
+        }
+        expect(await text('echo next')).toBe('next\n')
+      })
+
       test('it starts in the home folder', async () => {
         expect(await text('[ "$PWD" -ef "$HOME" ] && echo home')).toBe('home\n')
       })

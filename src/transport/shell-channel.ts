@@ -57,10 +57,13 @@ export async function openShellChannel(connection: Connection, name: string): Pr
   ): Promise<ScriptResult> =>
     connection.guard<ScriptResult>((resolve, reject) => {
       if (closed) return reject(ended(name, number, ''))
+      let over = false
       const fail = (error: unknown) => {
         // what is left of the output would stand in the next one's
         release()
-        if (closed) return reject(error)
+        // its output was all there: the channel is good for the next one
+        if (over) stdout.resume()
+        if (closed || over) return reject(error)
         // nobody is to be given it any more
         onClosed.add(() => reject(error))
         channel.close()
@@ -76,6 +79,7 @@ export async function openShellChannel(connection: Connection, name: string): Pr
         found[index] ??= scanners[index].feed(chunk)
         const [out, err] = found
         if (!out || !err) return
+        over = true
         release()
         const result = { exitCode: out.value, stdout: out.output, stderr: err.output }
         if (taking) taking.idle().then(() => resolve(result))
