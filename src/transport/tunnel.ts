@@ -43,9 +43,9 @@ export async function openTunnel(dial: () => Promise<Duplex>, port = 0): Promise
 
 /** Each way by itself: one side may have said all while the other still speaks. */
 function join(near: Socket, far: Duplex): void {
+  far.on('error', () => near.destroy())
   if (near.destroyed) return void far.destroy()
   near.setNoDelay(true)
-  far.on('error', () => near.destroy())
   far.on('close', () => near.destroySoon())
   near.on('close', () => far.destroy())
   near.pipe(far)
