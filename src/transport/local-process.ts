@@ -4,6 +4,7 @@ import type { Command, CommandResult } from '../core/shell.ts'
 import { commandTimeout, connectionClosed, defaultTimeoutMs } from './failures.ts'
 import { throttled } from './shell-channel.ts'
 import { signalNumbers } from './signals.ts'
+import { notStarted, spawnPiped } from './spawn-piped.ts'
 import type { ExecOptions } from './transport.ts'
 
 /** How long a command may take to end after SIGTERM before SIGKILL. */
@@ -25,7 +26,7 @@ export async function runProcess(command: Command, options: ProcessOptions): Pro
   if (options.closed.aborted) throw connectionClosed('local')
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
   // its own process group, so that a timeout ends all that the command started
-  const child = spawn(file, args, { cwd: options.cwd, detached: true, stdio: 'pipe' })
+  const child = spawnPiped(file, args, { cwd: options.cwd, detached: true })
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
@@ -54,12 +55,7 @@ export async function runProcess(command: Command, options: ProcessOptions): Pro
     const exitCode = await new Promise<number>((resolve, reject) => {
       child.on('error', (error: NodeJS.ErrnoException) => {
         const code = { ENOENT: 127, EACCES: 126 }[error.code ?? '']
-        if (code === undefined)
-          return reject(
-            new TransportError('COMMAND_FAILED', `${file} could not be started: ${error.message}`, {
-              cause: error,
-            }),
-          )
+        if (code === undefined) return reject(notStarted(file, error))
         stderr.push(Buffer.from(`${file}: ${code === 127 ? 'not found' : 'not executable'}\n`))
         resolve(code)
       })
@@ -111,11 +107,7 @@ export function runOnTerminal(file: string, args: readonly string[], cwd: string
       if (error.code === 'ENOENT') return over(127)
       if (error.code === 'EACCES') return over(126)
       process.off('SIGINT', ignore)
-      reject(
-        new TransportError('COMMAND_FAILED', `${file} could not be started: ${error.message}`, {
-          cause: error,
-        }),
-      )
+      reject(notStarted(file, error))
     })
     child.on('exit', (code, signal) => over(code ?? 128 + (signalNumbers[signal ?? 'SIGTERM'] ?? 0)))
   })

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { setMaxListeners } from 'node:events'
 import { connect } from 'node:net'
 import { homedir } from 'node:os'
@@ -6,6 +5,7 @@ import { resolve } from 'node:path'
 import type { Command, CommandResult } from '../core/shell.ts'
 import { getFile, listFolder, putFile, removeAll, statFile } from './local-files.ts'
 import { runOnTerminal, runProcess } from './local-process.ts'
+import { spawnPiped } from './spawn-piped.ts'
 import type { ExecOptions, FileToPut, Transport } from './transport.ts'
 import { openTunnel } from './tunnel.ts'
 
@@ -45,7 +45,7 @@ export function createLocalTransport(options: { home?: string } = {}): Transport
     async pipe(argv, use) {
       roundTrips++
       const [file = '', ...args] = argv
-      const child = spawn(file, args, { cwd: home, stdio: 'pipe', detached: true })
+      const child = spawnPiped(file, args, { cwd: home, detached: true })
       const { stdin, stdout, stderr } = child
       stdin.on('error', () => {
         // a broken pipe: it has ended, and that is told

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, type SpawnOptions, spawn } from 'node:child_process'
-import { ConfigError } from '../core/errors.ts'
+import { ConfigError, type TransportError } from '../core/errors.ts'
+import { notStarted } from './spawn-piped.ts'
 import type { LoginProfile, SshTarget } from './ssh-config.ts'
 
 /** How ssh is called for the login of a profile; the host comes last. */
@@ -77,7 +78,7 @@ export interface SshResult {
 export function askSsh(argv: readonly string[]): Promise<SshResult> {
   return new Promise((resolve, reject) => {
     execFile('ssh', argv, { timeout: 10_000 }, (error, _stdout, stderr) => {
-      if (error?.code === 'ENOENT') reject(noSsh(error))
+      if (error && typeof error.code === 'string') reject(sshNotStarted(error as Error))
       else resolve({ exitCode: error ? Number(error.code ?? 255) : 0, stderr })
     })
   })
@@ -100,7 +101,7 @@ export function startMaster(
     })
     const stop = () => child.kill()
     signal.addEventListener('abort', stop)
-    child.on('error', (error) => reject(noSsh(error)))
+    child.on('error', (error) => reject(sshNotStarted(error)))
     // 'close' would wait for the one in the background, which may keep stderr
     child.on('exit', (code) => {
       signal.removeEventListener('abort', stop)
@@ -112,7 +113,8 @@ export function startMaster(
   })
 }
 
-export function noSsh(cause: unknown): ConfigError {
+export function sshNotStarted(cause: NodeJS.ErrnoException): ConfigError | TransportError {
+  if (cause.code !== 'ENOENT') return notStarted('ssh', cause)
   return new ConfigError(
     'CONFIG_INVALID',
     "transport 'openssh' needs the command ssh, which is not on PATH",

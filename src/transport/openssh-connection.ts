@@ -1,11 +1,13 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import type { ChildProcessWithoutNullStreams } from 'node:child_process'
+import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import type { TransportError } from '../core/errors.ts'
 import { type Channel, ChannelRefused, type Connection, createLifeline } from './connection.ts'
 import { connectionClosed } from './failures.ts'
 import { runOnTerminal } from './local-process.ts'
-import { askSsh, clientOptions } from './openssh-command.ts'
+import { askSsh, clientOptions, sshNotStarted } from './openssh-command.ts'
 import { ownTerminalSize } from './own-terminal.ts'
+import { spawnPiped } from './spawn-piped.ts'
 import { connectionLost } from './ssh-connection.ts'
 
 export interface Master {
@@ -37,9 +39,9 @@ export function connectionOver({ name, host, controlPath, end }: Master): Connec
     })
   }
 
-  const start = (argv: readonly string[]) => {
+  const start = async (argv: readonly string[]) => {
     // of a process group of its own: Ctrl-C is ours to handle
-    const child = spawn('ssh', [...client, ...argv], { stdio: 'pipe', detached: true })
+    const child = spawnPiped('ssh', [...client, ...argv], { detached: true })
     running.add(child)
     hold(child, held)
     for (const stream of [child.stdin, child.stdout, child.stderr])
@@ -49,6 +51,9 @@ export function connectionOver({ name, host, controlPath, end }: Master): Connec
     child.on('close', () => {
       running.delete(child)
       if (!lifeline.lost) doubted()
+    })
+    await once(child, 'spawn').catch((error: Error) => {
+      throw sshNotStarted(error)
     })
     return child
   }
@@ -69,7 +74,7 @@ export function connectionOver({ name, host, controlPath, end }: Master): Connec
     },
     openChannel: async (command) => {
       if (lifeline.lost) throw lifeline.lost
-      return channelOf(start(['-T', '--', host, command]))
+      return channelOf(await start(['-T', '--', host, command]))
     },
     explain(words) {
       if (/refused by peer|session request failed|open failed/i.test(words))
@@ -92,7 +97,7 @@ export function connectionOver({ name, host, controlPath, end }: Master): Connec
     async dial(toHost, toPort) {
       if (lifeline.lost) throw lifeline.lost
       const bracketed = toHost.includes(':') ? `[${toHost}]` : toHost
-      const { stdin, stdout } = start(['-W', `${bracketed}:${toPort}`, '--', host])
+      const { stdin, stdout } = await start(['-W', `${bracketed}:${toPort}`, '--', host])
       return Duplex.from({ writable: stdin, readable: stdout })
     },
     // sftp brings nothing that a shell's stream does not

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process'
 import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { spawnPiped } from './spawn-piped.ts'
 
 /** The bytes to and from a server, whatever carries them. */
 export interface Route {
@@ -37,11 +37,7 @@ export function jumpRoute(stream: Duplex, holdWay: (on: boolean) => void): Route
 /** Through what a ProxyCommand reads and writes; run by the shell of the user, as ssh does. */
 export function commandRoute(command: string, env: NodeJS.ProcessEnv = process.env): Route {
   // of a process group of its own: Ctrl-C is ours to handle
-  const child = spawn(env.SHELL || '/bin/sh', ['-c', `exec ${command}`], {
-    stdio: 'pipe',
-    env,
-    detached: true,
-  })
+  const child = spawnPiped(env.SHELL || '/bin/sh', ['-c', `exec ${command}`], { env, detached: true })
   const { stdin, stdout, stderr } = child
   const stream = Duplex.from({ writable: stdin, readable: stdout })
   let words = ''

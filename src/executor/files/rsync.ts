@@ -1,5 +1,5 @@
 /** Large files that both sides have in some version, by the rsync of both: only what differs is sent. */
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, rmdir, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { FileError } from '../../core/errors.ts'
 import { fileFailureOf } from '../../files/failures.ts'
 import { isOdd, nameToBytes, nativeName } from '../../files/names.ts'
 import { joinPath } from '../../files/paths.ts'
+import { spawnPiped } from '../../transport/spawn-piped.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { Carrying } from './end.ts'
 import { localPath, makeFolderLocally } from './near-end.ts'
@@ -142,7 +143,7 @@ function run(
   return new Promise((resolve, reject) => {
     const env = { ...process.env, LC_ALL: 'C' }
     // of a process group of its own: Ctrl-C is ours to handle
-    const child = spawn('rsync', argv, { cwd, env, stdio: 'pipe', detached: true })
+    const child = spawnPiped('rsync', argv, { cwd, env, detached: true })
     const stop = () => void child.kill()
     signal?.addEventListener('abort', stop, { once: true })
     let [stderr, rest, files] = ['', '', 0]
