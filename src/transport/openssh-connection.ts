@@ -37,6 +37,7 @@ export function connectionOver({ name, host, controlPath, end }: Master): Connec
     doubt ??= check().finally(() => {
       doubt = undefined
     })
+    doubt.catch(() => {}) // told to who asks meanwhile; who comes later finds out as well
   }
 
   const start = async (argv: readonly string[]) => {
@@ -112,7 +113,8 @@ export function connectionOver({ name, host, controlPath, end }: Master): Connec
     },
     drop() {
       giveUp(connectionLost(name))
-      void end()
+      // Nobody waits for it, and a master that was not told ends by itself.
+      end().catch(() => {})
     },
     async close() {
       giveUp(connectionClosed(name))

@@ -38,8 +38,11 @@ export async function logInByOpenssh(profile: LoginProfile, context: LoginContex
     const controlPath = join(folder, 's')
     const end = async () => {
       ours.delete(folder)
-      await askSsh([...clientOptions(controlPath), '-O', 'exit', '--', target.host])
-      rmSync(folder, { recursive: true, force: true })
+      try {
+        await askSsh([...clientOptions(controlPath), '-O', 'exit', '--', target.host])
+      } finally {
+        rmSync(folder, { recursive: true, force: true })
+      }
     }
     remember(folder, target.host)
     return { name, connection: connectionOver({ name, host: target.host, controlPath, end }), asked }
