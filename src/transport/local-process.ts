@@ -11,6 +11,8 @@ import type { ExecOptions } from './transport.ts'
 const killAfterMs = 500
 /** How long output may stay open after the command ended: something that it left behind holds it. */
 const drainMs = 1000
+/** After SIGKILL. What hangs in a file system hears no signal until that answers. */
+const goneMs = 2000
 
 interface ProcessOptions extends ExecOptions {
   cwd: string
@@ -36,11 +38,15 @@ export async function runProcess(command: Command, options: ProcessOptions): Pro
 
   let failure: unknown
   let killTimer: NodeJS.Timeout | undefined
+  let abandon = () => {}
   const end = (reason: unknown) => {
     if (failure !== undefined) return
     failure = reason
     killGroup(child, 'SIGTERM')
-    killTimer = setTimeout(() => killGroup(child, 'SIGKILL'), killAfterMs)
+    killTimer = setTimeout(() => {
+      killGroup(child, 'SIGKILL')
+      killTimer = setTimeout(abandon, goneMs)
+    }, killAfterMs)
   }
   const taking = options.onStdout && throttled(child.stdout, options.onStdout, end)
   child.stdout.on('data', taking?.feed ?? ((chunk: Buffer) => stdout.push(chunk)))
@@ -53,6 +59,12 @@ export async function runProcess(command: Command, options: ProcessOptions): Pro
   let drain: NodeJS.Timeout | undefined
   try {
     const exitCode = await new Promise<number>((resolve, reject) => {
+      abandon = () => {
+        // Nobody waits for it any more, nor does this process.
+        child.unref()
+        child.stdin.destroy()
+        reject(failure)
+      }
       child.on('error', (error: NodeJS.ErrnoException) => {
         const code = { ENOENT: 127, EACCES: 126 }[error.code ?? '']
         if (code === undefined) return reject(notStarted(file, error))
@@ -118,8 +130,8 @@ function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, signal)
   } catch (error) {
-    // ESRCH: all of the group has ended already
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    // ESRCH: all of the group has ended already; EPERM: it runs as somebody else, and is not ours to end
+    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
 }
 
