@@ -351,17 +351,19 @@ export class BatchExecutor implements Executor {
   }
 
   async cancel(targets: readonly CancelTarget[]): Promise<void> {
+    await Promise.all(targets.map((target) => this.#cancel(target)))
+    this.#watcher?.askSoon()
+  }
+
+  async #cancel({ id, members }: CancelTarget): Promise<void> {
+    this.#tracked(id)
     const sent: Promise<void>[] = []
-    for (const { id, members } of targets) {
-      this.#tracked(id)
-      for (const job of this.#watcher.of(id)) {
-        const asked = [...job.open()].filter((member) => !members || members.includes(member))
-        for (const member of asked) job.canceled.add(member)
-        if (asked.length > 0) sent.push(this.#canceler.cancel(job, asked))
-      }
+    for (const job of this.#watcher.of(id)) {
+      const asked = [...job.open()].filter((member) => !members || members.includes(member))
+      for (const member of asked) job.canceled.add(member)
+      if (asked.length > 0) sent.push(this.#canceler.cancel(job, asked))
     }
     await Promise.all(sent)
-    this.#watcher?.askSoon()
   }
 
   async release(ids: readonly JobId[], outcome: 'completed' | 'failed' | 'detached'): Promise<void> {

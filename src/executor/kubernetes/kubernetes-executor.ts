@@ -256,26 +256,28 @@ export class KubernetesExecutor implements Executor {
   }
 
   async cancel(targets: readonly CancelTarget[]): Promise<void> {
+    await Promise.all(targets.map((target) => this.#cancel(target)))
+  }
+
+  async #cancel({ id, members }: CancelTarget): Promise<void> {
+    this.#following.last(id)
     const sent: Promise<unknown>[] = []
-    for (const { id, members } of targets) {
-      this.#following.last(id)
-      for (const job of this.#following.of(id)) {
-        if (job.over) continue
-        const open = [...membersOf(job.spec)].filter((member) => !job.ended.has(member))
-        const asked = members && open.filter((member) => members.includes(member))
-        if (asked?.length === 0) continue
-        if (asked && asked.length < open.length) {
-          sent.push(this.#memberCancel.cancel(job, asked))
-          continue
-        }
-        job.canceled = true
-        // Its pods go, and no other one comes. Those that have ended stay.
-        const body = {
-          metadata: { annotations: { [annotations.canceled]: 'by-user' } },
-          spec: { parallelism: 0 },
-        }
-        sent.push(this.#persist(() => patchJob(this.#api, job.name, body)))
+    for (const job of this.#following.of(id)) {
+      if (job.over) continue
+      const open = [...membersOf(job.spec)].filter((member) => !job.ended.has(member))
+      const asked = members && open.filter((member) => members.includes(member))
+      if (asked?.length === 0) continue
+      if (asked && asked.length < open.length) {
+        sent.push(this.#memberCancel.cancel(job, asked))
+        continue
       }
+      job.canceled = true
+      // Its pods go, and no other one comes. Those that have ended stay.
+      const body = {
+        metadata: { annotations: { [annotations.canceled]: 'by-user' } },
+        spec: { parallelism: 0 },
+      }
+      sent.push(this.#persist(() => patchJob(this.#api, job.name, body)))
     }
     await Promise.all(sent)
   }
