@@ -98,7 +98,8 @@ export async function npm(cwd: string, args: readonly string[], first?: string):
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   let words = ''
-  child.stderr.on('data', (chunk) => {
+  // There is no pipe where no more files can be opened, which 'error' tells.
+  child.stderr?.on('data', (chunk) => {
     words = (words + chunk).slice(-20_000)
   })
   const code = await new Promise<number | null>((resolve, reject) => {

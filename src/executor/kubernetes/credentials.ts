@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { ConfigError, TransportError } from '../../core/errors.ts'
+import { notStarted } from '../../transport/spawn-piped.ts'
 import type { Credentials, ExecPlugin } from './kubeconfig.ts'
 
 export interface Identity {
@@ -87,13 +88,12 @@ async function askPlugin(
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let [out, err] = ['', '']
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text))
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
+    // There are no pipes where no more files can be opened, which 'error' tells.
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text))
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text))
     child.on('error', (cause: NodeJS.ErrnoException) => {
-      const missing = cause.code === 'ENOENT'
-      const words = missing
-        ? `there is no program ${command}, which the kubeconfig has for logging in`
-        : cause.message
+      if (cause.code !== 'ENOENT') return reject(notStarted(command, cause))
+      const words = `there is no program ${command}, which the kubeconfig has for logging in`
       const hint = plugin.installHint?.trim()
       reject(new ConfigError('CONFIG_INVALID', words, { cause, ...(hint ? { hint } : {}) }))
     })
