@@ -7,6 +7,8 @@ export class KeptArguments {
   readonly #bundles = new Map<JobId, Uint8Array>()
 
   keep(id: JobId, args: readonly Uint8Array[] | OpenFile, bundle: Uint8Array | undefined): void {
+    const before = this.#args.get(id)
+    if (before && before !== args && 'handle' in before) void before.handle.close()
     this.#args.set(id, args)
     if (bundle) this.#bundles.set(id, bundle)
   }

@@ -129,8 +129,13 @@ export class KubernetesExecutor implements Executor {
     const { args } = payload
     // The caller removes the file once this returns, and pods are sent to later.
     const kept = isPackFile(args) ? { handle: await open(args.localPath), size: args.size } : args
-    const { nativeId } = await this.#submit(payload.spec, { ...payload, args: kept })
-    return { nativeId }
+    try {
+      const { nativeId } = await this.#submit(payload.spec, { ...payload, args: kept })
+      return { nativeId }
+    } finally {
+      // It came to nothing, or was submitted before.
+      if ('handle' in kept && this.#kept.argsOf(payload.spec.id) !== kept) await kept.handle.close()
+    }
   }
 
   async retry(spec: JobSpec, payload: RetryPayload = {}): Promise<{ nativeId: string; spec: JobSpec }> {
