@@ -12,6 +12,7 @@ export async function* outputOf(
   let wake = () => {}
   const take: Taker = (chunk) =>
     new Promise((used) => {
+      if (stop.signal.aborted) return used()
       waiting = { chunk, used }
       wake()
     })
@@ -27,8 +28,11 @@ export async function* outputOf(
       if (waiting) {
         const { chunk, used } = waiting
         waiting = undefined
-        yield chunk
-        used()
+        try {
+          yield chunk
+        } finally {
+          used()
+        }
       } else if (over) return await running
       else
         await new Promise<void>((resolve) => {
@@ -38,5 +42,7 @@ export async function* outputOf(
     }
   } finally {
     stop.abort(new Error('no longer wanted'))
+    // Nobody takes it any more: the command would wait for that to have its end.
+    waiting?.used()
   }
 }
