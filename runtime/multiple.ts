@@ -12,7 +12,8 @@ export async function runMultiple(size: number, [file, ...args]: readonly string
   const children = new Set<ChildProcess>()
   let worst: number | undefined
   const end = (signal: NodeJS.Signals) => {
-    for (const child of children) child.kill(signal)
+    // One that could not be started has no process: Node would send the signal to all of our own group.
+    for (const child of children) if (child.pid !== undefined) child.kill(signal)
   }
   const endAll = () => {
     end('SIGTERM')

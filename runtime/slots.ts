@@ -166,7 +166,8 @@ export class Slots {
   /** All of them, at once: what they would bring could not be kept. */
   #stop(error: unknown): void {
     this.#fatal ??= { error }
-    for (const child of this.#children.values()) child.kill('SIGKILL')
+    // One that could not be started has no process: Node would send the signal to all of our own group.
+    for (const child of this.#children.values()) if (child.pid !== undefined) child.kill('SIGKILL')
   }
 
   #lastWords(slot: number): LastWords | undefined {

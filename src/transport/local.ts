@@ -57,7 +57,8 @@ export function createLocalTransport(options: { home?: string } = {}): Transport
       try {
         return await use({ stdin, stdout, stderr, ended })
       } finally {
-        child.kill()
+        // Where it could not be started, Node would send the signal to all of our own group.
+        if (child.pid !== undefined) child.kill()
       }
     },
     async put(files: readonly FileToPut[]) {
