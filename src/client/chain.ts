@@ -7,7 +7,7 @@ import { canceledBefore } from './failures.ts'
 import { isFailed, want } from './item.ts'
 import { splitOptions } from './options.ts'
 import { parentFailure, statusOf } from './parent-failure.ts'
-import { keyOf, type Parent, type ParentItem } from './parents.ts'
+import { keyOf, type Parent, type ParentItem, releaseParent } from './parents.ts'
 import type { Session } from './session.ts'
 import type { Submission } from './submission.ts'
 import type { Request } from './submit.ts'
@@ -95,6 +95,8 @@ async function come(
     return { parent, value: await parent.value() }
   } catch (error) {
     return { parent, error }
+  } finally {
+    releaseParent(submission, parent)
   }
 }
 

@@ -14,6 +14,8 @@ interface Done {
   readonly records: JobRecords | undefined
   /** What it has yielded and nobody has read yet. */
   readonly readers: Submission['readers']
+  /** Items that nobody here waited for: whoever attaches gets them. */
+  readonly letGo: Submission['letGo']
   /** Items whose values were left there; somebody may still ask for them. */
   readonly left: readonly Item[]
 }
@@ -35,9 +37,9 @@ export class DoneJobs {
   }
 
   add(submission: Submission): void {
-    const { id, records, readers } = submission
+    const { id, records, readers, letGo } = submission
     const left = submission.items.filter((item) => item.fetch)
-    const done = { id, outcome: outcomeOf(submission), records, readers, left }
+    const done = { id, outcome: outcomeOf(submission), records, readers, letGo, left }
     if (!submission.heldUntil) this.#keep(done)
     else {
       this.#held.add(done)
@@ -57,7 +59,7 @@ export class DoneJobs {
     const oldest = this.#done.splice(0, keptWhileRunning / 2)
     const stays = (one: Done) => isUnread(one) || one.left.some((item) => item.fetch)
     this.#done.unshift(...oldest.filter(stays))
-    void this.#release(oldest.filter((one) => !stays(one)))
+    void this.#release(oldest.filter((one) => !stays(one)).map(asLeft))
   }
 
   /** It is to run again. */
@@ -92,7 +94,7 @@ export class DoneJobs {
   /** The place is left. What others still need there stays: its folder says so. */
   async leave(): Promise<void> {
     const over = [...this.#done.splice(0), ...this.#read.values()]
-    const done = over.map((one) => (isUnread(one) ? detached(one) : one))
+    const done = over.map((one) => (isUnread(one) ? detached(one) : asLeft(one)))
     const held = [...this.#held].map(detached)
     this.#held.clear()
     await this.#release([...done, ...held])
@@ -122,6 +124,8 @@ function isUnread({ readers }: Done): boolean {
 }
 
 const detached = (done: Done): Done => ({ ...done, outcome: 'detached' })
+/** It may be let go after its end, too. */
+const asLeft = (done: Done): Done => (done.letGo.size > 0 ? detached(done) : done)
 
 function outcomeOf({ items, keeps }: Submission): Done['outcome'] {
   if (items.some((item) => item.notAsked && !isCanceled(item))) return 'detached'

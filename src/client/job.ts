@@ -249,7 +249,7 @@ export async function letGo(handle: Handle, items: readonly Item[]): Promise<voi
   if (submission.front) {
     for (const item of items) {
       submission.letGo.add(item)
-      if (item.behind) await letGo(item.behind.handle, [item.behind.item])
+      if (item.behind && submission.neededBy.size === 0) await letGo(item.behind.handle, [item.behind.item])
     }
     return
   }

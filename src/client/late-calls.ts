@@ -9,7 +9,7 @@ import type { Item } from './item.ts'
 import { ignoreRejection } from './job.ts'
 import { tellOfCall } from './notify/tell-of.ts'
 import { type Input, PackedInputs } from './packed-inputs.ts'
-import { levelOf } from './parents.ts'
+import { levelOf, needParents } from './parents.ts'
 import { Submission } from './submission.ts'
 import type { Request } from './submit.ts'
 
@@ -73,9 +73,8 @@ export class LateCalls {
     const trial = this.#noInputs()
     const level = levelOf(trial.add(plainOnly, input, 'call'))
     const group = turn.groups.get(level) ?? this.#open(turn, level)
-    group.inputs.add(plainOnly, input, 'call')
     const { submission } = group.handle
-    if (level > 0) submission.needs(level)
+    needParents(submission, group.inputs.add(plainOnly, input, 'call'))
     const item = submission.add(callSite)
     // What it waits for may be waiting for this one, should more join it.
     if (level === Number.POSITIVE_INFINITY) turn.groups.delete(level)
@@ -106,7 +105,7 @@ export class LateCalls {
         // A snapshot of its own, which these arguments join.
         const snapshot = this.#take()
         const inputs = this.#noInputs()
-        submission.needs(levelOf(inputs.add(snapshot, input, 'call')))
+        needParents(submission, inputs.add(snapshot, input, 'call'))
         ready.resolve({ snapshot, inputs, map: false, cwd, ...this.#settings })
       })
       .catch(ready.reject)

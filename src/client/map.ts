@@ -12,7 +12,7 @@ import { asArguments, type Inputs, iteratorOf, knownSize } from './inputs.ts'
 import { ignoreRejection } from './job.ts'
 import { type ClusterOptions, splitOptions } from './options.ts'
 import { type Input, PackedInputs } from './packed-inputs.ts'
-import { levelOf } from './parents.ts'
+import { needParents } from './parents.ts'
 import { Parts } from './parts.ts'
 import { cancelParts } from './parts-cancel.ts'
 import { named } from './results.ts'
@@ -207,7 +207,7 @@ class MapSending {
     this.#sent += texts.length
     const submission = new Submission(partId(this.#parts.id, number), 0, isPart ? part : undefined)
     for (const text of texts) submission.add(callSite, text)
-    for (const parents of inputs.parents) submission.needs(levelOf(parents))
+    for (const parents of inputs.parents) needParents(submission, parents)
     if (texts.length === 0) submission.over.resolve()
     const whole = isPart ? { total: isWave ? Number.POSITIVE_INFINITY : total! } : {}
     const request = { snapshot, options, inputs, map: true, stream: undefined, cwd: this.#cwd, ...whole }

@@ -115,3 +115,28 @@ export function levelOf(parents: readonly Parent[]): number {
   }
   return level
 }
+
+/** A call that waits for these: they are followed for as long as it may need them here, though nobody else waits for them. */
+export function needParents(submission: Submission, parents: readonly Parent[]): void {
+  submission.needs(levelOf(parents))
+  if (parents.length === 0) return
+  let isOver = false
+  for (const parent of parents) {
+    const hold = () => {
+      if (isOver) return
+      for (const { submission: from } of parent.handles) from.neededBy.add(submission)
+    }
+    hold()
+    // The parts of a map may come later; why one does not is for `ready` to say where it is awaited.
+    parent.ready.then(hold, () => {})
+  }
+  void submission.over.promise.then(() => {
+    isOver = true
+    for (const parent of parents) releaseParent(submission, parent)
+  })
+}
+
+/** Its values are here, or go their way without this program. */
+export function releaseParent(submission: Submission, { handles }: Parent): void {
+  for (const { submission: from } of handles) if (from.neededBy.delete(submission)) from.tell(from.status, [])
+}

@@ -25,7 +25,7 @@ import type { MapPlan } from './map-plan.ts'
 import { tellOfCall, tellOfMap } from './notify/tell-of.ts'
 import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
 import { type Input, PackedInputs } from './packed-inputs.ts'
-import { levelOf } from './parents.ts'
+import { levelOf, needParents } from './parents.ts'
 import { watchProgress } from './progress/watch.ts'
 import { Submission } from './submission.ts'
 import type { Request } from './submit.ts'
@@ -271,8 +271,7 @@ export class Caller {
     if (level === 0) return first ?? this.#begin(snapshot, 0, inputs)
     inputs.removeLast()
     const later = this.#joinable(snapshot, level) ?? this.#begin(snapshot, level, this.#noInputs())
-    later.inputs.add(later.snapshot, input, 'call')
-    later.handle.submission.needs(level)
+    needParents(later.handle.submission, later.inputs.add(later.snapshot, input, 'call'))
     return later
   }
 

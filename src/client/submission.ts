@@ -88,6 +88,8 @@ export class Submission {
   muted = false
   /** Who may still want its files, when all else of it is here. */
   readonly readers: { readonly isUnread: boolean }[] = []
+  /** Those that may have to be given its values from here: as long as there are any, it is followed. */
+  readonly neededBy = new LazySet<Submission>()
   /** Items that nobody here waits for any more. */
   readonly letGo = new LazySet<Item>()
   readonly #listeners = new Set<StatusListener>()
@@ -173,7 +175,7 @@ export class Submission {
 
   /** Nobody here waits for what is still open. */
   get isLetGo(): boolean {
-    if (this.letGo.size === 0 || this.open === 0) return false
+    if (this.letGo.size === 0 || this.open === 0 || this.neededBy.size > 0) return false
     return this.items.every((item) => this.letGo.has(item) || isFinal(item.status.state))
   }
 
