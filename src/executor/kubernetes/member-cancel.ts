@@ -64,20 +64,25 @@ export class MemberCancel {
     if (!pod || canceled.length === 0) return
     if (canceled.length === open.length) {
       // Whoever asks again waits for the same: a program that cancels and ends must not leave it half done.
-      const removing = job.removing.get(lane) ?? this.#limit(() => this.#persist(() => this.#remove(pod)))
-      job.removing.set(lane, removing)
-      await removing
+      await this.#once(job.removing, lane, () => this.#remove(pod))
       return
     }
     const { status, over } = viewOf(pod)
     if (over || status.state !== 'ACTIVE') return
-    for (const member of canceled)
-      if (!job.endingMembers.has(member))
-        job.endingMembers.set(
-          member,
-          this.#limit(() => this.#persist(() => this.#end(job, member, pod))),
-        )
-    await Promise.all(canceled.map((member) => job.endingMembers.get(member)))
+    const end = (member: number) => this.#once(job.endingMembers, member, () => this.#end(job, member, pod))
+    await Promise.all(canceled.map(end))
+  }
+
+  /** Begun anew only after a failure. */
+  #once(begun: Map<number, Promise<void>>, key: number, work: () => Promise<void>): Promise<void> {
+    const before = begun.get(key)
+    if (before) return before
+    const now = this.#limit(() => this.#persist(work)).catch((error: unknown) => {
+      begun.delete(key)
+      throw error
+    })
+    begun.set(key, now)
+    return now
   }
 
   async #remove({ metadata: { name, uid } }: Pod): Promise<void> {
