@@ -90,6 +90,7 @@ export class StreamListener {
         container: containers.keeper,
       }
       const framed = new FramedNotices((notice) => this.#tell(job, notice))
+      const begun = this.#clock.now()
       try {
         await execIn(this.#api, target, ['sh', '-c', tellYields, 'farcall', ...args], {
           holdsStdin: true,
@@ -98,6 +99,8 @@ export class StreamListener {
         })
         wait = soonMs
         if (viewOf(job.pods.get(lane) ?? pod).over) return
+        // Over, and the pod does not say so yet: the server is not to be asked again and again.
+        if (this.#clock.now() - begun < soonMs) await this.#clock.sleep(soonMs, signal)
       } catch {
         // The watch of the pods tells what is in the way. The next one begins with what this one may not have told.
         await this.#clock.sleep(wait, signal)
