@@ -5,25 +5,33 @@ import type { ExecOptions } from './transport.ts'
 
 const wanted = 4
 
+/** A script, and the shell that it has for as long as it runs. */
+export interface RunningScript {
+  readonly channel: ShellChannel
+  readonly isOver: boolean
+}
+
 export interface ShellPool {
   /** Channels that can be open together, as far as is known. */
   readonly limit: number
   run(
     script: string,
     stdin: ScriptInput,
-    onStart?: (channel: ShellChannel) => void,
+    onStart?: (running: RunningScript) => void,
     onStdout?: ExecOptions['onStdout'],
   ): Promise<ScriptResult>
   /** Closes an idle channel to make place for another session; the last one stays. */
   giveOne(): Promise<boolean>
-  /** Ends all that runs in the channel. @throws ChannelRefused when that takes a session that the server does not give */
-  end(channel: ShellChannel): Promise<void>
+  /** Ends it, with all that it started. @throws ChannelRefused when that takes a session that the server does not give */
+  end(running: RunningScript): Promise<void>
 }
 
 /** Opens shells as they are needed, up to four or as many as the server gives; the rest waits its turn. */
 export function createShellPool(open: () => Promise<ShellChannel>): ShellPool {
   const channels = new Set<ShellChannel>()
   const idle: ShellChannel[] = []
+  /** What runs there may have its end by itself meanwhile; nobody else is to be given them. */
+  const ending = new Set<ShellChannel>()
   const waiting: { resolve(channel: ShellChannel): void; reject(error: unknown): void }[] = []
   let opening = 0
   let limit = wanted
@@ -57,6 +65,7 @@ export function createShellPool(open: () => Promise<ShellChannel>): ShellPool {
       channel.onClosed(() => {
         closedAt = Date.now()
         channels.delete(channel)
+        ending.delete(channel)
         const at = idle.indexOf(channel)
         if (at >= 0) idle.splice(at, 1)
         pump()
@@ -80,11 +89,13 @@ export function createShellPool(open: () => Promise<ShellChannel>): ShellPool {
 
   const run: ShellPool['run'] = async (script, stdin, onStart, onStdout) => {
     const channel = await acquire()
+    const running = { channel, isOver: false }
     try {
-      onStart?.(channel)
+      onStart?.(running)
       return await channel.run(script, stdin, onStdout)
     } finally {
-      if (!channel.closed) idle.push(channel)
+      running.isOver = true
+      if (!channel.closed && !ending.has(channel)) idle.push(channel)
       pump()
     }
   }
@@ -102,7 +113,10 @@ export function createShellPool(open: () => Promise<ShellChannel>): ShellPool {
       await closed(channel, () => channel.close())
       return true
     },
-    async end(channel) {
+    async end({ channel, isOver }) {
+      // Its shell may have been given to another one.
+      if (isOver) return
+      ending.add(channel)
       for (const name of channel.passesSignals ? (['TERM', 'KILL'] as const) : []) {
         await closed(channel, () => channel.signal(name), 400)
         if (channel.closed) return

@@ -1,8 +1,8 @@
 import { FarcallError } from '../core/errors.ts'
 import { ChannelRefused } from './connection.ts'
 import { commandTimeout } from './failures.ts'
-import type { ScriptInput, ScriptResult, ShellChannel } from './shell-channel.ts'
-import { killScript } from './shell-pool.ts'
+import type { ScriptInput, ScriptResult } from './shell-channel.ts'
+import { killScript, type RunningScript } from './shell-pool.ts'
 import type { Link, Links } from './ssh-link.ts'
 import type { ExecOptions } from './transport.ts'
 
@@ -19,15 +19,15 @@ export function runScript(
 ): Promise<ScriptResult> {
   if (signal?.aborted) return Promise.reject(signal.reason)
   return new Promise((resolve, reject) => {
-    let channel: ShellChannel | undefined
+    let running: RunningScript | undefined
     let over: { reason: unknown } | undefined
     const end = async (reason: unknown) => {
       if (over) return
       over = { reason }
-      if (channel) {
-        const { pid } = channel
+      if (running) {
+        const { pid } = running.channel
         try {
-          await pool.end(channel).catch((error: unknown) => {
+          await pool.end(running).catch((error: unknown) => {
             if (!(error instanceof ChannelRefused)) throw error
             return endFromOutside(links, connection, pid)
           })
@@ -48,7 +48,7 @@ export function runScript(
         (taken) => {
           // it gave up while it waited for a shell: nothing is to run any more
           if (over) throw over.reason
-          channel = taken
+          running = taken
         },
         onStdout,
       )

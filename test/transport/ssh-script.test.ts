@@ -17,7 +17,7 @@ function oneSession(again: () => ReturnType<Links['get']>) {
     run: (_script, _stdin, onStart) =>
       new Promise((_, reject) => {
         try {
-          onStart?.(channel)
+          onStart?.({ channel, isOver: false })
         } catch (error) {
           reject(error)
         }
