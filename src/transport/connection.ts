@@ -49,8 +49,8 @@ export interface Lifeline extends Pick<Connection, 'lost' | 'guard' | 'onLost'> 
   lose(error: TransportError): void
 }
 
-/** Rejects all that is pending once the connection goes, and all that comes later. */
-export function createLifeline(): Lifeline {
+/** Rejects all that is pending once the connection goes, and all that comes later. `explain`: what a library throws of it. */
+export function createLifeline(explain = (thrown: unknown): unknown => thrown): Lifeline {
   const pending = new Set<(error: TransportError) => void>()
   const listeners: ((error: TransportError) => void)[] = []
   let lost: TransportError | undefined
@@ -76,8 +76,7 @@ export function createLifeline(): Lifeline {
           )
         } catch (error) {
           settle()
-          // ssh2 throws when it knows already that the socket is gone
-          reject(lost ?? error)
+          reject(lost ?? explain(error))
         }
       }),
     onLost(listener) {

@@ -52,7 +52,10 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   const quiet = { error() {}, end() {}, close() {} } // the library's own callbacks print
   const { client } = new SftpClient('farcall', quiet) as SftpSession
   client.setMaxListeners(0)
-  const lifeline = createLifeline()
+  // ssh2 throws when it knows that the socket is gone, which may be before it says so.
+  const lifeline = createLifeline((thrown) =>
+    thrown instanceof Error && thrown.message === 'Not connected' ? connectionLost(name) : thrown,
+  )
   const { guard, lose, onLost } = lifeline
   let reason: unknown
   let banner = ''

@@ -1,7 +1,7 @@
 /** The commands about jobs, as built and as processes of their own: the same whatever the place. */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -10,6 +10,7 @@ import { afterAll, expect, it } from 'vitest'
 import type { Profile } from '../../src/core/profile.ts'
 import { openResult } from '../../src/index.ts'
 import { root } from '../client/helpers.ts'
+import { removeFolder } from '../clusters/processes.ts'
 import { onTerminal, withoutTerminal } from '../transport/program.ts'
 
 const main = `${root}dist/cli/main.js`
@@ -44,7 +45,7 @@ export function commandsWork(profile: Profile, extra: (commands: Commands) => vo
     NO_COLOR: '1',
   }
   afterAll(() => {
-    for (const path of [folder, workdir]) rmSync(path, { recursive: true, force: true })
+    for (const path of [folder, workdir]) removeFolder(path)
   })
   const farcall = (...args: string[]) => withoutTerminal([main, ...args], env)
   const out = async (...args: string[]) => {
