@@ -52,12 +52,15 @@ export function readSettings(asked: Asked, file: string | undefined, here: Here)
 class Reading {
   readonly settings: Settings = new Map()
   wantsFinal = false
+  /** What `Host` is compared with: the name that was asked for, and in the final pass the one that it stands for. */
+  #name: string
   #isFinal = false
   readonly #asked: Asked
   readonly #here: Here
 
   constructor(asked: Asked, here: Here) {
     this.#asked = asked
+    this.#name = asked.host
     this.#here = here
     if (asked.user !== undefined) this.settings.set('user', [asked.user])
     if (asked.port !== undefined) this.settings.set('port', [String(asked.port)])
@@ -70,7 +73,8 @@ class Reading {
   /** Once more, with the name that was found: it no longer changes. */
   startFinal(): void {
     this.#isFinal = true
-    this.settings.set('hostname', [this.#host()])
+    this.#name = this.#host().toLowerCase()
+    this.settings.set('hostname', [this.#name])
   }
 
   #read(file: string, state: { active: boolean; never: boolean; depth: number; mustExist: boolean }): void {
@@ -79,7 +83,7 @@ class Reading {
     const text = readConfig(file, state.mustExist)
     for (const { keyword, rest, line } of configLines(text)) {
       const where = `${file}:${line}`
-      if (keyword === 'host') active = !never && matchesAny(splitWords(rest, where), this.#asked.host)
+      if (keyword === 'host') active = !never && matchesAny(splitWords(rest, where), this.#name)
       else if (keyword === 'match') {
         // evaluated in any case: it may ask for the final pass
         const matched = this.#matches(splitCriteria(rest), where, never)

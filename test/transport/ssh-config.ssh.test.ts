@@ -86,6 +86,10 @@ describe('the files are read as `ssh -G` reads them', () => {
       'Match final host b.org\n User final\n Port 9\nHost a\n HostName b.org\n Port 8\n',
       { host: 'a' },
     ],
+    'Host in the final pass too': [
+      'Match final\n User final\nHost b.org\n Port 9\nHost a\n Port 8\nHost a B.org\n HostName B.org\n',
+      { host: 'a' },
+    ],
     'Match all': ['Match all\n Port 3\n', { host: 'a' }],
     'several jumps': ['Host a\n ProxyJump me@b:2222,c,ssh://d@e:5/,[::1]:7\n', { host: 'a' }],
     'of a jump and a command the first': [
