@@ -28,6 +28,8 @@ export function reachesJobs(profile: Profile, extra: (job: Reached) => void = ()
   )
   const env = { ...process.env, XDG_CONFIG_HOME: folder, XDG_STATE_HOME: folder, XDG_DATA_HOME: folder }
   let port = 0
+  /** For forward, on this side. */
+  let own = 0
   let id = ''
   let job: Program
 
@@ -39,7 +41,7 @@ export function reachesJobs(profile: Profile, extra: (job: Reached) => void = ()
   }
 
   beforeAll(async () => {
-    ;[port] = (await freePorts(1)) as [number]
+    ;[port, own] = (await freePorts(2)) as [number, number]
     ;({ program: job, id } = await serve(port, '0.0.0.0'))
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -69,9 +71,9 @@ export function reachesJobs(profile: Profile, extra: (job: Reached) => void = ()
       async () => (await withoutTerminal([main, 'shell', id, '--', 'true'], env)).exitCode === 0,
       10_000,
     )
-    const first = await forward(id, `${port + 1}:${port}`)
+    const first = await forward(id, `${own}:${port}`)
     const second = await forward(id.slice(0, 8), String(port))
-    expect(first.url).toBe(`http://127.0.0.1:${port + 1}`)
+    expect(first.url).toBe(`http://127.0.0.1:${own}`)
     expect(await ask(first.url, '/one')).toMatch(/^pid \d+ heard \/one\n$/)
     expect(await Promise.all(['/a', '/b', '/c'].map((path) => ask(second.url, path)))).toEqual([
       expect.stringContaining('/a'),
