@@ -75,7 +75,7 @@ export async function answerFromCache(front: Submission, prepared: Prepared): Pr
     })
   if (won.length === 0) return
   const running = run(front, prepared, front.id, won)
-  // What others answer does not depend on it.
+  // What others answer does not depend on it; its own items tell of a failure.
   await (won.length === calls.length ? running : running.catch(() => {}))
 }
 

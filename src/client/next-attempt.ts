@@ -2,11 +2,10 @@ import { systemClock } from '../core/clock.ts'
 import { attemptStep, type JobSpec, membersOf } from '../core/protocol.ts'
 import type { Executor, RetryPayload } from '../executor/executor.ts'
 import type { Item } from './item.ts'
-import { outlastSilence } from './outlast-silence.ts'
 import { filesOf } from './payload-files.ts'
 import { readSecrets } from './secrets.ts'
 import type { Submission } from './submission.ts'
-import { submitWithinLimit } from './submit-limit.ts'
+import { submitOnceTaken } from './submit-limit.ts'
 
 /**
  * Submits the next attempt. Another client that follows the same job may have made that number, for other members:
@@ -37,7 +36,7 @@ export async function makeAttempts(
       random: Math.random,
     }
     const submit = () => executor.retry(current, { ...payload, ...filesOf(current) })
-    const answer = await submitWithinLimit(asked, () => outlastSilence(asked, submit))
+    const answer = await submitOnceTaken(asked, submit)
     submission.made(answer.spec, answer.nativeId)
     submission.records?.submitted(answer.spec.attempt, answer.nativeId)
     made(answer.spec)

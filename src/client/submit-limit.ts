@@ -2,6 +2,7 @@ import { SubmitError } from '../core/errors.ts'
 import type { JobSpec } from '../core/protocol.ts'
 import type { Executor } from '../executor/executor.ts'
 import { type Asked, HeldBack } from './held-back.ts'
+import { outlastSilence } from './outlast-silence.ts'
 
 /** What was refused because so many jobs are under way is tried again after so long, at the earliest. */
 export const refusedMs = 10_000
@@ -35,6 +36,11 @@ export async function submitWithinLimit<T>(asked: WithinLimit, submit: () => Pro
     }
     await held.wait(refusedMs)
   }
+}
+
+/** The same, where the scheduler may not answer either. @throws SubmitError, JobCanceledError */
+export function submitOnceTaken<T>(asked: WithinLimit, submit: () => Promise<T>): Promise<T> {
+  return submitWithinLimit(asked, () => outlastSilence(asked, submit))
 }
 
 export function isSubmitLimit(error: unknown): error is SubmitError {

@@ -8,13 +8,12 @@ import type { FoundJob } from '../executor/executor.ts'
 import { isDead, isSame, thisProcess } from '../store/owner.ts'
 import type { JobRecord, StatusEntry } from '../store/types.ts'
 import { recallAttempts } from './attempts.ts'
-import { outlastSilence } from './outlast-silence.ts'
 import { filesOf } from './payload-files.ts'
 import { JobRecords, type Recorder } from './recorder.ts'
 import { readSecrets } from './secrets.ts'
 import type { Session } from './session.ts'
 import type { Submission } from './submission.ts'
-import { submitWithinLimit } from './submit-limit.ts'
+import { submitOnceTaken } from './submit-limit.ts'
 
 export interface TakingUp {
   readonly session: Session
@@ -65,8 +64,8 @@ export async function takeUp(submission: Submission, taking: TakingUp): Promise<
       const { executor } = session
       const { items } = submission
       const asked = { submission, executor, items, spec: () => spec, clock: systemClock, random: Math.random }
-      const submit = () => outlastSilence(asked, () => executor.submit({ spec, ...files }))
-      submission.nativeId = (await submitWithinLimit(asked, submit)).nativeId
+      const sent = await submitOnceTaken(asked, () => executor.submit({ spec, ...files }))
+      submission.nativeId = sent.nativeId
       submission.records?.submitted(spec.attempt, submission.nativeId)
     } else {
       submission.nativeId = found.nativeId

@@ -9,7 +9,7 @@ import { attach, close, cluster, configure } from '../../src/index.ts'
 import { newJob, opened } from './helpers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-restore-'))
-const place = { scheduler: 'direct', workdir: `${folder}/work`, queryInterval: '1s' }
+const place = { scheduler: 'direct', workdir: `${folder}/there`, queryInterval: '1s' }
 configure({ profiles: { here: place }, defaultProfile: 'here' })
 afterAll(async () => {
   await close()
@@ -53,8 +53,8 @@ it('a store that is removed while jobs run is filled again from what lies on the
 
 it('a folder that is damaged, or of a newer farcall, is told and keeps no other from being listed', async () => {
   const write = (id: string, spec: string) => {
-    mkdirSync(`${folder}/work/jobs/${id}`, { recursive: true })
-    writeFileSync(`${folder}/work/jobs/${id}/spec.json`, spec)
+    mkdirSync(`${folder}/there/jobs/${id}`, { recursive: true })
+    writeFileSync(`${folder}/there/jobs/${id}/spec.json`, spec)
   }
   const { spec } = newJob()
   write('fdamagedaaaaaa', '{"id":')

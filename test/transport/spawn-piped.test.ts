@@ -1,12 +1,8 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Program, program } from './program.ts'
+import { expect, it } from 'vitest'
+import { whereNoMoreFilesOpen } from './no-more-files.ts'
 
-let tries: Program
-beforeAll(async () => {
-  tries = await program(`
-    import { closeSync, openSync } from 'node:fs'
+it('where no more files can be opened a program is not started, and that is told', async () => {
+  const setup = `
     import { createLocalTransport } from './src/transport/local.ts'
     import { connectionOver } from './src/transport/openssh-connection.ts'
     import { commandRoute } from './src/transport/ssh-route.ts'
@@ -18,33 +14,10 @@ beforeAll(async () => {
       pipe: () => local.pipe(['true'], async () => {}),
       session: () => connectionOver(master).openChannel('true'),
       proxy: async () => commandRoute('true'),
-    }
-    const failure = (work) =>
-      work().then(() => 'none', ({ code, transient, message }) => [code, transient, message].join(' '))
-
-    async function main() {
-      const files = []
-      try {
-        for (;;) files.push(openSync('/dev/null'))
-      } catch {
-        // as many as there may be
-      }
-      const failures = {}
-      for (const [name, work] of Object.entries(all)) failures[name] = await failure(work)
-      for (const file of files) closeSync(file)
-      failures.later = await failure(all.exec)
-      console.log(JSON.stringify(failures))
-    }
-    void main()
-  `)
-})
-afterAll(() => tries.remove())
-
-it('where no more files can be opened a program is not started, and that is told', async () => {
-  const script = 'ulimit -n 64; exec "$0" "$1"'
-  const { stdout } = await promisify(execFile)('sh', ['-c', script, process.execPath, tries.file])
+    }`
+  const tell = `({ code, transient, message }) => [code, transient, message].join(' ')`
   const why = 'could not be started: no more files can be opened (ulimit -n)'
-  expect(JSON.parse(stdout)).toEqual({
+  expect(await whereNoMoreFilesOpen(setup, tell)).toEqual({
     exec: `COMMAND_FAILED true true ${why}`,
     pipe: `COMMAND_FAILED true true ${why}`,
     session: `COMMAND_FAILED true ssh ${why}`,

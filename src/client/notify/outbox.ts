@@ -77,7 +77,7 @@ export async function endNotices(): Promise<void> {
   const all = [...lanes.values()]
   const enough = new AbortController()
   const arrived = Promise.all(all.map((lane) => lane.idle)).then(() => enough.abort())
-  // It keeps the program alive for so long.
+  // It keeps the program alive for so long; that it is cut short is no failure.
   await Promise.race([arrived, wait(endsMs, undefined, { signal: enough.signal }).catch(() => undefined)])
   await Promise.all(all.map((lane) => lane.end()))
 }
