@@ -6,7 +6,6 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,9 +16,10 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { extractArchive } from '../../src/archive/extract.ts'
 import { encodeHeader, ending } from '../../src/archive/tar.ts'
 import { type ArchiveEntry, writeArchive } from '../../src/archive/write.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-archive-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 let count = 0
 const fresh = (): string => {

@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { trimCache } from '../../src/capture/trim.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const now = Date.UTC(2026, 0, 1)
 const day = 86_400_000
@@ -11,7 +12,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'farcall-trim-'))
   for (const name of ['bundles', 'code', 'maps']) mkdirSync(join(folder, name))
 })
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterEach(() => removeFolder(folder))
 
 function put(name: string, days: number, content = 'x') {
   writeFileSync(join(folder, name), content)

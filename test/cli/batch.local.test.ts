@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -7,6 +7,7 @@ import { readResults } from '../../src/cli/batch/resume.ts'
 import { writeAsTheyEnd } from '../../src/cli/batch/write-as-they-end.ts'
 import { cluster, openResult } from '../../src/index.ts'
 import { root } from '../client/helpers.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-batch-'))
 const env = { ...process.env, XDG_CONFIG_HOME: folder, XDG_STATE_HOME: folder, XDG_DATA_HOME: folder }
@@ -20,7 +21,7 @@ beforeAll(() => {
   const here = { scheduler: 'direct', workdir: path('work') }
   writeFileSync(path('farcall/config.json'), JSON.stringify({ defaultProfile: 'here', profiles: { here } }))
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 function farcall(args: readonly string[], stdin = '') {
   const child = spawn(process.execPath, [`${root}dist/cli/main.js`, ...args], { env, cwd: folder })

@@ -5,7 +5,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -14,6 +13,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { afterAll, beforeAll } from 'vitest'
+import { removeFolder } from '../remove-folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -50,7 +50,7 @@ export function builtPackage() {
     }
   })
   afterAll(() => {
-    for (const folder of Object.values(folders)) rmSync(folder, { recursive: true, force: true })
+    for (const folder of Object.values(folders)) removeFolder(folder)
   })
 
   const write = (files: Record<string, string | object>) => {

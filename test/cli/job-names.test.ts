@@ -1,17 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { newJob } from '../../bench/store.ts'
 import { nameJob, nameJobs, oneItem } from '../../src/cli/job-names.ts'
 import { openStore } from '../../src/store/open.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-names-'))
 let now = 1_000
 const store = openStore({ folder, warn: () => {}, clock: { now: () => now } })
 afterAll(() => {
   store.close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 const ids = ['faaaaaaaaaaaaa', 'faaabaaaaaaaaa', 'fbbbbbbbbbbbbb', 'fccccccccccccc']
 for (const [at, id] of ids.entries()) {

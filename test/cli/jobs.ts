@@ -10,7 +10,7 @@ import { afterAll, expect, it } from 'vitest'
 import type { Profile } from '../../src/core/profile.ts'
 import { openResult } from '../../src/index.ts'
 import { root } from '../client/helpers.ts'
-import { removeFolder } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { onTerminal, withoutTerminal } from '../transport/program.ts'
 
 const main = `${root}dist/cli/main.js`

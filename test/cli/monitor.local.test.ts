@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { openExecutor } from '../../src/executor/open.ts'
 import { root, startProgram } from '../client/helpers.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-monitor-'))
 const env = {
@@ -29,7 +30,7 @@ beforeAll(() => {
     JSON.stringify({ defaultProfile: 'here', profiles: { here, slow } }),
   )
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 function farcall(...args: string[]) {
   const child = spawn(process.execPath, [`${root}dist/cli/main.js`, ...args], { env, cwd: folder })

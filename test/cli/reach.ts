@@ -1,6 +1,6 @@
 /** farcall shell and forward against a job that serves HTTP: the same whatever the place. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -9,6 +9,7 @@ import type { Profile } from '../../src/core/profile.ts'
 import { shellQuote } from '../../src/core/shell.ts'
 import { type Program, root, runProgram } from '../client/helpers.ts'
 import { freePorts, processesWhere, until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { onTerminal, withoutTerminal } from '../transport/program.ts'
 
 const main = `${root}dist/cli/main.js`
@@ -44,7 +45,7 @@ export function reachesJobs(profile: Profile, extra: (job: Reached) => void = ()
     ;[port, own] = (await freePorts(2)) as [number, number]
     ;({ program: job, id } = await serve(port, '0.0.0.0'))
   })
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => removeFolder(folder))
 
   /** `farcall forward …`, and the address that it prints. */
   const forward = async (

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../client/helpers.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-screen-'))
 const socket = join(folder, 'tmux')
@@ -58,7 +59,7 @@ describe('farcall in tmux', () => {
   })
   afterAll(() => {
     tmux('kill-server')
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   })
 
   it('submits a function, follows it, and has its value', async () => {

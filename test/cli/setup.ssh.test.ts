@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../client/helpers.ts'
 import { type Sshd, type SshdOptions, startSshd } from '../clusters/sshd.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { onTerminal, withoutTerminal } from '../transport/program.ts'
 
 const main = `${root}dist/cli/main.js`
@@ -40,7 +41,7 @@ function newcomer() {
   }
   // the machine may have commands of a Slurm that is not set up
   const flags = ['--ssh-config', file('.ssh/config'), '--scheduler', 'direct']
-  return { home, file, text, env, flags, remove: () => rmSync(home, { recursive: true, force: true }) }
+  return { home, file, text, env, flags, remove: () => removeFolder(home) }
 }
 
 const isRoot = process.getuid?.() === 0

@@ -1,13 +1,14 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { templateNames } from '../../src/scheduler/template-names.ts'
 import { root } from '../client/helpers.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { withoutTerminal } from '../transport/program.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-template-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const write = (name: string, text: string) => {
   const file = join(folder, name)

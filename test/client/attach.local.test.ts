@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { wrapTransports } from '../../src/executor/open.ts'
 import { attach, close, cluster, configure, getConfig, jobs, range } from '../../src/index.ts'
 import type { Transport } from '../../src/transport/transport.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { startProgram } from './helpers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-attach-'))
@@ -18,7 +19,7 @@ beforeAll(() => {
 })
 afterAll(async () => {
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 /** Tells of the bytes that each command and read brings. */
@@ -135,7 +136,7 @@ describe('attach', () => {
   it('says what became of a job whose files are gone, and its updates end', async () => {
     const ended = async (id: string) => {
       await vi.waitUntil(async () => (await jobs()).find((job) => job.id === id)?.endedAt, 20_000)
-      rmSync(`${workdir}/jobs/${id}`, { recursive: true, force: true })
+      removeFolder(`${workdir}/jobs/${id}`)
       const again = attach(id)
       const error = again.then(
         () => undefined,
@@ -180,14 +181,14 @@ describe('attach', () => {
       await job.detach()
       const again = attach(job.id)
       await vi.waitUntil(() => again.status().state === 'ACTIVE', 20_000)
-      rmSync(store, { recursive: true })
+      removeFolder(store)
       writeFileSync(store, '')
       expect(await again).toBe(5_000)
       // Nobody knows who else follows it: its files stay.
       await close()
       expect(existsSync(join(workdir, 'jobs', job.id))).toBe(true)
     } finally {
-      rmSync(store, { recursive: true })
+      removeFolder(store)
       configure(before)
       vi.restoreAllMocks()
     }

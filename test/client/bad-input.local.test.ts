@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type ClusterOptions, close, cluster, configure, type MapOptions } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { failure, left, thrown } from './left.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-bad-input-'))
@@ -19,7 +20,7 @@ afterEach(async () => {
   await close()
   expect(left(workdir)).toEqual([])
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const one = (_n?: number) => 1
 /** Options as they come from JavaScript, or from a file. */

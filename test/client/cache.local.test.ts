@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { attach, close, cluster, configure, jobs } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { runProgram } from './helpers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-cached-'))
@@ -20,7 +21,7 @@ beforeAll(() => {
 })
 afterAll(async () => {
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const file = (name: string) => join(folder, name)

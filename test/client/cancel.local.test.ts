@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { close, cluster, configure } from '../../src/index.ts'
 import { isAlive, until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { jobFile, jobProcesses, left } from './left.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-cancel-'))
@@ -17,7 +18,7 @@ afterEach(async () => {
   await close()
   expect(await until(() => jobProcesses(workdir).length === 0, 10_000), 'no process is left').toBe(true)
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 /** Waits, with a child and a grandchild in a process group of its own; says in a file who they are. */
 const family = cluster(async (file: string, ms: number) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { close, cluster, configure } from '../../src/index.ts'
 import { isAlive, run } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { runProgram } from './helpers.ts'
 
 const { slurm } = inject('slurms').plain
@@ -29,7 +30,7 @@ afterAll(async () => {
   await close()
   for (const name of Object.keys(slurm.env)) delete process.env[name]
   Object.assign(process.env, before)
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 it('a hundred cancels in one turn, of calls made together and apart, are one scancel; the queue is empty after', async () => {

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { attach, close, cluster, configure } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-chain-detached-'))
 
@@ -11,7 +12,7 @@ beforeAll(() => {
   configure({ profiles: { one: place('one'), other: place('other') }, defaultProfile: 'one' })
 })
 afterEach(close)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const slowly = async (n: number) => {
   await new Promise((resolve) => setTimeout(resolve, 1000))

@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { wrapTransports } from '../../src/executor/open.ts'
 import { attach, clean, close, cluster, configure } from '../../src/index.ts'
 import type { Transport } from '../../src/transport/transport.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-chain-files-'))
 const workdir = join(folder, 'work')
@@ -65,7 +66,7 @@ beforeAll(() => {
 afterEach(close)
 afterAll(() => {
   wrapTransports((transport) => transport)
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 describe('a value that another job needs', () => {

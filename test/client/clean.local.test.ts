@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { attach, clean, close, cluster, configure } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { age, ageTree, blobsIn, has, isFresh } from './clean.ts'
 import { failure } from './left.ts'
 
@@ -25,7 +26,7 @@ beforeAll(() =>
   }),
 )
 afterEach(close)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const fail = cluster((): number => {
   throw new RangeError('no')

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { close, command, configure, script } from '../../src/index.ts'
 import { makeNamespace } from '../clusters/kubernetes/namespace.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const server = inject('kubernetes')
 const namespace = await makeNamespace(server)
@@ -27,7 +28,7 @@ beforeAll(() => {
 afterAll(async () => {
   await close()
   process.chdir(start)
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 it('a command of the image, with its log', async () => {

@@ -14,6 +14,7 @@ import {
   type Profile,
 } from '../../src/index.ts'
 import { isAlive, processesWhere, until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { jobProcesses } from './left.ts'
 
 const start = process.cwd()
@@ -43,7 +44,7 @@ afterEach(async () => {
 })
 afterAll(() => {
   process.chdir(start)
-  rmSync(base, { recursive: true, force: true })
+  removeFolder(base)
 })
 
 async function failed(promise: PromiseLike<unknown>): Promise<JobFailedError> {

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { close, command, configure, script } from '../../src/index.ts'
 import { until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { onLogin } from './left.ts'
 
 const { sshd } = inject('sge')
@@ -23,7 +24,7 @@ beforeAll(() => {
 afterAll(async () => {
   await close()
   process.chdir(start)
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 it('a command and its files', async () => {

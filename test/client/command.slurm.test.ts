@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { attach, close, command, configure, jobs, script } from '../../src/index.ts'
 import { isAlive, until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const { slurm } = inject('slurms').accounting
 const folder = mkdtempSync(join(tmpdir(), 'farcall-slurm-command-'))
@@ -25,7 +26,7 @@ afterAll(async () => {
   process.chdir(start)
   for (const name of Object.keys(slurm.env)) delete process.env[name]
   Object.assign(process.env, before)
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const read = (file: string) => {

@@ -1,9 +1,10 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { close, command, configure, localFile } from '../../src/index.ts'
 import { isAlive, until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { loginProfile } from './left.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-ssh-command-'))
@@ -18,7 +19,7 @@ beforeAll(() => {
 afterAll(async () => {
   await close()
   process.chdir(start)
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 it('a program that is sent along runs there, and its output comes as it is written', async () => {

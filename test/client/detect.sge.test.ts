@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, inject, it } from 'vitest'
 import { close, cluster, configure } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { root } from './helpers.ts'
 
 const { sshd } = inject('sge')
@@ -15,7 +16,7 @@ const profile = { host, port, user, identityFile, knownHosts, queryInterval: '2s
 
 afterAll(async () => {
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const cli = (...args: string[]) =>

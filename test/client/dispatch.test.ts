@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
@@ -9,6 +9,7 @@ import { Submission } from '../../src/client/submission.ts'
 import type { Request } from '../../src/client/submit.ts'
 import { newJobId } from '../../src/core/ids.ts'
 import { configure } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-dispatch-'))
 const unhandled = vi.fn()
@@ -23,7 +24,7 @@ beforeAll(() => {
 afterAll(async () => {
   process.off('unhandledRejection', unhandled)
   await closeSessions()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 it('a call that cannot be recorded says so once, also where its code cannot be bundled', async () => {

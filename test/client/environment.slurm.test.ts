@@ -1,17 +1,18 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { close, cluster, configure, type Environment, JobFailedError } from '../../src/index.ts'
 import { unpackLmod } from '../clusters/lmod.ts'
 import { run } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { makeJob, nodeProgram, shells } from '../runtime/helpers.ts'
 import { onLogin } from './left.ts'
 
 // The nodes of these clusters are this machine, so what lies here lies there.
 const shared = mkdtempSync(join(tmpdir(), 'farcall-modules-'))
 chmodSync(shared, 0o755)
-afterAll(() => rmSync(shared, { recursive: true, force: true }))
+afterAll(() => removeFolder(shared))
 
 const lmod = unpackLmod(join(shared, 'lmod'))
 const modulefiles = join(shared, 'modulefiles')

@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { close, cluster, configure, JobFailedError } from '../../src/index.ts'
 import { isAlive, until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { failure, jobProcesses, left } from './left.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-failures-'))
@@ -17,7 +18,7 @@ afterEach(async () => {
   expect(await until(() => jobProcesses(workdir).length === 0, 10_000), 'no process is left').toBe(true)
   expect(left(workdir)).toEqual([])
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const failed = { name: 'JobFailedError', code: 'JOB_FAILED' }
 

@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, inject, it } from 'vitest'
 import { attach, close, cluster, configure, type Profile } from '../../src/index.ts'
 import { descendants, freePorts, until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { runProgram } from './helpers.ts'
 import { failure, loginProfile, onLogin, openConnections } from './left.ts'
 
@@ -18,7 +19,7 @@ afterEach(async () => {
   expect(await until(() => openConnections(sshd) === 0, 10_000), 'no connection is left').toBe(true)
   expect(onLogin(sshd, 'ls -A .farcall/jobs .farcall/inbox 2>/dev/null | grep -v :$ || true').trim()).toBe('')
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 let count = 0
 /** A call at the run's login node, with a profile of its own. */

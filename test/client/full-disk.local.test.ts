@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { attach, close, cluster, configure, jobs } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { failure } from './left.ts'
 
 // Only root may mount.
@@ -27,7 +28,7 @@ describe.runIf(process.getuid?.() === 0)('a full disk below the record of jobs',
     vi.restoreAllMocks()
     delete process.env['FARCALL_STORE']
     execFileSync('umount', ['-l', disk])
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   })
   const fill = () =>
     execFileSync('sh', ['-c', `head -c 9000000 /dev/zero >"${disk}/ballast" || :`], { stdio: 'ignore' })

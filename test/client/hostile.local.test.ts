@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { close, cluster, configure } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { hostile } from './hostile.ts'
 import { failure, left, thrown } from './left.ts'
 
@@ -18,7 +19,7 @@ afterEach(async () => {
   expect(readdirSync(folder).includes('pwned')).toBe(false)
   expect(existsSync('pwned')).toBe(false)
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const unsafe = { name: 'ConfigError', code: 'VALUE_UNSAFE', hint: /./ }
 

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { attach, close, configure } from '../../src/index.ts'
 import { isAlive, until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { root, runProgram } from './helpers.ts'
 import { jobProcesses, left } from './left.ts'
 
@@ -16,7 +17,7 @@ const started: number[] = []
 afterEach(() => {
   for (const pid of started.splice(0)) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 /** The program on a terminal of its own: what is typed reaches it as from a keyboard, Ctrl-C too. */
 function onTerminal(act: string, env: Record<string, string>, ms = '600000') {
@@ -104,7 +105,7 @@ describe('Ctrl-C on a terminal, where the profile says ask,', () => {
     expect(await program.ended).toBe(130)
     expect(isAlive(pid)).toBe(true)
     expect(await noJobs()).toBe(true)
-    rmSync(workdir, { recursive: true, force: true })
+    removeFolder(workdir)
   })
 })
 

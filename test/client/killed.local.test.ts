@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { close } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { killedAtEachStep, killedAtRetry } from './killed.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-killed-'))
@@ -17,7 +18,7 @@ beforeAll(() => Object.assign(process.env, env))
 afterAll(async () => {
   await close()
   for (const name of Object.keys(env)) delete process.env[name]
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 describe('a program that is killed', () => {

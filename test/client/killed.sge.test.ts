@@ -1,8 +1,9 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, inject } from 'vitest'
 import { close } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { killedAtEachStep } from './killed.ts'
 import { onLogin } from './left.ts'
 
@@ -38,7 +39,7 @@ beforeAll(() => {
 afterAll(async () => {
   await close()
   for (const name of Object.keys(env)) delete process.env[name]
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 describe('a program that is killed, Grid Engine', () => {

@@ -1,8 +1,9 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { close } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { killedAtEachStep, killedAtRetry } from './killed.ts'
 import { onLogin } from './left.ts'
 
@@ -33,7 +34,7 @@ beforeAll(() => Object.assign(process.env, env))
 afterAll(async () => {
   await close()
   for (const name of Object.keys(env)) delete process.env[name]
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 describe('a program that is killed at a retry, Slurm', () => {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { attach, close, cluster, configure, currentTask, JobCanceledError } from '../../src/index.ts'
 import { administrator } from '../clusters/kubernetes/administrator.ts'
 import { makeNamespace } from '../clusters/kubernetes/namespace.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { startProgram } from './helpers.ts'
 
 const server = inject('kubernetes')
@@ -22,7 +23,7 @@ const config = {
 beforeAll(() => configure(config))
 afterAll(async () => {
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 describe('a program whose profile is of Kubernetes', () => {

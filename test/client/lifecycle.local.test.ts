@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { attach, close, cluster, configure, JobCanceledError } from '../../src/index.ts'
 import { isAlive, until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { type Program, runProgram } from './helpers.ts'
 import { jobProcesses, left } from './left.ts'
 
@@ -18,7 +19,7 @@ beforeAll(() =>
   }),
 )
 afterEach(close)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const programs: Program[] = []
 afterEach(() => {

@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { close, cluster, configure } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const { slurm } = inject('slurms').plain
 
@@ -22,7 +23,7 @@ describe('farcall on the login node itself: a profile with a scheduler and no ho
   afterAll(async () => {
     await close()
     process.env = before
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   })
 
   it('submits, and gets its results, with no ssh', async () => {

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { close, cluster, configure, JobCanceledError, jobs } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { runProgram } from './helpers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-loops-'))
@@ -19,7 +20,7 @@ beforeAll(() => {
 afterAll(async () => {
   process.off('warning', listen)
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const stations = [{ name: 'a' }, { name: 'b' }, { name: 'c' }]

@@ -3,6 +3,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { close, cluster, configure } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-node-seen-'))
 const cache = join(folder, 'cache')
@@ -25,7 +26,7 @@ afterAll(async () => {
   await close()
   if (before === undefined) delete process.env['FARCALL_CACHE_DIR']
   else process.env['FARCALL_CACHE_DIR'] = before
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const compiledFor = (profile: string, id: string) =>

@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Here, type NodePlace, nodeAt, noteNode } from '../../src/client/node-seen.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const day = 24 * 3600 * 1000
 let folder: string
@@ -21,7 +22,7 @@ beforeEach(() => {
     version: 'v22.23.3',
   }
 })
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterEach(() => removeFolder(folder))
 
 const local: NodePlace = { profile: { scheduler: 'direct' }, resources: {}, environment: { node: 'auto' } }
 const far: NodePlace = {

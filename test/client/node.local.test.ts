@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
@@ -6,6 +6,7 @@ import { FarcallError } from '../../src/core/errors.ts'
 import { wrapTransports } from '../../src/executor/open.ts'
 import { attach, close, cluster, configure } from '../../src/index.ts'
 import { injectFaults } from '../../src/testing/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-node-'))
 const bin = join(folder, 'bin')
@@ -32,7 +33,7 @@ beforeAll(() => {
 afterEach(close)
 afterAll(() => {
   wrapTransports((transport) => transport)
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const endOf = (id: string) => {
@@ -50,7 +51,7 @@ it('a job that waited in vain is tried again once, with the Node sent before, an
 })
 
 it('a job that was let go meanwhile gets its Node from whoever attaches to it', async () => {
-  rmSync(join(workdir, 'node'), { recursive: true })
+  removeFolder(join(workdir, 'node'))
   isDown = true
   const job = cluster({ time: '4s', environment: { variables: { OTHER: 'place' } } }, (n: number) => n * n)(4)
   await vi.waitFor(() => expect(job.nativeId).toBeDefined(), 20_000)

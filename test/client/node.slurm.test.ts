@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest'
 import { close, cluster, configure } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const { sshd, slurm } = inject('slurms').plain
 const folder = mkdtempSync(join(tmpdir(), 'farcall-node-slurm-'))
@@ -33,7 +34,7 @@ beforeAll(() => {
   })
 })
 afterEach(close)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 it('compute nodes without Node get one while the first job waits, in one submission', async () => {
   const square = cluster({ profile: 'bare' }, (n: number) => [n * n, process.version, process.execPath])

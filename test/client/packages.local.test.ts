@@ -17,6 +17,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { close, configure } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { root } from './helpers.ts'
 
 /** A user's project, with a package that has a compiled part, and one that reads a file of its own. */
@@ -89,7 +90,7 @@ beforeEach(() => {
 })
 afterAll(async () => {
   await close()
-  rmSync(project, { recursive: true, force: true })
+  removeFolder(project)
 })
 
 const { cluster } = await import('../../src/index.ts')
@@ -143,14 +144,14 @@ describe('packages that cannot be bundled', () => {
   it('are unpacked in place of one who was killed at it', async () => {
     await remoteWords(0)
     const [folder] = unpacked()
-    rmSync(folder!, { recursive: true })
+    removeFolder(folder!)
     // of a process that is gone, and of one whose number another process has now
     for (const holder of [`999999999 1 ${hostname()}`, `${process.pid} 1 ${hostname()}`]) {
       writeFileSync(`${folder}.lock`, holder)
       mkdirSync(`${folder}.${holder.replaceAll(' ', '.')}`)
       expect(await remoteWords(1)).toBe('BETA')
       expect(existsSync(`${folder}.lock`)).toBe(false)
-      rmSync(folder!, { recursive: true })
+      removeFolder(folder!)
     }
   })
 
@@ -168,10 +169,10 @@ describe('packages that cannot be bundled', () => {
     const [folder] = unpacked()
     const archive = join(workdir, 'blobs', `${folder!.slice(-64)}.tgz`)
     const whole = readFileSync(archive)
-    rmSync(folder!, { recursive: true })
+    removeFolder(folder!)
     rmSync(archive)
     expect(await remoteWords(1)).toBe('BETA')
-    rmSync(folder!, { recursive: true })
+    removeFolder(folder!)
     writeFileSync(archive, Buffer.concat([whole.subarray(0, -1), Buffer.of(whole.at(-1)! ^ 1)]))
     await expect(remoteWords(2)).rejects.toThrow(/packages .*\.tgz cannot be unpacked on .*: /)
     expect(readdirSync(own())).toEqual([])

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { close, cluster, configure, connect } from '../../src/index.ts'
 import { type SimulatedScheduler, simulateScheduler } from '../../src/testing/simulated/simulated.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 describe.each(['pbs', 'torque'] as const)('a simulated %s', (kind) => {
   let simulated: SimulatedScheduler
@@ -19,7 +20,7 @@ describe.each(['pbs', 'torque'] as const)('a simulated %s', (kind) => {
   afterAll(async () => {
     await close()
     await simulated.close()
-    rmSync(workdir, { recursive: true, force: true })
+    removeFolder(workdir)
   })
 
   it('has less while a job has it, and lists it', async () => {

@@ -1,9 +1,10 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { close, cluster, configure, connect, watchJobs, watchResources } from '../../src/index.ts'
 import { run } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const { slurm, sshd } = inject('slurms').accounting
 const { host, port, user, identityFile, knownHosts } = sshd
@@ -25,7 +26,7 @@ beforeAll(() =>
 afterAll(async () => {
   await close()
   for (const node of [n2, n4]) await scontrol(node, 'RESUME').catch(() => {}) // it is up already
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const until = async <T>(look: () => Promise<T>, isIt: (seen: T) => boolean) => {

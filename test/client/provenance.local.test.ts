@@ -6,7 +6,6 @@ import {
   mkdtempSync,
   readFileSync,
   realpathSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -14,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { RecordedJob } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { root } from './helpers.ts'
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'farcall-provenance-')))
@@ -39,7 +39,7 @@ beforeAll(() => {
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }\n')
   writeFileSync(join(project, 'src/study.ts'), program)
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 /** Runs the program somewhere else; the jobs that it has on record, the oldest first. */
 function run(): RecordedJob[] {

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { close, cluster, configure, currentTask } from '../../src/index.ts'
 import { type SimulatedScheduler, simulateScheduler } from '../../src/testing/simulated/simulated.ts'
 import { until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const runs = (pid: number) =>
   existsSync(`/proc/${pid}/stat`) && !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
@@ -24,7 +25,7 @@ describe.each(['pbs', 'torque'] as const)('several processes on a simulated %s',
   afterAll(async () => {
     await close()
     await simulated.close()
-    rmSync(workdir, { recursive: true, force: true })
+    removeFolder(workdir)
   })
 
   it.each(['auto', 'mpirun'] as const)('by %s', async (launcher) => {

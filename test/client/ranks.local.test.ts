@@ -4,7 +4,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -25,6 +24,7 @@ import {
   progress,
 } from '../../src/index.ts'
 import { until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'farcall-ranks-'))
 const start = process.cwd()
@@ -40,7 +40,7 @@ beforeAll(() => {
 afterAll(async () => {
   await close()
   process.chdir(start)
-  rmSync(scratch, { recursive: true, force: true })
+  removeFolder(scratch)
 })
 
 const forever = () => new Promise<never>(() => setInterval(() => {}, 1000))

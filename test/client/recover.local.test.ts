@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
+import { removeFolder } from '../remove-folder.ts'
 import { recoversRecord } from './recover.ts'
 
 const workdir = join(mkdtempSync(join(tmpdir(), 'farcall-recover-')), 'work')
-afterAll(() => rmSync(join(workdir, '..'), { recursive: true, force: true }))
+afterAll(() => removeFolder(join(workdir, '..')))
 
 recoversRecord({
   env: { FARCALL_SCHEDULER: 'direct', FARCALL_WORKDIR: workdir, FARCALL_QUERY_INTERVAL: '1s' },

@@ -1,8 +1,9 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { attach, close, jobs, type RecordedJob } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { runProgram } from './helpers.ts'
 
 export interface RecoverAt {
@@ -49,7 +50,7 @@ export function recoversRecord({ env: place, on }: RecoverAt): void {
   afterAll(async () => {
     await close()
     for (const name of Object.keys(env)) delete process.env[name]
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   })
 
   describe('the record of jobs', () => {
@@ -80,7 +81,7 @@ export function recoversRecord({ env: place, on }: RecoverAt): void {
 
     it('that was removed is made again by recover(), with what became of its jobs', async () => {
       await expect.poll(() => Number(on(`ls jobs/${many.id}/run.*/end | wc -l`)), { timeout: 60_000 }).toBe(3)
-      rmSync(store, { recursive: true })
+      removeFolder(store)
       on(`mkdir -p jobs/fdamagedaaaaaa && printf '{"id":' >jobs/fdamagedaaaaaa/spec.json`)
       const { value, stderr } = await run<Seen>('recover')
       expect(stderr).toBe('')
@@ -90,7 +91,7 @@ export function recoversRecord({ env: place, on }: RecoverAt): void {
     })
 
     it('that knows nothing of a job has it once it was attached to', async () => {
-      rmSync(store, { recursive: true })
+      removeFolder(store)
       expect(await attach(many.id)).toEqual([1, 4, 9])
       await close()
       expect(on('ls jobs').trim()).toBe('fdamagedaaaaaa')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { limits } from '../../src/client/result-file.ts'
 import { attach, close, cluster, configure, openResult } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-files-'))
 const { largeResult } = limits
@@ -27,7 +28,7 @@ afterEach(() => {
 })
 afterAll(async () => {
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const temporary = () => readdirSync(tmpdir()).filter((name) => name.startsWith('farcall-result-'))
@@ -96,7 +97,7 @@ describe('a result as a file', () => {
     const study = cluster((length: number) => [new Field(ramp(length)), { of: 'study' }] as const)
     const gone = study(4)
     await gone
-    rmSync(join(folder, 'work/jobs', gone.id), { recursive: true })
+    removeFolder(join(folder, 'work/jobs', gone.id))
     const again = await gone.result({ as: 'file', path: join(folder, 'value.result') })
     expect(openResult(again, { classes: [Field] })).toEqual([new Field(ramp(4)), { of: 'study' }])
   })

@@ -1,13 +1,14 @@
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, it } from 'vitest'
 import { close, cluster, configure, openResult } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { loginProfile } from './left.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-files-'))
 afterEach(close)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 it('a large result comes over ssh into a file, piece by piece', { timeout: 120_000 }, async () => {
   configure({ profiles: { login: loginProfile({ keep: 'none' }) } })

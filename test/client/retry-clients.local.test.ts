@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -7,6 +7,7 @@ import type { JobSpec } from '../../src/core/protocol.ts'
 import { wrapTransports } from '../../src/executor/open.ts'
 import { attach, close, cluster, configure, type Profile, SubmitError } from '../../src/index.ts'
 import { injectFaults } from '../../src/testing/observed-transport.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { runProgram } from './helpers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-retries-'))
@@ -30,7 +31,7 @@ afterEach(async () => {
 })
 afterAll(() => {
   for (const name of Object.keys(env)) delete process.env[name]
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 describe('a job that is tried again', () => {

@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { attach, close, command, configure, jobs, script } from '../../src/index.ts'
 import { simulateScheduler } from '../../src/testing/simulated/simulated.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const start = process.cwd()
 const folder = mkdtempSync(join(tmpdir(), 'farcall-script-'))
@@ -16,7 +17,7 @@ beforeAll(() => {
 afterEach(close)
 afterAll(() => {
   process.chdir(start)
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 test('a script runs under what its first line names, in its folder, with its files', async () => {

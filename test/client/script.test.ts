@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -7,9 +7,10 @@ import { renderJobScriptFile, type ScriptVariables, variableIn } from '../../src
 import type { Settings } from '../../src/client/settings.ts'
 import { type ClusterOptions, localFile, type Resources, script } from '../../src/index.ts'
 import { directivesIn } from '../../src/scheduler/script-directives.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-script-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 describe('variables', () => {
   const render = (text: string, variables?: ScriptVariables) => {

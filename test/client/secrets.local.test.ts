@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { close, cluster, configure } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { hostile } from './hostile.ts'
 import { failure } from './left.ts'
 
@@ -23,7 +24,7 @@ afterEach(async () => {
   await close()
   for (const name of Object.keys(process.env)) if (name.startsWith('TEST_SECRET')) delete process.env[name]
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const secrets = (...names: string[]) => ({ environment: { secrets: names } })
 /** Files of the work folder and of the store that hold it. */

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { clean, close, cluster, configure, localMap, type Shared, share } from '../../src/index.ts'
 import { injectFaults } from '../../src/testing/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { runProgram } from './helpers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-share-'))
@@ -38,7 +39,7 @@ beforeAll(() => {
 })
 afterAll(async () => {
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 /** Larger than what travels along with a submission. */
@@ -133,7 +134,7 @@ describe('a shared value', () => {
     const jobs = readdirSync(`${workdir}/jobs`).filter((id) =>
       readFileSync(`${workdir}/jobs/${id}/spec.json`, 'utf8').includes(names.gone.slice(0, 64)),
     )
-    for (const id of jobs) rmSync(`${workdir}/jobs/${id}`, { recursive: true })
+    for (const id of jobs) removeFolder(`${workdir}/jobs/${id}`)
     const old = Date.now() / 1000 - 90 * 86_400
     for (const name of Object.values(names)) utimesSync(`${workdir}/blobs/${name}`, old, old)
     const { blobs: removed } = await clean()

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -17,6 +17,7 @@ import {
   SubmitError,
 } from '../../src/index.ts'
 import { type SimulatedScheduler, simulateScheduler } from '../../src/testing/simulated/simulated.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { forgetLimits } from './left.ts'
 
 const forever = () => new Promise(() => setInterval(() => {}, 1000))
@@ -91,7 +92,7 @@ describe.each(['pbs', 'torque', 'slurm', 'sge'] as const)('a call on a simulated
   afterAll(async () => {
     await close()
     await simulated.close()
-    rmSync(workdir, { recursive: true, force: true })
+    removeFolder(workdir)
   })
   afterEach(() =>
     simulated.set({
@@ -304,7 +305,7 @@ describe.each(['pbs', 'torque', 'slurm', 'sge'] as const)('a call on a simulated
       expect(await job).toBe(job.nativeId)
     } finally {
       process.env['PATH'] = path
-      rmSync(bin, { recursive: true })
+      removeFolder(bin)
     }
   })
 

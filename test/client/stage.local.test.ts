@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import { attach, close, cluster, configure, fs, localFile, remoteFile } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const start = process.cwd()
 const base = mkdtempSync(join(tmpdir(), 'farcall-stage-'))
@@ -29,7 +30,7 @@ beforeEach(() => {
 afterEach(close)
 afterAll(() => {
   process.chdir(start)
-  rmSync(base, { recursive: true, force: true })
+  removeFolder(base)
 })
 
 const blobs = () => readdirSync(join(workdir, 'blobs')).filter((name) => name.endsWith('.dat'))

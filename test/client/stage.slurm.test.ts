@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { close, cluster, configure, connect, currentTask, fs, localFile } from '../../src/index.ts'
 import { injectFaults } from '../../src/testing/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const [[kind, { sshd, slurm }]] = Object.entries(inject('slurms')) as [
   [string, ReturnType<typeof inject<'slurms'>>['accounting']],
@@ -27,7 +28,7 @@ afterEach(async () => {
   process.chdir(start)
   injectFaults({})
   await close()
-  rmSync(folder, { recursive: true })
+  removeFolder(folder)
 })
 
 test('an array of 60 on Slurm brings its files, in commands that do not grow with it', async () => {

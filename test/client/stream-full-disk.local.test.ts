@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { close, cluster, configure } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 // Only root may mount.
 it.runIf(process.getuid?.() === 0)(
@@ -33,7 +34,7 @@ it.runIf(process.getuid?.() === 0)(
     } finally {
       await close()
       execFileSync('umount', ['-l', folder])
-      rmSync(folder, { recursive: true, force: true })
+      removeFolder(folder)
     }
   },
 )

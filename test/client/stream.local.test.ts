@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { attach, close, cluster, configure, currentTask, remote } from '../../src/index.ts'
 import { until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { startProgram } from './helpers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-stream-'))
@@ -17,7 +18,7 @@ beforeAll(() => {
 })
 afterAll(async () => {
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 async function all<Y>(stream: AsyncIterable<Y>): Promise<Y[]> {

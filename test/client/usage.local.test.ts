@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { attach, close, cluster, configure, JobFailedError } from '../../src/index.ts'
 import { until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { makeJob, nodeProgram } from '../runtime/helpers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-usage-'))
@@ -16,7 +17,7 @@ beforeAll(() =>
 )
 afterAll(async () => {
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const megabyte = 2 ** 20

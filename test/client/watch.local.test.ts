@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -15,6 +15,7 @@ import {
   watchJobs,
   watchResources,
 } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { startProgram } from './helpers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-watch-'))
@@ -49,7 +50,7 @@ beforeAll(() => {
 afterAll(async () => {
   wrapTransports((inner) => inner)
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const sleeps = cluster(async (ms: number) => {

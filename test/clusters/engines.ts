@@ -1,9 +1,10 @@
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { removeFolder } from '../remove-folder.ts'
 import { daemonGroup } from './daemons.ts'
-import { removeFolder, run } from './processes.ts'
+import { run } from './processes.ts'
 
 /** Images of the tests: with a C library alone, with Node beside it, with musl's, and with no program at all. */
 export const images = {
@@ -106,7 +107,7 @@ export async function makeImages(folder: string): Promise<Engines['archives']> {
     archives[name] = join(folder, `${name}.tar`)
     await run('tar', ['-C', root, '-cf', archives[name]!, '.'])
     chmodSync(archives[name]!, 0o644)
-    rmSync(root, { recursive: true })
+    removeFolder(root)
   }
   return archives as Engines['archives']
 }

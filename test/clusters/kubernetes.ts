@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync 
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { removeFolder } from '../remove-folder.ts'
 import { daemonGroup } from './daemons.ts'
 import { guard } from './guard.ts'
 import { type Ask, administrator } from './kubernetes/administrator.ts'
@@ -24,7 +25,7 @@ import {
   rememberSettings,
   removeCgroups,
 } from './kubernetes/machine.ts'
-import { removeFolder, run, until } from './processes.ts'
+import { run, until } from './processes.ts'
 
 /** A real Kubernetes of one node, v1.20.2, on a machine of its own. */
 export interface Kubernetes {

@@ -1,16 +1,11 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 /** Runs a command to its end; rejects, with its words, when it fails. */
 export const run = promisify(execFile)
-
-/** What ended a moment ago may still have written into it. */
-export function removeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
-}
 
 /** Whether a process runs. A zombie counts as gone: init may reap late in a container. */
 export function isAlive(pid: number): boolean {

@@ -10,7 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { removeFolder, run } from './processes.ts'
+import { removeFolder } from '../remove-folder.ts'
+import { run } from './processes.ts'
 import { startSshd } from './sshd.ts'
 import { changeAccounts } from './user.ts'
 

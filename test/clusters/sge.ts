@@ -9,10 +9,11 @@ import {
 } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { removeFolder } from '../remove-folder.ts'
 import { daemonGroup } from './daemons.ts'
 import { guard } from './guard.ts'
 import { pathWithNode } from './node-on-path.ts'
-import { freePorts, processesWhere, removeFolder, run, stopProcesses, until } from './processes.ts'
+import { freePorts, processesWhere, run, stopProcesses, until } from './processes.ts'
 import {
   bootstrap,
   complexes,

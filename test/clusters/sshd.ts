@@ -12,9 +12,10 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { removeFolder } from '../remove-folder.ts'
 import { guard } from './guard.ts'
 import { pathWithNode } from './node-on-path.ts'
-import { descendants, freePorts, isAlive, removeFolder, run, stopProcesses, until } from './processes.ts'
+import { descendants, freePorts, isAlive, run, stopProcesses, until } from './processes.ts'
 import { type PlainUser, plainUser } from './user.ts'
 
 /** A private OpenSSH server on loopback, and all that a client needs to log in. */

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { processesOf, removeFolder, run, stopProcesses } from './processes.ts'
+import { removeFolder } from '../remove-folder.ts'
+import { processesOf, run, stopProcesses } from './processes.ts'
 
 /** A person with an account on the cluster. */
 export interface PlainUser {

@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { withProfile } from '../../src/config/add-profile.ts'
 import { projectPlace, userPlace } from '../../src/config/where-to-write.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const asked = { file: 'config.yaml', name: 'hpc', profile: { scheduler: 'slurm', host: 'hpc' } }
 const lines = '  hpc:\n    scheduler: slurm\n    host: hpc\n'
@@ -67,7 +68,7 @@ describe('a profile in JSON', () => {
 
 describe('the file that a profile goes to', () => {
   const home = mkdtempSync(join(tmpdir(), 'farcall-places-'))
-  afterAll(() => rmSync(home, { recursive: true, force: true }))
+  afterAll(() => removeFolder(home))
 
   it('is the one that is there, else a new one', () => {
     const project = join(home, 'study/src')

@@ -1,12 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach } from 'vitest'
 import { type LoadOptions, loadConfig } from '../../src/config/load.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const made: string[] = []
 afterEach(() => {
-  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true })
+  for (const folder of made.splice(0)) removeFolder(folder)
 })
 
 /** A folder with home/, home/project/ and etc/, files by path within it, and a loader that looks only there. */

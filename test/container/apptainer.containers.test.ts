@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type ClusterOptions, type ContainerSettings, close, cluster, configure } from '../../src/index.ts'
 import { processesWhere } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { lookInside } from './look-inside.ts'
 
 /** No Debian release that the tests run on has it: they do where somebody has installed it. */
@@ -32,7 +33,7 @@ describe.skipIf(!isThere)('in a container of apptainer', () => {
   })
   afterAll(async () => {
     await close()
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   })
 
   const running = (word: string) => processesWhere((argv) => argv.includes(word))

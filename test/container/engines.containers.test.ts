@@ -1,18 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type ContainerSettings, close, cluster, command, configure, jobs } from '../../src/index.ts'
 import { images } from '../clusters/engines.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { lookInside } from './look-inside.ts'
 
 const { env } = inject('engines')
@@ -28,7 +21,7 @@ beforeAll(() => {
 })
 afterAll(async () => {
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 describe.each(['podman', 'docker'] as const)('in a container of %s', (engine) => {

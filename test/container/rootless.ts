@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -7,6 +7,7 @@ import { onLogin } from '../client/left.ts'
 import { images, makeImages, writePodmanConf } from '../clusters/engines.ts'
 import type { Facts } from '../clusters/setup/facts.ts'
 import type { Sshd } from '../clusters/sshd.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 /**
  * Somebody with an account on the cluster, and images of their own: Podman without root, in jobs of a scheduler.
@@ -40,7 +41,7 @@ export function rootlessContainers(
   afterAll(async () => {
     await close()
     podman('system reset -f')
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   })
   const hasNetworks = onLogin(sshd, 'command -v slirp4netns || true') !== ''
   const within: ClusterOptions = {

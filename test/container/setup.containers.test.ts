@@ -5,7 +5,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -22,6 +21,7 @@ import {
 } from '../../src/index.ts'
 import { images } from '../clusters/engines.ts'
 import { processesWhere, signal } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const { env } = inject('engines')
 const folder = mkdtempSync(join(tmpdir(), 'farcall-setup-'))
@@ -34,7 +34,7 @@ beforeAll(() => {
 })
 afterAll(async () => {
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 describe.each(['podman', 'docker'] as const)('the setup phase of a container of %s', (engine) => {

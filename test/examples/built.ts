@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll } from 'vitest'
 import type { Config } from '../../src/index.ts'
 import { run } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -47,7 +48,7 @@ export function builtPrograms() {
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
     await run(process.execPath, ['scripts/build.mjs'], { cwd: folder })
   })
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => removeFolder(folder))
 
   /** `farcall run FILE -- ARGS`; a path that is not absolute is the built repository's, or one of `files`. */
   return async (file: string, { args = [], config, env = {}, files = {} }: Program = {}) => {

@@ -1,8 +1,9 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { configure, connect } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { builtPrograms } from './built.ts'
 import { guideBlocks } from './guide.ts'
 
@@ -37,7 +38,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await using hpc = await connect('hpc')
   for (const folder of ['runs', 'project', 'notes']) await hpc.fs.remove(folder, { recursive: true })
-  rmSync(scratch, { recursive: true, force: true })
+  removeFolder(scratch)
 })
 
 it('the program of the section on files runs as it is written', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
@@ -6,6 +6,7 @@ import { systemClock } from '../../src/core/clock.ts'
 import { openExecutor } from '../../src/executor/open.ts'
 import { executorSuite } from '../../src/testing/executor-suite.ts'
 import { type SimulatedScheduler, simulateScheduler } from '../../src/testing/simulated/simulated.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 describe.each(['pbs', 'torque', 'slurm', 'sge'] as const)('a simulated %s', (kind) => {
   let simulated: SimulatedScheduler
@@ -16,7 +17,7 @@ describe.each(['pbs', 'torque', 'slurm', 'sge'] as const)('a simulated %s', (kin
   })
   afterAll(async () => {
     await simulated.close()
-    rmSync(workdir, { recursive: true, force: true })
+    removeFolder(workdir)
   })
 
   const open = async () =>

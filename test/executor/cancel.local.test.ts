@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,9 +9,10 @@ import { BatchExecutor } from '../../src/executor/batch/batch-executor.ts'
 import { direct } from '../../src/scheduler/direct.ts'
 import { payload } from '../../src/testing/payload.ts'
 import { createLocalTransport } from '../../src/transport/local.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const workdir = mkdtempSync(join(tmpdir(), 'farcall-cancel-'))
-afterAll(() => rmSync(workdir, { recursive: true, force: true }))
+afterAll(() => removeFolder(workdir))
 
 it('with one that is not known cancels the others, and nothing that fails of that is left to nobody', async () => {
   const local = createLocalTransport()

@@ -16,13 +16,14 @@ import { delimiter, join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { parseCleaned } from '../../src/executor/batch/clean.ts'
 import { cleanScript } from '../../src/executor/batch/clean-script.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const onPath = (name: string) =>
   (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)))
 const shells = [['dash'], ['bash'], ['bash', '--posix'], ['busybox', 'sh']].filter(([name]) => onPath(name!))
 
 const top = mkdtempSync(join(tmpdir(), 'farcall-clean-'))
-afterAll(() => rmSync(top, { recursive: true, force: true }))
+afterAll(() => removeFolder(top))
 
 const applets = join(top, 'applets')
 if (onPath('busybox')) {
@@ -230,7 +231,7 @@ describe.each(shells)('the cleaner in %s %s', (...words) => {
     expect(existsSync(path(gone[0]!))).toBe(true)
     expect(clean().blobs).toEqual(gone)
     expect(readdirSync(path('node')).sort()).toEqual(['18.0.0-linux-x64', names[1], names[3], 'mine'])
-    rmSync(path(`jobs/${job('n')}`), { recursive: true })
+    removeFolder(path(`jobs/${job('n')}`))
     expect(clean().blobs).toEqual([`node/${names[1]}`])
   })
 

@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { cutOffScript } from '../../src/executor/batch/submit-scripts.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const workdir = mkdtempSync(join(tmpdir(), 'farcall-cut-off-'))
-afterAll(() => rmSync(workdir, { recursive: true }))
+afterAll(() => removeFolder(workdir))
 
 it('a submission that ends while it is looked at shows no exit code without its answer', () => {
   const folder = join(workdir, 'jobs/f1/submit.1')

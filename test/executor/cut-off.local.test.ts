@@ -1,16 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { openExecutor } from '../../src/executor/open.ts'
 import { createLocalTransport } from '../../src/transport/local.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { cutOffTests } from './cut-off.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-'))
 const workdir = join(folder, 'work')
 const transport = createLocalTransport()
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 describe('a submission that was cut off, direct', () => {
   cutOffTests(() => ({

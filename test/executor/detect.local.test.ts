@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -6,6 +6,7 @@ import { knownScheduler } from '../../src/client/found-schedulers.ts'
 import { detectSchedulers, theOnly } from '../../src/executor/detect.ts'
 import { close, cluster, configure } from '../../src/index.ts'
 import { createLocalTransport } from '../../src/transport/local.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const before = process.env['PATH']
 let bin = ''
@@ -26,7 +27,7 @@ beforeEach(() => {
 })
 afterEach(() => {
   process.env['PATH'] = before
-  rmSync(bin, { recursive: true, force: true })
+  removeFolder(bin)
 })
 afterAll(close)
 

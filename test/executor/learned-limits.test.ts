@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -7,13 +7,14 @@ import { Limits } from '../../src/executor/batch/limits.ts'
 import { LearnedLimits } from '../../src/executor/learned-limits.ts'
 import { pbs } from '../../src/scheduler/pbs.ts'
 import { sge } from '../../src/scheduler/sge.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const profile = { scheduler: 'pbs', host: 'login', port: 22, user: 'ada' } as never
 const day = 24 * 3600 * 1000
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'farcall-limits-'))
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  onTestFinished(() => removeFolder(path))
   return path
 }
 

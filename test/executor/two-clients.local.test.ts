@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
@@ -8,10 +8,11 @@ import type { JobSpec } from '../../src/core/protocol.ts'
 import { openExecutor } from '../../src/executor/open.ts'
 import { EventLog } from '../../src/testing/event-log.ts'
 import { payload } from '../../src/testing/payload.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-two-'))
 const workdir = join(folder, 'work')
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const open = () => openExecutor({ scheduler: 'direct', workdir, queryInterval: '1s' }, systemClock)
 

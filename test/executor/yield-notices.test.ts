@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import fc from 'fast-check'
@@ -9,6 +9,7 @@ import { type YieldNews, yieldMagic } from '../../src/core/protocol.ts'
 import { planLooks } from '../../src/executor/batch/look-plan.ts'
 import { ackScript, yieldsScript } from '../../src/executor/batch/member-scripts.ts'
 import { parseNotices } from '../../src/executor/batch/notices.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const id = 'fabcdefghijklm'
 
@@ -71,7 +72,7 @@ const shells = [['dash'], ['bash'], ['busybox', 'sh']].filter(([name]) => onPath
 describe.each(shells)('the scripts of streams in %s %s', (...words) => {
   const shell = words.filter((word): word is string => typeof word === 'string')
   const folder = mkdtempSync(join(tmpdir(), 'farcall-yields it\'s "$(odd)" '))
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => removeFolder(folder))
   const env = { ...process.env }
   if (shell[0] === 'busybox') {
     const applets = join(folder, 'applets')

@@ -16,13 +16,14 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { attach, close, cluster, configure } from '../../src/index.ts'
 import { root } from '../client/helpers.ts'
 import { failure, jobProcesses } from '../client/left.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-faults-'))
 const workdir = join(folder, 'work')
 const place = { scheduler: 'direct', queryInterval: '1s', keep: 'all' } as const
 configure({ profiles: { here: { ...place, workdir }, sparse: { ...place, workdir, keep: 'none' } } })
 afterEach(close)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 it('blobs that were purged between two calls are sent again', async () => {
   const double = cluster({ profile: 'here' }, (n: number) => 2 * n)

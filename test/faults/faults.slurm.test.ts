@@ -6,6 +6,7 @@ import { type Program, runProgram } from '../client/helpers.ts'
 import { onLogin } from '../client/left.ts'
 import { type SlurmWithLogin, startCluster } from '../clusters/cluster.ts'
 import { run, until } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 let lab: SlurmWithLogin
 beforeAll(async () => {
@@ -14,7 +15,7 @@ beforeAll(async () => {
 })
 afterEach(async () => {
   await close()
-  rmSync(join(lab.sshd.home, 'bin'), { recursive: true, force: true })
+  removeFolder(join(lab.sshd.home, 'bin'))
 })
 afterAll(() => lab.stop())
 

@@ -1,10 +1,11 @@
-import { appendFileSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { close, cluster, configure, type Profile } from '../../src/index.ts'
 import { descendants, signal, until } from '../clusters/processes.ts'
 import { type Sshd, type SshdOptions, startSshd } from '../clusters/sshd.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 let sshd: Sshd
 const cleanups: (() => Promise<unknown>)[] = []
@@ -117,7 +118,7 @@ it('a connection that drops in the middle of an upload: the call goes on, once',
     'run.1.0',
     'submit.1',
   ])
-  rmSync(join(jobs, job.id), { recursive: true })
+  removeFolder(join(jobs, job.id))
 })
 
 it('a connection that drops again and again while jobs run and results come: all of them arrive', async () => {

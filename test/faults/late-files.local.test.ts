@@ -1,15 +1,16 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { wrapTransports } from '../../src/executor/open.ts'
 import { close, cluster, configure } from '../../src/index.ts'
 import { lateFiles } from '../../src/testing/late-files.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-late-'))
 afterAll(async () => {
   wrapTransports((transport) => transport)
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 it.each([false, true])(

@@ -1,14 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  utimesSync,
-} from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, statSync, symlinkSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -16,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { FileError } from '../../src/core/errors.ts'
 import { nameToBytes } from '../../src/files/names.ts'
 import type { FileSystem } from '../../src/files/types.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 /** What whoever runs the suite gives: the files, and who may not read everything (root may). */
 export interface FilesUnderTest {
@@ -100,7 +92,7 @@ export function filesSuite(name: string, open: () => Promise<FilesUnderTest>): v
       chmodSync(base, 0o777)
       ;({ fs, root } = await open())
     })
-    afterAll(() => rmSync(base, { recursive: true, force: true }))
+    afterAll(() => removeFolder(base))
     beforeEach(() => {
       folder = join(base, `t${count++}`)
       mkdirSync(folder)

@@ -4,7 +4,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -12,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { tslabBin, tslabFolder } from './tslab.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
@@ -50,7 +50,7 @@ export function makeDesk({ config }: DeskOptions = {}): Desk {
     join(kernel, 'kernel.json'),
     JSON.stringify({ argv, display_name: 'TypeScript', language: 'typescript' }),
   )
-  return { folder, env: environment(home), remove: () => rmSync(home, { recursive: true, force: true }) }
+  return { folder, env: environment(home), remove: () => removeFolder(home) }
 }
 
 /** Those of an earlier call stay: each is the version that its first owner asked for. */

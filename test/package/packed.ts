@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { removeFolder } from '../remove-folder.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -71,7 +72,7 @@ export async function pack(): Promise<string> {
     const [{ filename }] = JSON.parse(report.slice(report.lastIndexOf('\n[') + 1)) as [{ filename: string }]
     return join(folder, filename)
   } finally {
-    rmSync(copy, { recursive: true, force: true })
+    removeFolder(copy)
   }
 }
 
@@ -109,7 +110,7 @@ export async function install(tarball: string, flags: readonly string[] = []) {
     /** `npx farcall ARGS` in the folder. */
     farcall: (...args: string[]) => execute(join(folder, 'node_modules/.bin/farcall'), args, folder, env),
     node: (...args: string[]) => execute(node, args, folder, env),
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove: () => removeFolder(folder),
   }
 }
 

@@ -4,7 +4,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -13,6 +12,7 @@ import { basename, join, relative } from 'node:path'
 import pLimit from 'p-limit'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { removeFolder } from '../remove-folder.ts'
 import { execute, link, pack, root, unpack } from './packed.ts'
 
 let folder = ''
@@ -45,7 +45,7 @@ beforeAll(async () => {
     }),
   )
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const fixtures = readdirSync(join(root, 'test/types')).filter((name) => name.endsWith('.types.ts'))
 const nodeNext = { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,13 +9,14 @@ import { requestFor } from '../../src/packages/from-npm.ts'
 import { findLockfile } from '../../src/packages/lock/find.ts'
 import type { LockedPackage, Need } from '../../src/packages/lock/types.ts'
 import { runsOn, subsetOf } from '../../src/packages/subset.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const fixture = (kind: string) => fileURLToPath(new URL(`../fixtures/locks/${kind}`, import.meta.url))
 const arm: Platform = { platform: 'linux', arch: 'arm64', libc: 'glibc', abi: '115' }
 const alpine: Platform = { platform: 'linux', arch: 'x64', libc: 'musl', abi: '115' }
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-locks-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 interface Entry {
   version: string

@@ -1,12 +1,4 @@
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,13 +9,14 @@ import { blobName } from '../../src/core/protocol.ts'
 import { close, cluster, configure } from '../../src/index.ts'
 import { archiveFile } from '../../src/packages/cache.ts'
 import { fromNpm, requestFor } from '../../src/packages/from-npm.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { node } from '../toolchains/tools.ts'
 
 const arm: Platform = { platform: 'linux', arch: 'arm64', libc: 'glibc', abi: '115' }
 const folder = mkdtempSync(join(tmpdir(), 'farcall-other-'))
 afterAll(async () => {
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const fixture = (kind: string) => fileURLToPath(new URL(`../fixtures/locks/${kind}`, import.meta.url))

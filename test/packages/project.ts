@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -66,7 +67,7 @@ export async function installedProject(): Promise<string> {
     // Another run was faster.
     if (!existsSync(folder)) throw error
   } finally {
-    rmSync(made, { recursive: true, force: true })
+    removeFolder(made)
   }
   return folder
 }

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { root } from '../client/helpers.ts'
 import { run } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { installedProject } from './project.ts'
 
 const minutes = 60_000
@@ -13,7 +14,7 @@ let project = ''
 beforeAll(async () => {
   project = await installedProject()
 }, 5 * minutes)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 it(
   'a compiled package, a prebuilt one, a wasm one, a worker and a file together run on Slurm',

@@ -7,7 +7,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,6 +20,7 @@ import type { Reference } from '../../src/codec/types.ts'
 import { decodeRecords, encodeTable, type PackRecord } from '../../src/core/pack.ts'
 import { type JobSpec, type MemberEnd, paths, protocolVersion } from '../../src/core/protocol.ts'
 import { renderScript, type ScriptContext } from '../../src/scheduler/render.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const runtime: string = await buildRuntime()
 /** The node of the jobs: FARCALL_TEST_NODE runs these tests on an older one. */
@@ -82,7 +82,7 @@ export const shells: readonly (readonly string[])[] = [
 
 const made: string[] = []
 afterAll(() => {
-  for (const folder of made) rmSync(folder, { recursive: true, force: true })
+  for (const folder of made) removeFolder(folder)
 })
 
 /** Gone when the test file is done. */

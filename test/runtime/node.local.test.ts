@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { arch } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { NodeNeed } from '../../src/core/interpreter.ts'
+import { removeFolder } from '../remove-folder.ts'
 import {
   finished,
   isRunning,
@@ -184,7 +185,7 @@ describe('a job that waits for a node', () => {
     const job = makeJob({ script: { environment } })
     const running = finished(job.start())
     await until(() => needOf(job), 'a need')
-    rmSync(job.workdir, { recursive: true })
+    removeFolder(job.workdir)
     expect(await running).toMatchObject({ code: 1 })
     expect(existsSync(job.workdir)).toBe(false)
   })

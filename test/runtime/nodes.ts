@@ -1,8 +1,9 @@
 /** Node of other majors, from npm's packages of it: installed once, into a folder that stays. */
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { arch, platform, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 export const majors = [16, 18, 20, 22, 24, 26] as const
 export type Major = (typeof majors)[number]
@@ -28,7 +29,7 @@ export async function nodeOf(major: Major): Promise<string> {
     await run('npm', ['install', ...flags, `${name}@${major}`], { cwd: temporary })
     if (!existsSync(folder)) renameSync(temporary, folder)
   } finally {
-    rmSync(temporary, { recursive: true, force: true })
+    removeFolder(temporary)
   }
   return program
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe } from 'vitest'
@@ -11,6 +11,7 @@ import {
   simulateScheduler,
 } from '../../src/testing/simulated/simulated.ts'
 import { openTransport } from '../../src/transport/open.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const kinds: readonly [kind: SimulatedKind, overMemory: Directives][] = [
   ['pbs', { memoryBytes: 100e6 }],
@@ -28,7 +29,7 @@ describe.each(kinds)('a simulated %s', (kind, overMemory) => {
   })
   afterAll(async () => {
     await simulated.close()
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   })
 
   schedulerSuite(kind, async () => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FarcallError } from '../../src/core/errors.ts'
 import type { Command, CommandResult } from '../../src/core/shell.ts'
 import { direct } from '../../src/scheduler/direct.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 let folder: string
 const started: string[] = []
@@ -17,7 +18,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   await run(direct.cancel(started.splice(0)))
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const pipes = Array.from(

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { inRowLimit } from '../../src/store/files.ts'
 import { isDead, thisProcess } from '../../src/store/owner.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { newJob, opened, temporaryFolder } from './helpers.ts'
 
 const here = thisProcess()
@@ -88,7 +89,7 @@ test('a result is cached from a file, and one whose file is gone is no result', 
   store.result('key', { job: 'fa', item: 0, kind: 'value', content: { path: file } })
   rmSync(file)
   expect(Buffer.from(store.cacheGet('key')!.bytes).toString()).toBe('from a file')
-  rmSync(join(folder, 'files'), { recursive: true })
+  removeFolder(join(folder, 'files'))
   expect(store.cacheGet('key')).toBeUndefined()
   expect(store.claim('fb', here, [{ key: 'key', item: 0 }])[0]!.outcome).toBe('won')
 })

@@ -6,7 +6,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -19,6 +18,7 @@ import { Database } from '../../src/store/database.ts'
 import { storeFolder } from '../../src/store/folder.ts'
 import { journalFor } from '../../src/store/journal.ts'
 import { migrate, migrations } from '../../src/store/schema.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { newJob, opened, temporaryFolder } from './helpers.ts'
 
 const asRoot = process.getuid?.() === 0
@@ -127,7 +127,7 @@ test('a database that is gone is begun anew, and stands in for it', () => {
     false,
   ])
   before.close()
-  rmSync(join(folder, 'index'), { recursive: true })
+  removeFolder(join(folder, 'index'))
   const store = again()
   expect([store.predecessor(), store.isListed('there'), store.list(), warnings]).toEqual([{}, false, [], []])
 })
@@ -147,7 +147,7 @@ test('a record with jobs that is older than the list of places counts as whole',
 test('a process whose store was removed under it goes on in a new one', { timeout: 20_000 }, async () => {
   const { store, folder, again, warnings } = opened()
   store.add(newJob())
-  rmSync(folder, { recursive: true })
+  removeFolder(folder)
   const job = newJob({}, { arg: new Uint8Array(300_000) })
   await expect
     .poll(

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { removeFolder } from '../remove-folder.ts'
 import { argsOf, newJob, opened, temporaryFolder } from './helpers.ts'
 
 // Only root may mount.
@@ -15,7 +16,7 @@ describe.runIf(process.getuid?.() === 0)('a store on a disk that is full', () =>
   afterEach(() => {
     // Lazily: libsql lets go of a file when its statements are collected as garbage, not when it is closed.
     execFileSync('umount', ['-l', disk])
-    rmSync(disk, { recursive: true })
+    removeFolder(disk)
   })
 
   const refusal = expect.objectContaining({
@@ -70,7 +71,7 @@ describe.runIf(process.getuid?.() === 0)('a store on a disk that is full', () =>
       expect(() => opened(join(view, 'new'))).toThrow(expect.objectContaining({ code: 'STORE_UNWRITABLE' }))
     } finally {
       execFileSync('umount', ['-l', view])
-      rmSync(view, { recursive: true })
+      removeFolder(view)
     }
     expect(store.get(job.spec.id)).toBeDefined()
     expect(readdirSync(join(disk, 'store'))).toEqual(['index'])

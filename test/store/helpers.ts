@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
@@ -9,6 +9,7 @@ import { type JobSpec, protocolVersion } from '../../src/core/protocol.ts'
 import { openStore } from '../../src/store/open.ts'
 import { thisProcess } from '../../src/store/owner.ts'
 import type { JobStore, NewJob } from '../../src/store/types.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const undo: (() => void)[] = []
 afterEach(() => {
@@ -17,7 +18,7 @@ afterEach(() => {
 
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'farcall-store-'))
-  undo.push(() => rmSync(folder, { recursive: true, force: true }))
+  undo.push(() => removeFolder(folder))
   return folder
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
@@ -6,6 +6,7 @@ import { systemClock } from '../../src/core/clock.ts'
 import type { Executor } from '../../src/executor/executor.ts'
 import { openExecutor } from '../../src/executor/open.ts'
 import { attach, close, cluster, configure } from '../../src/index.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { newJob, opened } from './helpers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-restore-'))
@@ -13,7 +14,7 @@ const place = { scheduler: 'direct', workdir: `${folder}/there`, queryInterval: 
 configure({ profiles: { here: place }, defaultProfile: 'here' })
 afterAll(async () => {
   await close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const listOf = async (executor: Executor) => {
@@ -34,7 +35,7 @@ it('a store that is removed while jobs run is filled again from what lies on the
   await expect.poll(async () => (await listOf(executor)).jobs.length, { timeout: 20_000 }).toBe(2)
   const first = await listOf(executor)
   expect(before.store.restore({ name: 'here', settings: place }, first.jobs)).toHaveLength(2)
-  rmSync(before.folder, { recursive: true })
+  removeFolder(before.folder)
 
   const { store } = opened(before.folder)
   expect([store.predecessor(), store.list()]).toEqual([undefined, []])

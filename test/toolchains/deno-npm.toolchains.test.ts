@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pack, root } from '../package/packed.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { runProgram } from './project.ts'
 import { type Registry, startRegistry } from './registry.ts'
 import { tool } from './tools.ts'
@@ -18,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await registry?.close()
-  rmSync(parent, { recursive: true, force: true })
+  removeFolder(parent)
 })
 
 /** A folder without packages, below none that has any. */

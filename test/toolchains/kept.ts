@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../clusters/processes.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 /** Where packages lie that tests need beside the repository's own, kept from one run of them to the next. */
 export function keptFolder(name: string, manifest: string): string {
@@ -28,6 +29,6 @@ export async function installKept(
     // Another run was faster.
     if (!existsSync(folder)) throw error
   } finally {
-    rmSync(made, { recursive: true, force: true })
+    removeFolder(made)
   }
 }

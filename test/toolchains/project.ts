@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { removeFolder } from '../remove-folder.ts'
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url))
 const fixtures = join(repository, 'test/fixtures/projects')
@@ -114,7 +115,7 @@ export function makeProject({
 }
 
 export function removeProjects(): void {
-  rmSync(parent, { recursive: true, force: true })
+  removeFolder(parent)
 }
 
 export interface Outcome {

@@ -11,6 +11,7 @@ import { type OneTimeCodes, oneTimeCodes } from '../clusters/one-time.ts'
 import { descendants, signal } from '../clusters/processes.ts'
 import { type Sshd, startSshd } from '../clusters/sshd.ts'
 import { type PlainUser, plainUser, setPassword } from '../clusters/user.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { onTerminal, type Program, program, withoutTerminal } from './program.ts'
 
 // PAM and passwords need root, and so does all of this file
@@ -63,7 +64,7 @@ afterAll(async () => {
   script.remove()
   await Promise.all([mfa, keyAndMfa, byPassword, byKey].map((sshd) => sshd.stop()))
   await account.remove()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 afterEach(async () => {
   setLoginPrompt(undefined)

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -9,6 +9,7 @@ import type { Transport } from '../../src/transport/transport.ts'
 import { type OtherHost, otherHost } from '../clusters/netns.ts'
 import { descendants, signal } from '../clusters/processes.ts'
 import { type Sshd, startSshd } from '../clusters/sshd.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { program, withoutTerminal } from './program.ts'
 
 // Where the machine allows it the bastion is another host, and middle and target listen on its loopback alone
@@ -32,7 +33,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([bastion, middle, target].map((sshd) => sshd.stop()))
   await other?.remove()
-  rmSync(folder, { recursive: true })
+  removeFolder(folder)
 })
 afterEach(async () => {
   for (const transport of open.splice(0)) await transport[Symbol.asyncDispose]()

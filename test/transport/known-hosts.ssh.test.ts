@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { checkHostKey, fingerprint, parseKnownHosts } from '../../src/transport/known-hosts.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 let folder: string
 let key: Buffer
@@ -14,7 +15,7 @@ beforeAll(() => {
   words = readFileSync(join(folder, 'key.pub'), 'utf8').split(' ').slice(0, 2).join(' ')
   key = Buffer.from(words.split(' ')[1]!, 'base64')
 })
-afterAll(() => rmSync(folder, { recursive: true }))
+afterAll(() => removeFolder(folder))
 
 const patterns = [
   'login.hpc.edu',

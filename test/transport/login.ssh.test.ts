@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { createSshTransport } from '../../src/transport/ssh.ts'
 import type { Transport } from '../../src/transport/transport.ts'
 import { freePorts } from '../clusters/processes.ts'
 import { type Sshd, startSshd } from '../clusters/sshd.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 let sshd: Sshd
 let folder: string
@@ -19,7 +20,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await sshd.stop()
-  rmSync(folder, { recursive: true })
+  removeFolder(folder)
 })
 afterEach(async () => {
   for (const transport of open.splice(0)) await transport[Symbol.asyncDispose]()

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { afterEach, expect, test } from 'vitest'
 import { type LoginQuestion, setLoginPrompt } from '../../src/transport/prompt.ts'
 import { createLinks } from '../../src/transport/ssh-link.ts'
 import { logIn } from '../../src/transport/ssh-login.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 // What sshd does not do, or not at once: ssh2's own server, in this process
 
@@ -18,7 +19,7 @@ afterEach(() => {
 
 const hostKey = ssh2.utils.generateKeyPairSync('ed25519').private
 const folder = mkdtempSync(join(tmpdir(), 'farcall-odd-'))
-cleanups.push(() => rmSync(folder, { recursive: true, force: true }))
+cleanups.push(() => removeFolder(folder))
 
 interface Odd {
   banner?: string

@@ -1,9 +1,10 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { connectionOver } from '../../src/transport/openssh-connection.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const path = process.env['PATH']
 let folder: string
@@ -15,7 +16,7 @@ beforeEach(() => {
 })
 afterEach(() => {
   process.env['PATH'] = path
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 /** As while OpenSSH is being updated: there is no ssh to ask. */

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -12,6 +12,7 @@ import { type OneTimeCodes, oneTimeCodes } from '../clusters/one-time.ts'
 import { descendants, freePorts, processesWhere, signal, until } from '../clusters/processes.ts'
 import { type Sshd, startSshd } from '../clusters/sshd.ts'
 import { type PlainUser, plainUser, setPassword } from '../clusters/user.ts'
+import { removeFolder } from '../remove-folder.ts'
 import { onTerminal, type Program, program, withoutTerminal } from './program.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -30,7 +31,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await byKey.stop()
   await account.remove()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 afterEach(async () => {
   setLoginPrompt(undefined)

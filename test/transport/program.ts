@@ -1,8 +1,9 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { removeFolder } from '../remove-folder.ts'
 
 export interface Program {
   readonly file: string
@@ -21,7 +22,7 @@ export async function program(contents: string): Promise<Program> {
     external: ['*.node', 'cpu-features'],
     logLevel: 'error',
   })
-  return { file, remove: () => rmSync(folder, { recursive: true }) }
+  return { file, remove: () => removeFolder(folder) }
 }
 
 /** What a person at a terminal does: waits until the screen shows this, then types (or does) that. */

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createMarkScanner, frame, openingCommand, openingInput } from '../../src/transport/shell-loop.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const token = '0123456789abcdef0123456789abcdef'
 
@@ -102,6 +103,6 @@ test('a head that reads ahead is not trusted', async () => {
     expect(wire).toContain(`abc\n${token} 1 0\n`)
     expect(wire).toContain(`two\n\n\n${token} 2 0\n`)
   } finally {
-    rmSync(folder, { recursive: true })
+    removeFolder(folder)
   }
 })

@@ -1,11 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { namedHosts, userSshConfig } from '../../src/transport/ssh-config-hosts.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'farcall-hosts-'))
-afterAll(() => rmSync(home, { recursive: true, force: true }))
+afterAll(() => removeFolder(home))
 const here = { home, systemFile: join(home, 'none') }
 
 it('names hosts one by one, in order, with those of included files, and none of patterns or of git', () => {

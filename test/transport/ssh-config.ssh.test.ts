@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -12,13 +12,14 @@ import {
   targetOf,
 } from '../../src/transport/ssh-config.ts'
 import { readSettings, type Settings } from '../../src/transport/ssh-config-files.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 let folder: string
 let files = 0
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'farcall-config-'))
 })
-afterAll(() => rmSync(folder, { recursive: true }))
+afterAll(() => removeFolder(folder))
 
 const write = (text: string, name = `config-${++files}`) => {
   writeFileSync(join(folder, name), text)

@@ -1,14 +1,6 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import {
-  appendFileSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +11,7 @@ import { createSshTransport } from '../../src/transport/ssh.ts'
 import type { Transport } from '../../src/transport/transport.ts'
 import { descendants, processesWhere, signal } from '../clusters/processes.ts'
 import { type Sshd, type SshdOptions, startSshd } from '../clusters/sshd.ts'
+import { removeFolder } from '../remove-folder.ts'
 
 const cleanups: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -322,6 +315,6 @@ test('an idle connection does not hold the process, nor does pending work after 
       expect(Date.now() - begun).toBeLessThan(10_000)
     }
   } finally {
-    rmSync(folder, { recursive: true })
+    removeFolder(folder)
   }
 })

@@ -1,12 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { explain } from '../../../src/client/explain/explain.ts'
+import { removeFolder } from '../../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-explain-test-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 

@@ -21,6 +21,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { nameFromBytes, nativeName } from '../../../src/files/names.ts'
 import type { ClusterFiles, TransferProgress } from '../../../src/files/types.ts'
 import { hostileNames } from '../../files/suite.ts'
+import { removeFolder } from '../../remove-folder.ts'
 
 /** All that lies below a folder: what it is, its content, mode and time. */
 export function pictureOf(folder: string): Record<string, unknown> {
@@ -59,7 +60,7 @@ export function transferSuite(name: string, open: () => Promise<ClusterFiles>): 
       chmodSync(base, 0o777)
       fs = await open()
     })
-    afterAll(() => rmSync(base, { recursive: true, force: true }))
+    afterAll(() => removeFolder(base))
     beforeEach(() => {
       ;[here, there] = [join(base, `here${count}`), join(base, `there${count++}`)]
       mkdirSync(here)
@@ -162,7 +163,7 @@ export function transferSuite(name: string, open: () => Promise<ClusterFiles>): 
       expect(await fs.sync(here, target, { direction: 'up', compare: 'hash' })).toMatchObject({ copied: [] })
 
       writeFileSync(join(here, 'a.csv'), '3,4\n')
-      rmSync(join(here, 'sub/deep'), { recursive: true })
+      removeFolder(join(here, 'sub/deep'))
       rmSync(join(here, 'sub/link'))
       symlinkSync('../A.csv', join(here, 'sub/link'))
       const dry = await fs.sync(here, target, { direction: 'up', dryRun: true, delete: true })
@@ -186,7 +187,7 @@ export function transferSuite(name: string, open: () => Promise<ClusterFiles>): 
         false,
         false,
       ])
-      rmSync(join(here, 'down'), { recursive: true })
+      removeFolder(join(here, 'down'))
     })
 
     test('large files that changed a little are the same afterwards, either way, whatever their names', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Readable, Transform, type Writable } from 'node:stream'
@@ -11,6 +11,7 @@ import { isUsable } from '../../../src/executor/files/rsync.ts'
 import type { SyncOptions } from '../../../src/files/types.ts'
 import { createLocalTransport } from '../../../src/transport/local.ts'
 import type { Transport } from '../../../src/transport/transport.ts'
+import { removeFolder } from '../../remove-folder.ts'
 import { busyboxTransport } from './busybox.ts'
 import { sha, transferSuite } from './transfer-suite.ts'
 
@@ -46,7 +47,7 @@ describe('with rsync at both ends', () => {
     folder = mkdtempSync(join(tmpdir(), 'farcall-rsync-test-'))
     for (const one of ['here', 'there']) mkdirSync(join(folder, one))
   })
-  afterEach(() => rmSync(folder, { recursive: true }))
+  afterEach(() => removeFolder(folder))
   const sizes = { whole: 20_000_000, part: 1_000_000 }
   const change = (side: string, content: Buffer) => {
     randomBytes(sizes.part).copy(content, 7_000_001)

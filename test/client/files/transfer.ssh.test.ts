@@ -16,6 +16,7 @@ import { logInByOpenssh } from '../../../src/transport/openssh-login.ts'
 import { createSshTransport } from '../../../src/transport/ssh.ts'
 import type { LogIn, SshSettings } from '../../../src/transport/ssh-link.ts'
 import type { Transport } from '../../../src/transport/transport.ts'
+import { removeFolder } from '../../remove-folder.ts'
 import { loginProfile } from '../left.ts'
 import { sha, transferSuite } from './transfer-suite.ts'
 
@@ -53,7 +54,7 @@ test('a connection that is cut again and again only delays a large file, up and 
   expect(sha(readFileSync(join(folder, 'back')))).toBe(sha(large))
   expect([up > 0, cuts > up]).toEqual([true, true])
   await cutter[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
+  removeFolder(folder)
 })
 
 /** A connection whose rsyncs are counted, with the words that the far one gets. */
@@ -109,8 +110,8 @@ for (const [name, how] of [
       for (const [at, file] of rc.entries())
         if (before[at]) writeFileSync(file, before[at])
         else rmSync(file)
-      rmSync(folder, { recursive: true })
-      rmSync(join(sshd.home, 'rsync'), { recursive: true })
+      removeFolder(folder)
+      removeFolder(join(sshd.home, 'rsync'))
     }
   })
 
@@ -147,7 +148,7 @@ test('a connection that is cut only delays an rsync, up and down', { timeout: 15
     expect([readdirSync(folder), readdirSync(`${sshd.home}/cut`)]).toEqual([['large'], ['large']])
   }
   await cutter[Symbol.asyncDispose]()
-  rmSync(folder, { recursive: true })
+  removeFolder(folder)
 })
 
 /** Ends all sessions of this user but the one that this runs in. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -14,6 +14,7 @@ import {
   type NotifyOptions,
 } from '../../../src/index.ts'
 import { Database } from '../../../src/store/database.ts'
+import { removeFolder } from '../../remove-folder.ts'
 import { runProgram, startProgram } from '../helpers.ts'
 import { type HookServer, hookServer } from './server.ts'
 
@@ -44,7 +45,7 @@ afterEach(async () => {
 })
 afterAll(() => {
   process.off('warning', note)
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 /** Notes what callbacks are given. */

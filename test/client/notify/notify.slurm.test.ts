@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, it, vi } from 'vitest'
 import { close, cluster, configure, type JobNotification, type NotifyEndpoint } from '../../../src/index.ts'
+import { removeFolder } from '../../remove-folder.ts'
 import { type HookServer, hookServer } from './server.ts'
 
 const { slurm } = inject('slurms').plain
@@ -27,7 +28,7 @@ afterEach(async () => {
 afterAll(() => {
   for (const name of Object.keys(slurm.env)) delete process.env[name]
   Object.assign(process.env, before)
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 const endpoints = (): NotifyEndpoint[] => [{ type: 'webhook', url: hook.url, on: 'all' }]

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import type { TestProject } from 'vitest/node'
-import { removeFolder, run } from '../processes.ts'
+import { removeFolder } from '../../remove-folder.ts'
+import { run } from '../processes.ts'
 
 /** Before all tests: the runtime that jobs start, as it is now in the sources. After them: the run's folder goes. */
 export default async function setup(project: TestProject): Promise<() => void> {

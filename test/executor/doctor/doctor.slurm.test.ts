@@ -5,7 +5,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -14,6 +13,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 import type { Profile } from '../../../src/core/profile.ts'
 import { type SshdOptions, startSshd } from '../../clusters/sshd.ts'
+import { removeFolder } from '../../remove-folder.ts'
 import { at, steps, troubles } from './steps.ts'
 
 const { sshd, slurm } = inject('slurms').accounting
@@ -30,7 +30,7 @@ const profile: Profile = {
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-doctor-'))
 chmodSync(folder, 0o755)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 /** Another login node of the same cluster and user. */
 async function loginNode<T>(options: SshdOptions, use: (profile: Profile) => Promise<T>): Promise<T> {

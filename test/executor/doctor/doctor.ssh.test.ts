@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { afterAll, describe, expect, inject, it } from 'vitest'
 import type { Profile } from '../../../src/core/profile.ts'
 import { freePorts } from '../../clusters/processes.ts'
 import { startSshd } from '../../clusters/sshd.ts'
+import { removeFolder } from '../../remove-folder.ts'
 import { at, steps, troubles } from './steps.ts'
 
 const sshd = inject('sshd')
@@ -16,7 +17,7 @@ const profile: Profile = { scheduler: 'direct', host, port, user, identityFile, 
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-doctor-'))
 chmodSync(folder, 0o755)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const names = (found: Awaited<ReturnType<typeof steps>>) => found.map(({ name }) => name)
 

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readElf, stripElf } from '../../../src/executor/interpreter/elf.ts'
+import { removeFolder } from '../../remove-folder.ts'
 
 const program = readFileSync(process.execPath)
 
@@ -27,7 +28,7 @@ test('a stripped program is smaller, needs the same, and runs', () => {
     writeFileSync(path, stripped, { mode: 0o755 })
     expect(execFileSync(path, ['-p', 'process.version'], { encoding: 'utf8' }).trim()).toBe(process.version)
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder(folder)
   }
 })
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createTarGzip } from 'nanotar'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { downloadNode, listVersions } from '../../../src/executor/interpreter/npm.ts'
+import { removeFolder } from '../../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-npm-'))
 let server: Server
@@ -45,7 +46,7 @@ beforeAll(async () => {
 afterAll(() => {
   vi.unstubAllEnvs()
   server.close()
-  rmSync(folder, { recursive: true, force: true })
+  removeFolder(folder)
 })
 
 it("is asked by the user's npm, with its registry and credentials", async () => {
@@ -56,7 +57,7 @@ it("is asked by the user's npm, with its registry and credentials", async () => 
 
 it('refuses what is not what the registry says it is', async () => {
   integrity = `sha512-${createHash('sha512').update('another').digest('base64')}`
-  rmSync(join(folder, 'cache'), { recursive: true, force: true })
+  removeFolder(join(folder, 'cache'))
   await expect(downloadNode('linux-x64', '98.0.0')).rejects.toThrow(/EINTEGRITY/)
 })
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -7,6 +7,7 @@ import { parseNodeSetting } from '../../../src/core/node-setting.ts'
 import { readElf, stripElf } from '../../../src/executor/interpreter/elf.ts'
 import { type Provider, provideRuntime } from '../../../src/executor/interpreter/provide.ts'
 import type { Target } from '../../../src/executor/interpreter/target.ts'
+import { removeFolder } from '../../remove-folder.ts'
 
 const program = readFileSync(process.execPath)
 const elf = readElf(program)!
@@ -33,7 +34,7 @@ beforeEach(() => {
     },
   }
 })
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterEach(() => removeFolder(folder))
 
 const target = (node = 'auto', glibc = '2.99', unfit: string[] = []): Target => {
   const setting = parseNodeSetting(node)

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,13 +7,14 @@ import { decode } from '../../../src/codec/codec.ts'
 import { recordHeader } from '../../../src/core/pack.ts'
 import { payload } from '../../../src/testing/payload.ts'
 import { makeNamespace } from '../../clusters/kubernetes/namespace.ts'
+import { removeFolder } from '../../remove-folder.ts'
 import { workshop } from './helpers.ts'
 
 const cluster = inject('kubernetes')
 const namespace = await makeNamespace(cluster)
 const { open, give, ask, core } = workshop(cluster, namespace)
 const folder = mkdtempSync(join(tmpdir(), 'farcall-kubeconfig-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => removeFolder(folder))
 
 const config = () => JSON.parse(readFileSync(namespace.kubeconfig, 'utf8'))
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { systemClock } from '../../../src/core/clock.ts'
 import { KeptArguments } from '../../../src/executor/kubernetes/kept-arguments.ts'
 import { KubernetesExecutor } from '../../../src/executor/kubernetes/kubernetes-executor.ts'
 import { payload } from '../../../src/testing/payload.ts'
+import { removeFolder } from '../../remove-folder.ts'
 
 let folder: string
 let file: string
@@ -15,7 +16,7 @@ beforeEach(() => {
   file = join(folder, 'args.pack')
   writeFileSync(file, 'arguments')
 })
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterEach(() => removeFolder(folder))
 
 const isOpen = () =>
   readdirSync('/proc/self/fd').some((fd) => {
