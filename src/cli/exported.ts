@@ -1,6 +1,7 @@
 import { pathToFileURL } from 'node:url'
+import type { Target } from '../client/caller.ts'
 import { cluster, targetSymbol } from '../client/cluster.ts'
-import { makeRemote, type Remote, type Target } from '../client/remote.ts'
+import { makeRemote, type Remote } from '../client/remote.ts'
 import { ConfigError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
 

@@ -1,7 +1,8 @@
 import { noteImports } from '../capture/snapshot.ts'
 import { CaptureError, ConfigError } from '../core/errors.ts'
+import { Caller, type Target } from './caller.ts'
 import { type ClusterOptions, checkOptions, type GatheredOptions } from './options.ts'
-import { Caller, makeRemote, type Remote, type Target } from './remote.ts'
+import { makeRemote, type Remote } from './remote.ts'
 import type { RemoteStream, Streamed } from './remote-stream.ts'
 
 /**

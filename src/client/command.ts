@@ -1,12 +1,12 @@
 import { basename } from 'node:path'
 import type { CommandCall, CommandResult } from '../core/command.ts'
 import { ConfigError } from '../core/errors.ts'
+import { Caller } from './caller.ts'
 import { commandSnapshot } from './command-snapshot.ts'
 import { type Inputs, mapInputs } from './inputs.ts'
 import { Job } from './job.ts'
 import type { JobArray } from './job-array.ts'
 import { type ClusterOptions, checkOptions } from './options.ts'
-import { Caller } from './remote.ts'
 
 /**
  * The words of a command: the program, and its arguments exactly as they are; no shell reads them. A job stands for the

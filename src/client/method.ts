@@ -1,6 +1,7 @@
 import { CaptureError } from '../core/errors.ts'
+import type { Target } from './caller.ts'
 import { targetSymbol } from './cluster.ts'
-import { makeRemote, type Remote, type Target } from './remote.ts'
+import { makeRemote, type Remote } from './remote.ts'
 import type { RemoteStream } from './remote-stream.ts'
 
 /** The Remote of a method that is declared to return a promise, or the RemoteStream of one that yields. */

@@ -1,9 +1,9 @@
 import { basename, resolve } from 'node:path'
 import type { CommandCall, CommandResult } from '../core/command.ts'
 import { ConfigError } from '../core/errors.ts'
+import { Caller } from './caller.ts'
 import { type Argv, type CommandOptions, checked, requireWords, sendCommand, targetOf } from './command.ts'
 import type { Job } from './job.ts'
-import { Caller } from './remote.ts'
 import { renderJobScriptFile, type ScriptVariables } from './script-template.ts'
 
 /**
