@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { attach, close, cluster, configure, currentTask, JobCanceledError } from '../../src/index.ts'
 import { administrator } from '../clusters/kubernetes/administrator.ts'
 import { makeNamespace } from '../clusters/kubernetes/namespace.ts'
+import { lineOf } from '../line-of.ts'
 import { removeFolder } from '../remove-folder.ts'
 import { startProgram } from './helpers.ts'
 
@@ -38,7 +39,9 @@ describe('a program whose profile is of Kubernetes', () => {
     const error = (await failing) as Error
     expect(error).toBeInstanceOf(RangeError)
     expect(error.message).toBe('bad 7')
-    expect(error.stack).toMatch(/kubernetes\.kubernetes\.test\.ts:3\d:\d+/)
+    expect(error.stack).toContain(
+      `kubernetes.kubernetes.test.ts:${lineOf(import.meta.url, 'throw new RangeError(`bad')}:`,
+    )
   })
 
   it('runs in the image that a call names, and says what else of a container a pod has not', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { close, cluster, configure, JobCanceledError, jobs } from '../../src/index.ts'
+import { lineOf } from '../line-of.ts'
 import { removeFolder } from '../remove-folder.ts'
 import { runProgram } from './helpers.ts'
 
@@ -127,7 +128,8 @@ describe('a function with parallel', () => {
     const error = (await work([1, 2, 3, 4]).catch((thrown) => thrown)) as Error
     expect(error).toBeInstanceOf(RangeError)
     expect(error.message).toBe('3 is too large')
-    expect(error.stack).toMatch(/loops\.local\.test\.ts:121:26\)?\n/)
+    const line = lineOf(import.meta.url, 'if (x > 2) throw new RangeError')
+    expect(error.stack).toMatch(new RegExp(`loops\\.local\\.test\\.ts:${line}:26\\)?\\n`))
   })
 
   it('says once why a loop stays, with its line, and runs the function as it is', async () => {
@@ -142,7 +144,8 @@ describe('a function with parallel', () => {
     })
     expect(await Promise.all([work([1, 2, 3]), work([4])])).toEqual([[1, 3, 6], [4]])
     await new Promise((resolve) => setImmediate(resolve))
-    const text = "loops.local.test.ts:138 not parallelised: reads 'total' while the loop writes it"
+    const line = lineOf(import.meta.url, 'sums.push(total)')
+    const text = `loops.local.test.ts:${line} not parallelised: reads 'total' while the loop writes it`
     expect(warnings.filter((one) => one === text)).toHaveLength(1)
   })
 
