@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -24,34 +26,47 @@ export interface Outcome {
   signal: NodeJS.Signals | null
 }
 
-/** The package as it is published, compiled afresh, and a folder for the files of users. */
+/** The package as it is published, compiled afresh by the first file of the run that needs it. */
+function compiledPackage(): string {
+  const folder = join(process.env['FARCALL_TEST_FOLDER']!, 'package')
+  if (existsSync(folder)) return folder
+  const made = mkdtempSync(`${folder}-`)
+  cpSync(join(root, 'package.json'), join(made, 'package.json'))
+  symlinkSync(join(root, 'node_modules'), join(made, 'node_modules'))
+  for (const path of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
+    if (!path.endsWith('.ts')) continue
+    const { outputText } = ts.transpileModule(readFileSync(join(root, 'src', path), 'utf8'), {
+      compilerOptions: {
+        target: ts.ScriptTarget.ES2022,
+        module: ts.ModuleKind.ESNext,
+        verbatimModuleSyntax: true,
+        rewriteRelativeImportExtensions: true,
+      },
+      fileName: path,
+    })
+    const out = join(made, 'dist', path.replace(/\.ts$/, '.js'))
+    mkdirSync(dirname(out), { recursive: true })
+    writeFileSync(out, outputText)
+  }
+  try {
+    renameSync(made, folder)
+  } catch (error) {
+    // Another file was faster, with the same.
+    if (!existsSync(folder)) throw error
+    removeFolder(made)
+  }
+  return folder
+}
+
+/** The compiled package, which is only read, and a folder for the files of users. */
 export function builtPackage() {
   const folders = { package: '', user: '' }
 
   beforeAll(() => {
-    folders.package = mkdtempSync(join(tmpdir(), 'farcall-package-test-'))
+    folders.package = compiledPackage()
     folders.user = mkdtempSync(join(tmpdir(), 'farcall-user-test-'))
-    cpSync(join(root, 'package.json'), join(folders.package, 'package.json'))
-    symlinkSync(join(root, 'node_modules'), join(folders.package, 'node_modules'))
-    for (const path of readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })) {
-      if (!path.endsWith('.ts')) continue
-      const { outputText } = ts.transpileModule(readFileSync(join(root, 'src', path), 'utf8'), {
-        compilerOptions: {
-          target: ts.ScriptTarget.ES2022,
-          module: ts.ModuleKind.ESNext,
-          verbatimModuleSyntax: true,
-          rewriteRelativeImportExtensions: true,
-        },
-        fileName: path,
-      })
-      const out = join(folders.package, 'dist', path.replace(/\.ts$/, '.js'))
-      mkdirSync(dirname(out), { recursive: true })
-      writeFileSync(out, outputText)
-    }
   })
-  afterAll(() => {
-    for (const folder of Object.values(folders)) removeFolder(folder)
-  })
+  afterAll(() => removeFolder(folders.user))
 
   const write = (files: Record<string, string | object>) => {
     for (const [path, content] of Object.entries(files)) {
