@@ -1,5 +1,6 @@
 import type { Snapshot } from '../capture/types.ts'
 import { blobOf } from '../core/blob.ts'
+import { abandoning } from './abandoning.ts'
 import { type FromParents, takeParents } from './chain.ts'
 import { answerFromCache } from './front.ts'
 import { functionKey, itemTimeOf } from './item-time.ts'
@@ -18,7 +19,7 @@ import { type Settings, settingsFor } from './settings.ts'
 import { functionOf, makeSpec, placeOf, planFor } from './spec.ts'
 import { stageFor } from './stage.ts'
 import type { Submission } from './submission.ts'
-import { abandoning, type Request, recordJob, type Send } from './submit.ts'
+import { type Request, recordJob, type Send } from './submit.ts'
 import { whereToRun } from './where.ts'
 
 /**

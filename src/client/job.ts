@@ -1,5 +1,6 @@
 import { ConfigError, JobCanceledError } from '../core/errors.ts'
 import type { JobEnvironment } from '../core/job-environment.ts'
+import { ignoreRejection, quiet } from '../core/rejections.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import type { TaskProgress } from '../core/task.ts'
 import type { JobUsage } from '../core/usage.ts'
@@ -223,14 +224,6 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
     quiet(this)
     if (!isFinal(this.#item.status.state)) await this.cancel()
   }
-}
-
-/** For promises whose failure is reported elsewhere. @internal */
-export function ignoreRejection(): void {}
-
-/** Its failure is reported elsewhere; its value is not asked for. @internal */
-export function quiet(promise: Promise<unknown>): void {
-  Promise.prototype.then.call(promise, undefined, ignoreRejection)
 }
 
 /** Of calls made together, those that somebody waits for are followed on. @internal */

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { readFile, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { version } from '../core/version.ts'
 import type { Provenance } from '../store/types.ts'
-import { version } from './version.ts'
 
 const run = promisify(execFile)
 const lockfiles = ['package-lock.json', 'pnpm-lock.yaml', 'yarn.lock', 'bun.lock', 'npm-shrinkwrap.json']

@@ -14,9 +14,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { decodeFrom } from '../codec/codec.ts'
 import type { DecodeOptions } from '../codec/types.ts'
+import { type Deferred, deferred } from '../core/deferred.ts'
 import { ResultError } from '../core/errors.ts'
 import type { RecordKind } from '../core/pack.ts'
-import { type Deferred, deferred } from './deferred.ts'
 
 /** Where a result is to be written, and who waits for that. */
 export interface ResultFile {

@@ -2,13 +2,13 @@ import { ConfigError } from '../core/errors.ts'
 import { attemptStep, type JobSpec } from '../core/protocol.ts'
 import { resolveResources } from '../core/resolve-resources.ts'
 import type { Resources } from '../core/resources.ts'
+import { abandoning } from './abandoning.ts'
 import { alreadySealed, type Handle } from './handle.ts'
 import type { Item } from './item.ts'
 import { tellOfMap } from './notify/tell-of.ts'
 import { Parts } from './parts.ts'
 import type { Session } from './session.ts'
 import { Submission } from './submission.ts'
-import { abandoning } from './submit.ts'
 
 /** The next attempt of what failed in a map, of each of its submissions by itself. */
 export function retryFailed(before: Parts, resources: Resources): Parts {

@@ -1,4 +1,4 @@
-import { type Deferred, deferred } from './deferred.ts'
+import { type Deferred, deferred } from '../core/deferred.ts'
 
 /**
  * How an item ends. Its promise is made when it is first asked for: of a large map hardly anybody asks for those of single

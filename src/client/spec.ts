@@ -10,6 +10,7 @@ import { resolveResources } from '../core/resolve-resources.ts'
 import { resolveRetry } from '../core/resolve-retry.ts'
 import { requirePlainText } from '../core/shell.ts'
 import { parseDuration } from '../core/units.ts'
+import { version } from '../core/version.ts'
 import type { ExecutorTraits } from '../executor/executor.ts'
 import type { ItemTime } from './item-time.ts'
 import type { NodePlace } from './node-seen.ts'
@@ -18,7 +19,6 @@ import { type Planned, planMembers } from './plan.ts'
 import { resolveRanks } from './ranks.ts'
 import { requireBase } from './retry.ts'
 import { resolveSlots } from './slots.ts'
-import { version } from './version.ts'
 
 /** What decides which Node will run it. @internal */
 export function placeOf(profile: ResolvedProfile, options: ClusterOptions): NodePlace {

@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import type { Bundle, Snapshot } from '../capture/types.ts'
 import { blobOf } from '../core/blob.ts'
 import { systemClock } from '../core/clock.ts'
-import { CaptureError, JobCanceledError, SubmitError } from '../core/errors.ts'
+import { CaptureError, SubmitError } from '../core/errors.ts'
 import type { PackFile } from '../core/pack.ts'
 import type { BlobRef, JobSpec, StageSpec } from '../core/protocol.ts'
 import type { StreamWindow } from '../core/yields.ts'
@@ -63,19 +63,6 @@ const mostShared = 500
  * other parts of the map have some. Without `waits` it is for the caller to wait until the limit on submitted jobs lets it in.
  */
 export type Send = (concurrency?: number, waits?: boolean) => Promise<void>
-
-/** All items of a submission that cannot be made get the error. */
-export async function abandoning<T>(submission: Submission, making: Promise<T>): Promise<T> {
-  try {
-    return await making
-  } catch (error) {
-    const canceled = error instanceof JobCanceledError
-    // Where jobs among the arguments have failed each item has an error of its own.
-    if (submission.open > 0 || submission.items.length === 0)
-      submission.abandon(error, canceled ? error.status : { state: 'FAILED', reason: 'submit-failed' })
-    throw error
-  }
-}
 
 /**
  * Records the job; what it gives submits it. Killed in between, it is found and submitted by whoever looks for it. Two

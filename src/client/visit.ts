@@ -1,10 +1,11 @@
 import { ConfigError } from '../core/errors.ts'
 import { memberItems } from '../core/protocol.ts'
+import { quiet } from '../core/rejections.ts'
 import { isFinal } from '../core/status.ts'
 import { type AttachOptions, followAttached } from './attach.ts'
 import { alreadySealed, type Handle } from './handle.ts'
 import { type Item, isFailed } from './item.ts'
-import { cancelItems, Job, quiet } from './job.ts'
+import { cancelItems, Job } from './job.ts'
 import { Settlement } from './settlement.ts'
 import { Submission } from './submission.ts'
 

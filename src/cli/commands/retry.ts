@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { ConfigError } from '../../core/errors.ts'
+import { quiet } from '../../core/rejections.ts'
 import type { Resources } from '../../core/resources.ts'
 import { isFinal } from '../../core/status.ts'
 import { type NamedJob, nameJob } from '../job-names.ts'
@@ -68,7 +69,7 @@ async function retryJob(
   { profile, dryRun }: Options,
   resources: Resources,
 ): Promise<number> {
-  const [{ attach, wholeOf }, { insideOf, quiet }, { JobArray }, { retryFailed }] = await Promise.all([
+  const [{ attach, wholeOf }, { insideOf }, { JobArray }, { retryFailed }] = await Promise.all([
     import('../../client/attach.ts'),
     import('../../client/job.ts'),
     import('../../client/job-array.ts'),

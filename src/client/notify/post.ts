@@ -1,4 +1,4 @@
-import { version } from '../version.ts'
+import { version } from '../../core/version.ts'
 
 /** One request, with its secrets: it goes into no message. */
 export interface Parcel {

@@ -1,5 +1,5 @@
+import { ignoreRejection } from '../../core/rejections.ts'
 import type { Handle } from '../handle.ts'
-import { ignoreRejection } from '../job.ts'
 import type { Parts } from '../parts.ts'
 import { countsOf, Teller } from './teller.ts'
 

@@ -1,4 +1,4 @@
-import { ignoreRejection } from '../job.ts'
+import { ignoreRejection } from '../../core/rejections.ts'
 import type { Progress } from '../job-array.ts'
 import type { Parts } from '../parts.ts'
 import { kindOf } from './kind.ts'
