@@ -47,27 +47,31 @@ function countReads(inner: Transport, count: (bytes: number) => void): Transport
 
 describe('attach', () => {
   it('brings the result of a job whose client was killed in the middle', async () => {
-    const program = await startProgram('long.ts', ['2500'], {
+    const gate = join(folder, 'killed')
+    const program = await startProgram('long.ts', ['2', gate], {
       FARCALL_SCHEDULER: 'direct',
       FARCALL_WORKDIR: workdir,
     })
     expect(program.firstLine).toMatch(/^f[a-z2-7]{13}$/)
-    program.kill()
+    await program.kill()
     const job = attach<{ waited: number }>(program.firstLine)
-    expect(await job).toEqual({ waited: 2500 })
+    writeFileSync(gate, '')
+    expect(await job).toEqual({ waited: 2 })
     expect(job.status().state).toBe('COMPLETED')
   })
 
   it('cleans up after a client that died while both followed the job', async () => {
-    const program = await startProgram('long.ts', ['3000'], {
+    const gate = join(folder, 'both')
+    const program = await startProgram('long.ts', ['3', gate], {
       FARCALL_SCHEDULER: 'direct',
       FARCALL_WORKDIR: workdir,
     })
     const own = cluster(() => 1)()
     const job = attach<{ waited: number }>(program.firstLine)
     for await (const { state } of job.updates()) if (state === 'ACTIVE') break
-    program.kill()
-    expect(await Promise.all([job, own])).toEqual([{ waited: 3000 }, 1])
+    await program.kill()
+    writeFileSync(gate, '')
+    expect(await Promise.all([job, own])).toEqual([{ waited: 3 }, 1])
     await close()
     expect(existsSync(`${workdir}/jobs/${program.firstLine}`)).toBe(false)
   })
@@ -172,18 +176,21 @@ describe('attach', () => {
     configure({ ...before, store })
     vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     try {
-      const sleeps = cluster(async (ms: number) => {
-        await new Promise((resolve) => setTimeout(resolve, ms))
-        return ms
+      const waits = cluster(async (gate: string) => {
+        const fs = await import('node:fs')
+        while (!fs.existsSync(gate)) await new Promise((resolve) => setTimeout(resolve, 20))
+        return 'there'
       })
-      const job = sleeps(5_000)
+      const gate = join(folder, 'unread')
+      const job = waits(gate)
       await vi.waitUntil(() => job.status().state === 'ACTIVE', 20_000)
       await job.detach()
       const again = attach(job.id)
       await vi.waitUntil(() => again.status().state === 'ACTIVE', 20_000)
       removeFolder(store)
       writeFileSync(store, '')
-      expect(await again).toBe(5_000)
+      writeFileSync(gate, '')
+      expect(await again).toBe('there')
       // Nobody knows who else follows it: its files stay.
       await close()
       expect(existsSync(join(workdir, 'jobs', job.id))).toBe(true)

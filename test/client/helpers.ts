@@ -11,7 +11,7 @@ export interface Program {
   line(): Promise<string | undefined>
   stderr(): string
   signal(name: NodeJS.Signals): void
-  /** How it ended. */
+  /** How it ended, once all that it printed is here too. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; at: number }>
 }
 
@@ -30,14 +30,20 @@ export function runProgram(name: string, args: readonly string[], env: Record<st
   })
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   const ended = new Promise<Awaited<Program['ended']>>((resolve) => {
-    child.on('exit', (code, signal) => resolve({ code, signal, at: Date.now() }))
+    let at = 0
+    child.on('exit', () => {
+      at = Date.now()
+    })
+    // Its last words may be read only after its end is known.
+    child.on('close', (code, signal) => resolve({ code, signal, at }))
   })
   return {
     pid: child.pid!,
     ended,
     line: async () => (await lines.next()).value as string | undefined,
     stderr: () => stderr,
-    signal: (name) => process.kill(child.pid!, name),
+    // One that has ended in the meantime is nothing to signal.
+    signal: (name) => void child.kill(name),
   }
 }
 
@@ -55,11 +61,13 @@ export async function startProgram(name: string, args: readonly string[], env: R
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   const first = await lines.next()
   if (first.done) throw new Error(`${name} printed nothing; stderr: ${stderr}`)
+  const ended = new Promise<void>((resolve) => child.on('exit', () => resolve()))
   return {
     firstLine: first.value as string,
-    /** Ends the program and all that it started here, at once, as a crash would. */
-    kill() {
+    /** Ends the program and all that it started here, at once, as a crash would; resolves when it is gone. */
+    async kill() {
       process.kill(-child.pid!, 'SIGKILL')
+      await ended
     },
   }
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
@@ -20,8 +20,9 @@ afterEach(() => {
 afterAll(() => removeFolder(folder))
 
 /** The program on a terminal of its own: what is typed reaches it as from a keyboard, Ctrl-C too. */
-function onTerminal(act: string, env: Record<string, string>, ms = '600000') {
-  const command = `exec '${process.execPath}' '${root}dist/cli/main.js' run '${root}test/fixtures/programs/lifecycle.ts' -- ${act} ${ms}`
+function onTerminal(act: string, env: Record<string, string>, ...rest: string[]) {
+  const words = [act, ...rest].join(' ')
+  const command = `exec '${process.execPath}' '${root}dist/cli/main.js' run '${root}test/fixtures/programs/lifecycle.ts' -- ${words}`
   const child = spawn('script', ['-qefc', command, '/dev/null'], {
     cwd: root,
     env: { ...process.env, ...settings, ...env, SHELL: '/bin/sh' },
@@ -34,8 +35,9 @@ function onTerminal(act: string, env: Record<string, string>, ms = '600000') {
   })
   // Without what moves the cursor.
   const seen = () => raw.replaceAll(/\x1b\[[\d;]*[A-Za-z]/g, '')
-  const ended = new Promise<number | null>((resolve) => child.on('exit', resolve))
-  const shows = (what: RegExp) => until(() => what.test(seen()), 20_000)
+  // Its last words may be read only after its end is known.
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+  const shows = (what: RegExp) => until(() => what.test(seen()), 30_000)
   const job = async () => {
     expect(await shows(/"nativeId":"[^"]+"/), seen()).toBe(true)
     const { id, nativeId } = JSON.parse(/\{"id".*?\}/.exec(seen())![0]) as { id: string; nativeId: string }
@@ -49,7 +51,10 @@ const question = /\(c\)ancel them, \(d\)etach: leave them running, or \(g\)o on\
 
 describe('Ctrl-C on a terminal, where the profile says ask,', () => {
   const ask = { FARCALL_INTERRUPT: 'ask' }
-  const noJobs = () => until(() => jobProcesses(workdir).length === 0, 10_000)
+  const noJobs = () => until(() => jobProcesses(workdir).length === 0, 30_000)
+  let gates = 0
+  /** A file that the job waits for. */
+  const newGate = () => join(folder, `gate-${++gates}`)
 
   it('cancels when told so, and leaves nothing', async () => {
     const program = onTerminal('waits', ask)
@@ -69,7 +74,8 @@ describe('Ctrl-C on a terminal, where the profile says ask,', () => {
   })
 
   it('goes on when told so, and asks again the next time', async () => {
-    const program = onTerminal('waits', ask, '3000')
+    const gate = newGate()
+    const program = onTerminal('waits', ask, '1', gate)
     const { pid } = await program.job()
     program.type(ctrlC)
     expect(await program.shows(question), program.seen()).toBe(true)
@@ -77,14 +83,17 @@ describe('Ctrl-C on a terminal, where the profile says ask,', () => {
     expect(await program.shows(/going on/), program.seen()).toBe(true)
     program.type(ctrlC)
     expect(await program.shows(/going on.*o on\? $/s), program.seen()).toBe(true)
-    program.type('g\r')
     expect(isAlive(pid)).toBe(true)
+    program.type('g\r')
+    expect(await program.shows(/(going on.*){2}/s), program.seen()).toBe(true)
+    writeFileSync(gate, '')
     expect(await program.ended).toBe(0)
     expect(await noJobs()).toBe(true)
   })
 
   it('leaves the jobs when told so', async () => {
-    const program = onTerminal('waits', ask, '4000')
+    const gate = newGate()
+    const program = onTerminal('waits', ask, '1', gate)
     const { id, pid } = await program.job()
     program.type(ctrlC)
     expect(await program.shows(question), program.seen()).toBe(true)
@@ -92,18 +101,21 @@ describe('Ctrl-C on a terminal, where the profile says ask,', () => {
     expect(await program.ended).toBe(130)
     expect(isAlive(pid)).toBe(true)
     configure({ profiles: { here: { scheduler: 'direct', workdir } }, defaultProfile: 'here' })
-    expect(await attach(id)).toBe(4000)
+    writeFileSync(gate, '')
+    expect(await attach(id)).toBe(1)
     await close()
   })
 
   it('pressed again is an answer: the program ends at once, the jobs go on', async () => {
-    const program = onTerminal('waits', ask, '4000')
+    const gate = newGate()
+    const program = onTerminal('waits', ask, '1', gate)
     const { pid } = await program.job()
     program.type(ctrlC)
     expect(await program.shows(question), program.seen()).toBe(true)
     program.type(ctrlC)
     expect(await program.ended).toBe(130)
     expect(isAlive(pid)).toBe(true)
+    writeFileSync(gate, '')
     expect(await noJobs()).toBe(true)
     removeFolder(workdir)
   })

@@ -33,9 +33,13 @@ const parallel = { cores: 2, coresPerItem: 1, memory: '1GB' } as const
 
 describe('coresPerItem', () => {
   it('runs the items of a member at once in processes of their own, results in order', async () => {
+    const begun = mkdtempSync(join(folder, 'begun-'))
     const look = cluster(parallel, async (n: number) => {
       const began = Date.now()
       process.chdir('/')
+      // Until the other process has an item too.
+      writeFileSync(`${begun}/${process.pid}`, '')
+      while (readdirSync(begun).length < 2) await new Promise((resolve) => setTimeout(resolve, 10))
       await new Promise((resolve) => setTimeout(resolve, 150))
       const { id, index, item, cores, memory, random } = currentTask()
       return {
@@ -123,11 +127,12 @@ describe('coresPerItem', () => {
 
   it('keeps checkpoints apart by item, and goes on after a warning', async () => {
     const count = cluster(
-      { ...parallel, time: '6s', signal: 'USR1@4', retry: { retries: 3, base: '1s' } },
+      { ...parallel, time: '8s', signal: 'USR1@4', retry: { retries: 3, base: '1s' } },
       async (n: number) => {
         let turn = lastCheckpoint<number>() ?? 0
         const from = turn
-        for (; turn < 40; turn++) {
+        // The first time it goes on until it is warned.
+        for (; from === 0 || turn < from + 5; turn++) {
           checkpoint(turn)
           await new Promise((resolve) => setTimeout(resolve, 100))
         }
@@ -171,7 +176,7 @@ describe('coresPerItem', () => {
     for await (const line of job.logs({ follow: true })) if (pids.push(Number(line)) === 2) break
     await jobs.cancel()
     await expect(jobs).rejects.toBeInstanceOf(JobCanceledError)
-    await expect.poll(() => pids.filter(isAlive), { timeout: 10_000 }).toEqual([])
+    await expect.poll(() => pids.filter(isAlive), { timeout: 30_000 }).toEqual([])
   })
 
   it('refuses what has no room', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -181,13 +181,19 @@ describe('gather', () => {
 
 describe('a map in which items fail', () => {
   it('fails fast when told so', async () => {
+    const gate = join(folder, 'two-are-done')
     const picky = cluster(async (n: number) => {
+      const { existsSync } = await import('node:fs')
+      while (n === 3 && !existsSync(gate)) await new Promise((resolve) => setTimeout(resolve, 20))
       if (n === 3) throw new Error('not three')
       if (n > 3) await new Promise((resolve) => setTimeout(resolve, 60_000))
       return n
     })
     const array = picky.map([1, 2, 3, 4, 5], { onError: 'fail-fast', chunk: 1 })
-    await expect(array).rejects.toMatchObject({ message: 'not three', index: 2, input: '3' })
+    const failed = expect(array).rejects.toMatchObject({ message: 'not three', index: 2, input: '3' })
+    for (const index of [0, 1]) expect(await (await array.job(index)).job).toBe(index + 1)
+    writeFileSync(gate, '')
+    await failed
     const ends = await array.settled()
     expect(ends.map(({ status }) => status)).toEqual([
       'fulfilled',

@@ -14,6 +14,7 @@ import {
   type NotifyOptions,
 } from '../../../src/index.ts'
 import { Database } from '../../../src/store/database.ts'
+import { freePorts } from '../../clusters/processes.ts'
 import { removeFolder } from '../../remove-folder.ts'
 import { runProgram, startProgram } from '../helpers.ts'
 import { type HookServer, hookServer } from './server.ts'
@@ -119,7 +120,7 @@ describe('a job tells', () => {
     await expect(array).rejects.toThrow('2 of 5 items failed')
     const again = array.retryFailed()
     await expect(again).rejects.toThrow('2 of 5 items failed')
-    await vi.waitUntil(() => seen.length === 6)
+    await vi.waitUntil(() => seen.length === 6, 20_000)
     expect(called()).toEqual(['submit 1', 'start 1', 'fail 1', 'submit 2', 'start 2', 'fail 2'])
     expect(new Set(seen.map(({ id }) => id))).toEqual(new Set([array.id]))
     expect(seen[0]!.items).toEqual({ total: 5, done: 0, failed: 0 })
@@ -141,12 +142,12 @@ describe('a job tells', () => {
     }
     const array = square.map(inputs(), callbacks)
     expect(await array).toEqual([1, 4, 9, 16, 25])
-    await vi.waitUntil(() => seen.length === 3)
+    await vi.waitUntil(() => seen.length === 3, 20_000)
     expect(seen[2]).toMatchObject({ id: array.id, items: { total: 5, done: 5, failed: 0 } })
     const f = square.with(callbacks)
     const jobs = [1, 2].map((n) => f(n))
     await Promise.all(jobs)
-    await vi.waitUntil(() => seen.length === 6)
+    await vi.waitUntil(() => seen.length === 6, 20_000)
     expect(called()).toEqual([...Array(2)].flatMap(() => ['submit 1', 'start 1', 'complete 1']))
     expect(seen[5]).toMatchObject({ id: jobs[0]!.id.slice(0, 14), items: { total: 2, done: 2, failed: 0 } })
   })
@@ -177,7 +178,7 @@ describe('a job tells', () => {
   it('of one that is cancelled', async () => {
     const { seen, callbacks, events: called } = noting()
     const job = slow.with({ ...callbacks, notify: [webhook({ on: ['CANCELED'] })] })(60_000)
-    await vi.waitUntil(() => seen.some(({ event }) => event === 'start'))
+    await vi.waitUntil(() => seen.some(({ event }) => event === 'start'), 20_000)
     await job.cancel()
     await expect(job).rejects.toThrow('canceled')
     await close()
@@ -190,7 +191,7 @@ describe('a job tells', () => {
     const { seen, callbacks } = noting()
     const cached = square.with({ ...callbacks, cache: true })
     expect(await cached(777)).toBe(777 ** 2)
-    await vi.waitUntil(() => seen.length === 3)
+    await vi.waitUntil(() => seen.length === 3, 20_000)
     expect(await cached(777)).toBe(777 ** 2)
     await slow.with(callbacks)(3000).detach()
     await close()
@@ -253,7 +254,7 @@ describe('what goes wrong', () => {
       },
     }
     expect(await square.with(options)(3)).toBe(9)
-    await vi.waitUntil(() => seen.length === 1 && warnings.length === 2)
+    await vi.waitUntil(() => seen.length === 1 && warnings.length === 2, 20_000)
     expect(warnings[0]).toMatch(/^farcall: onSubmit of job f\w+ threw: Error: oh no$/)
     expect(warnings[1]).toMatch(/onStart .* later/)
   })
@@ -268,7 +269,8 @@ describe('what goes wrong', () => {
     expect(await square.with({ notify: [webhook()] })(3)).toBe(9)
     await close()
     expect(events()).toEqual(['submit 1', 'submit 1', 'submit 1', 'start 1', 'complete 1'])
-    expect(begun[1]! - begun[0]!).toBeGreaterThanOrEqual(1000)
+    // Timers and this clock may differ by some milliseconds.
+    expect(begun[1]! - begun[0]!).toBeGreaterThanOrEqual(990)
     expect(warnings).toEqual([])
   })
 
@@ -282,7 +284,7 @@ describe('what goes wrong', () => {
     expect(other.received).toEqual([])
     expect(hook.received[0]!.headers.authorization).toBe(`Bearer ${secret}`)
     expect(hook.received).toHaveLength(3)
-    await vi.waitUntil(() => warnings.length > 0)
+    await vi.waitUntil(() => warnings.length > 0, 20_000)
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toMatch(
       new RegExp(`^farcall: webhook ${hook.host} was not told of job f\\w+: it answers 307, a redirect`),
@@ -292,15 +294,16 @@ describe('what goes wrong', () => {
 
   it('with a server that never answers delays no job, and the end of the program by some seconds at most', async () => {
     hook.answer = () => {}
-    const quick = square.with({ notify: [{ type: 'webhook', url: `${hook.url}/hangs`, on: 'all' }] })
-    const begun = Date.now()
-    expect(await quick(3)).toBe(9)
-    expect(Date.now() - begun).toBeLessThan(4000)
+    const notify: NotifyEndpoint[] = [{ type: 'webhook', url: `${hook.url}/hangs`, on: 'all' }]
+    const ended = await cluster({ notify }, () => Date.now())()
+    // Sooner than the first try is given up, which is after 5 s, however long the job took.
+    expect(Date.now() - ended).toBeLessThan(4_500)
     const closing = Date.now()
     await close()
-    expect(Date.now() - closing).toBeLessThan(9000)
+    // 5 s, and what a busy machine adds; all that the lane would try takes more than 45 s.
+    expect(Date.now() - closing).toBeLessThan(25_000)
     // Node says warnings a moment later.
-    await vi.waitUntil(() => warnings.length > 0)
+    await vi.waitUntil(() => warnings.length > 0, 20_000)
     expect(warnings).toEqual([
       expect.stringMatching(/was not told of job f\w+: (the program has ended|it does not answer)/),
     ])
@@ -308,8 +311,10 @@ describe('what goes wrong', () => {
 
   it('leaves the secret nowhere: no record, no file of the job, no message', async () => {
     process.env['TEST_TOKEN'] = `Bearer ${secret}`
-    const { port } = new URL(hook.url)
     await hook.close()
+    // Of those that the kernel gives to nobody meanwhile.
+    const [port] = await freePorts(1)
+    process.env['TEST_HOOK'] = `http://127.0.0.1:${port}/${secret}`
     const notify = [webhook({ headers: { 'x-token': { env: 'TEST_TOKEN' } } })]
     configure({ profiles: { here: { notify } } })
     const job = square(3)
@@ -325,12 +330,12 @@ describe('what goes wrong', () => {
     // Another process reads them: closing a database's file in this one would end SQLite's locks on it, and damage it.
     const { stdout } = spawnSync('grep', ['-lF', '--', secret, ...files], { encoding: 'utf8' })
     expect(stdout).toBe('')
-    await vi.waitUntil(() => warnings.length > 0)
+    await vi.waitUntil(() => warnings.length > 0, 20_000)
     expect([...warnings, script].filter((text) => text.includes(secret))).toEqual([])
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toMatch(/^farcall: webhook TEST_HOOK was not told of job f\w+: /)
     // What could not be told is told by who attaches once the server is there again.
-    hook = await hookServer(Number(port))
+    hook = await hookServer(port)
     await attach(job.id)
     await close()
     expect(events()).toEqual(['complete 1'])
@@ -372,7 +377,8 @@ describe('a program', () => {
 describe('two processes', () => {
   it('tell each event once', async () => {
     const notify = [webhook()]
-    const program = await startProgram('long.ts', ['15000'], programSettings())
+    const gate = join(folder, 'gate-once')
+    const program = await startProgram('long.ts', ['15', gate], programSettings())
     const database = new Database(`${store}/index/store.db`)
     const told = "SELECT count(*) AS told FROM notices WHERE job = ? AND owner = ''"
     // The program writes there meanwhile, and SQLite may say that it is busy.
@@ -383,8 +389,9 @@ describe('two processes', () => {
     // Both follow it for a while; then the one that submitted is gone.
     const job = attach(program.firstLine, { notify, ...callbacks })
     await vi.waitUntil(() => job.status().state === 'ACTIVE', 20_000)
-    program.kill()
-    expect(await job).toEqual({ waited: 15_000 })
+    await program.kill()
+    writeFileSync(gate, '')
+    expect(await job).toEqual({ waited: 15 })
     await close()
     expect(events()).toEqual(['submit 1', 'start 1', 'complete 1'])
     expect(called().at(-1)).toBe('complete 1')
@@ -399,11 +406,16 @@ describe('two processes', () => {
   it('stand in for one another: what the first died over is told by the second', async () => {
     // The first never hears that it arrived.
     hook.answer = (response, { body }) => void (body.event === 'start' || response.end())
-    const program = await startProgram('long.ts', ['4000'], programSettings())
+    const gate = join(folder, 'gate-stand-in')
+    const program = await startProgram('long.ts', ['4', gate], programSettings())
     await vi.waitUntil(() => hook.received.length === 2, 20_000)
-    program.kill()
+    await program.kill()
     hook.answer = (response) => void response.end()
-    await attach(program.firstLine, { notify: [webhook()] })
+    const job = attach(program.firstLine, { notify: [webhook()] })
+    // That it has started is told of a job that runs.
+    await vi.waitUntil(() => job.status().state === 'ACTIVE', 20_000)
+    writeFileSync(gate, '')
+    await job
     await close()
     expect(events()).toEqual(['submit 1', 'start 1', 'start 1', 'complete 1'])
     const [first, second] = hook.received.slice(1).map(({ headers }) => headers['idempotency-key'])
