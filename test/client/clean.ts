@@ -12,7 +12,7 @@ export function age(workdir: string, days: number, ...names: readonly string[]):
 /** A folder and all that is in it. */
 export function ageTree(workdir: string, days: number, name: string): void {
   for (const entry of readdirSync(join(workdir, name), { recursive: true, encoding: 'utf8' }))
-    age(workdir, days, `${name}/${entry}`)
+    if (!entry.endsWith('.new')) age(workdir, days, `${name}/${entry}`) // a job that runs renames those
   age(workdir, days, name)
 }
 

@@ -62,17 +62,17 @@ describe.runIf(process.getuid?.() === 0)('a full disk below the record of jobs',
     const running = [1, 2].map((n) => until.with({ name: `n${n}` })(gate, n))
     for (const job of running) for await (const { state } of job.updates()) if (state === 'ACTIVE') break
     await expect
-      .poll(async () => (await jobs()).map(({ status }) => status.state))
+      .poll(async () => (await jobs()).map(({ status }) => status.state), { timeout: 20_000 })
       .toEqual(['ACTIVE', 'ACTIVE'])
     fill()
     writeFileSync(gate, '')
     expect(await Promise.all(running)).toEqual([1, 2])
-    await expect.poll(() => warnings.length, { timeout: 10_000 }).toBeGreaterThan(0)
+    await expect.poll(() => warnings.length, { timeout: 30_000 }).toBeGreaterThan(0)
     await new Promise((resolve) => setTimeout(resolve, 3_000))
     expect(warnings).toEqual([expect.stringMatching(/not recorded yet, and is tried again.*disk.* is full/)])
     empty()
     await expect
-      .poll(async () => (await jobs()).map(({ status, done }) => [status.state, done]), { timeout: 10_000 })
+      .poll(async () => (await jobs()).map(({ status, done }) => [status.state, done]), { timeout: 30_000 })
       .toEqual([
         ['COMPLETED', 1],
         ['COMPLETED', 1],

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, watch } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -30,8 +30,6 @@ afterAll(async () => {
   await close()
   removeFolder(folder)
 })
-
-const temporary = () => readdirSync(tmpdir()).filter((name) => name.startsWith('farcall-result-'))
 
 describe('a result as a file', () => {
   const make = cluster((length: number) => ({
@@ -190,17 +188,31 @@ describe('a result as a file', () => {
 describe('a large result', () => {
   it('comes by way of a file that is gone afterwards, errors and classes of the program too', async () => {
     limits.largeResult = 100_000
-    const before = temporary()
+    // A temporary folder of its own: other programs have such files in the common one.
+    const before = process.env['TMPDIR']
+    const temporary = join(folder, 'tmp')
+    mkdirSync(temporary)
     const make = cluster((length: number) => {
       if (length < 0) throw Object.assign(new RangeError('negative'), { bytes: new Uint8Array(-length) })
       return [new Field(new Float64Array(length).fill(length))]
     })
-    const [field] = await make(50_000)
-    expect(field).toBeInstanceOf(Field)
-    expect(field!.values).toEqual(new Float64Array(50_000).fill(50_000))
-    await expect(make(-200_000)).rejects.toMatchObject({ name: 'RangeError', message: 'negative' })
-    const all = await make.map([40_000, 1, 30_000], { chunk: 3 })
-    expect(all.map(([each]) => each!.values.length)).toEqual([40_000, 1, 30_000])
-    expect(temporary()).toEqual(before)
+    process.env['TMPDIR'] = temporary
+    const seen = new Set<string>()
+    const watching = watch(temporary, (_, name) => seen.add(name!.slice(0, 15)))
+    try {
+      const [field] = await make(50_000)
+      expect(field).toBeInstanceOf(Field)
+      expect(field!.values).toEqual(new Float64Array(50_000).fill(50_000))
+      await expect(make(-200_000)).rejects.toMatchObject({ name: 'RangeError', message: 'negative' })
+      const all = await make.map([40_000, 1, 30_000], { chunk: 3 })
+      expect(all.map(([each]) => each!.values.length)).toEqual([40_000, 1, 30_000])
+      // It did go by way of a file there.
+      await expect.poll(() => [...seen], { timeout: 20_000 }).toContain('farcall-result-')
+      expect(readdirSync(temporary).filter((name) => name.startsWith('farcall-result-'))).toEqual([])
+    } finally {
+      watching.close()
+      if (before === undefined) delete process.env['TMPDIR']
+      else process.env['TMPDIR'] = before
+    }
   })
 })
