@@ -214,8 +214,9 @@ export class JobArray<R>
     if (failed > 0) await super.then()
   }
 
-  /** Ends what has not ended. What is done stays done, and is in `settled()`. */
+  /** Ends what has not ended. What is done stays done, and is in `settled()`; the promise counts as handled. */
   async cancel(reason: unknown = undefined): Promise<void> {
+    this.#mute()
     await cancelParts(this.#parts, reason)
   }
 

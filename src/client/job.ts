@@ -206,10 +206,13 @@ export class Job<R> extends Promise<R> implements AsyncDisposable {
   }
 
   /**
-   * Ends the job; the promise then rejects with JobCanceledError. Resolves when the cluster has been told.
+   * Ends the job; the promise then rejects with JobCanceledError, and counts as handled: who cancels knows of it.
+   * Resolves when the cluster has been told.
    * With `cache: true`, a call that was joined is another program's: it is let go, and runs on.
    */
   async cancel(reason: unknown = undefined): Promise<void> {
+    // Its end may be here before the answer to the cancel is.
+    quiet(this)
     await cancelItems(this.#handle, [this.#item], reason)
   }
 

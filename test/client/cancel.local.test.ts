@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { close, cluster, configure } from '../../src/index.ts'
+import { wrapTransports } from '../../src/executor/open.ts'
+import { close, cluster, configure, JobArray } from '../../src/index.ts'
 import { isAlive, until } from '../clusters/processes.ts'
 import { removeFolder } from '../remove-folder.ts'
 import { jobFile, jobProcesses, left } from './left.ts'
@@ -118,6 +119,39 @@ describe('one of several calls that travelled together', () => {
 })
 
 describe('what was canceled', () => {
+  it('may have ended before the cancel is answered: its promise is rejected to nobody until then', async () => {
+    const unhandled: unknown[] = []
+    const note = (reason: unknown) => unhandled.push(reason)
+    process.on('unhandledRejection', note)
+    let ended = Promise.resolve()
+    wrapTransports((inner) => {
+      const exec: typeof inner.exec = async (command, options) => {
+        const result = await inner.exec(command, options)
+        if (command.argv[2]?.includes('kill -TERM')) await ended
+        return result
+      }
+      return new Proxy(inner, { get: (of, key) => (key === 'exec' ? exec : Reflect.get(of, key)) })
+    })
+    try {
+      const nap = cluster((ms: number) => new Promise((resolve) => setTimeout(resolve, ms)))
+      for (const start of [() => nap(600_000), () => nap.map([600_000, 600_000])]) {
+        const job = start()
+        const one = job instanceof JobArray ? (await job.job(0)).job : job
+        for await (const { state } of one.updates()) if (state === 'ACTIVE') break
+        ended = (async () => {
+          for await (const _ of one.updates());
+          await new Promise((resolve) => setTimeout(resolve, 100))
+        })()
+        await job.cancel()
+        await expect(job).rejects.toMatchObject({ name: 'JobCanceledError' })
+      }
+      expect(unhandled).toEqual([])
+    } finally {
+      process.off('unhandledRejection', note)
+      wrapTransports((transport) => transport)
+    }
+  })
+
   it('leaves no folder, whichever way it was canceled', async () => {
     const controller = new AbortController()
     const file = (name: string) => join(folder, name)
@@ -135,7 +169,7 @@ describe('what was canceled', () => {
     {
       await using scoped = scope
       pids.push(...(await processesIn(file('scope'))))
-      expect(scoped.status().state).toBe('ACTIVE')
+      await expect.poll(() => scoped.status().state, { timeout: 20_000 }).toBe('ACTIVE')
     }
     await byCall.cancel()
     controller.abort()
