@@ -208,7 +208,7 @@ describe('a template of the user', () => {
     await failure(using(join(folder, 'none.liquid'))(), { ...expected, message: /none\.liquid/ })
   })
 
-  it('whose script is no shell fails with the words of the shell', { timeout: 30_000 }, async () => {
+  it('whose script is no shell fails with the words of the shell', { timeout: 120_000 }, async () => {
     const job = using(file('broken.liquid', '#!/bin/sh\nif true; then echo oh\n'))()
     const expected = { name: 'JobFailedError', code: 'JOB_FAILED', hint: /./ }
     await failure(job, { ...expected, message: /[Ss]yntax error|unexpected end of file/ })

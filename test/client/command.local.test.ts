@@ -314,9 +314,9 @@ describe('many', () => {
 })
 
 describe('ending it', () => {
-  /** Notes each TERM that the program and a child of it get, and is then slow to end; writes both process ids. */
+  /** Notes each TERM that the program and a child of it get, and is then slow to end; writes both process ids once both listen. */
   const slow = (file: string, rest: string) =>
-    `(trap 'echo child >>${file}.got' TERM; while :; do sleep 0.1; done) & echo $! >>${file}; trap 'echo parent >>${file}.got; ${rest}' TERM; echo $$ >>${file}; while :; do sleep 0.1; done`
+    `(trap 'echo child >>${file}.got' TERM; : >${file}.listens; while :; do sleep 0.1; done) & child=$!; trap 'echo parent >>${file}.got; ${rest}' TERM; until [ -e ${file}.listens ]; do sleep 0.05; done; echo $child >>${file}; echo $$ >>${file}; while :; do sleep 0.1; done`
 
   test('a cancel reaches all of its process group, once, and leaves nothing', async () => {
     const file = join(folder, 'pids')
@@ -347,7 +347,7 @@ describe('ending it', () => {
 
   test('the time limit ends all of it', async () => {
     const file = join(folder, 'pids')
-    const job = command(['sh', '-c', slow(file, 'exit 0')], { time: 2 })
+    const job = command(['sh', '-c', slow(file, 'exit 0')], { time: 8 })
     const error = await failed(job)
     expect(error.reason).toBe('timeout')
     expect(await gone(await numbersIn(file, 2))).toBe(true)
@@ -356,7 +356,8 @@ describe('ending it', () => {
   test('it hears the warning before the time limit, and may end well', async () => {
     const job = command(['sh', '-c', `trap 'echo warned; exit 0' USR1; while :; do sleep 0.1; done`], {
       time: 60,
-      signal: 'USR1@58',
+      // 6 s after the start: it must listen by then.
+      signal: 'USR1@54',
     })
     expect(await job).toMatchObject({ exitCode: 0, stdoutTail: 'warned\n' })
   })

@@ -18,7 +18,7 @@ afterEach(close)
 afterAll(() => removeFolder(folder))
 
 /** Notes each time that it runs. */
-const nap = cluster({ time: 3 }, async (ms: number, runs: string) => {
+const nap = cluster({ time: 6 }, async (ms: number, runs: string) => {
   const { appendFileSync } = await import('node:fs')
   appendFileSync(runs, `${ms}\n`)
   await new Promise((resolve) => setTimeout(resolve, ms))
@@ -47,7 +47,7 @@ describe('a chunk that its time limit cuts off', () => {
     const { reason } = settled[2] as PromiseRejectedResult
     expect(reason).toBeInstanceOf(JobFailedError)
     expect(reason.status.reason).toBe('timeout')
-    expect(reason.message).toMatch(/ran into its time limit.*\n.*\n.*ask for time: 6, or split the item/)
+    expect(reason.message).toMatch(/ran into its time limit.*\n.*\n.*ask for time: 12, or split the item/)
     // What was done did not run again, and the one that takes too long had its time for itself once.
     const runs = runsOf(file)
     for (const ms of [700, 1]) expect(runs.filter((one) => one === ms)).toHaveLength(1)
@@ -83,28 +83,28 @@ describe('a chunk that its time limit cuts off', () => {
   it('goes on once somebody follows the job again', async () => {
     const file = join(folder, 'followed')
     const jobs = nap.starmap(
-      [1000, 1001, 1002, 1003].map((ms) => [ms, file]),
+      [2000, 2001, 2002, 2003].map((ms) => [ms, file]),
       { chunk: 4 },
     )
     await expect.poll(() => existsSync(file), { timeout: 20_000 }).toBe(true)
     await jobs.detach()
     const end = `${workdir}/jobs/${jobs.id}/run.1.0/end`
     await expect.poll(() => existsSync(end), { timeout: 20_000 }).toBe(true)
-    expect(await attach(jobs.id)).toEqual([1000, 1001, 1002, 1003])
-    expect(runsOf(file).filter((ms) => ms === 1000)).toHaveLength(1)
+    expect(await attach(jobs.id)).toEqual([2000, 2001, 2002, 2003])
+    expect(runsOf(file).filter((ms) => ms === 2000)).toHaveLength(1)
     expect(attemptsOf(jobs.id).length).toBeGreaterThan(1)
   })
 
   it('gives up after two attempts that got nothing done', async () => {
     const file = join(folder, 'nothing')
     const jobs = nap.starmap(
-      [5000, 5001, 5002, 5003].map((ms) => [ms, file]),
+      [20_000, 20_001, 20_002, 20_003].map((ms) => [ms, file]),
       { chunk: 4 },
     )
     const settled = await jobs.settled()
     expect(settled.map((one) => (one as PromiseRejectedResult).reason.status.reason)).toEqual(
       Array(4).fill('timeout'),
     )
-    expect(runsOf(file)).toEqual([5000, 5001])
+    expect(runsOf(file)).toEqual([20_000, 20_001])
   })
 })

@@ -37,7 +37,7 @@ describe('hostile text', () => {
     expect(seen).toMatchObject(variables)
   })
 
-  it('is the value of any variable', { timeout: 120_000 }, async () => {
+  it('is the value of any variable', { timeout: 180_000 }, async () => {
     const text = fc.string({ unit: 'binary', maxLength: 50 }).map((value) => value.replaceAll('\0', ''))
     const values = fc.sample(text, 200)
     const variables = Object.fromEntries(values.map((value, n) => [`V${n}`, value]))
@@ -69,7 +69,7 @@ describe('hostile text', () => {
     expect(results.map((result) => (result as PromiseRejectedResult).reason.message)).toEqual(hostile)
   })
 
-  it('is the work folder', { timeout: 120_000 }, async () => {
+  it('is the work folder', { timeout: 180_000 }, async () => {
     for (const text of hostile) {
       // A $NAME in a workdir is the cluster's, by design.
       const path = join(folder, text.replaceAll('/', '_').replaceAll('$', 'S').replaceAll('\\', 'B'))
@@ -92,7 +92,7 @@ describe('hostile text', () => {
     await failure(cluster({ profile: 'slashed' }, () => 1)(), expected)
   })
 
-  it('is a module, whose name reaches `module` as itself or is refused', async () => {
+  it('is a module, whose name reaches `module` as itself or is refused', { timeout: 180_000 }, async () => {
     const setup = ['module() { printf "%s\\n" "$#" "$2"; }']
     const shown = join(folder, 'module.sh')
     for (const text of hostile) {

@@ -46,9 +46,9 @@ it('compiles for the Node that jobs of the place ran on, and corrects itself', a
   expect(await first).toEqual([1])
   expect(compiledFor('there', first.id)).toBe(16)
   // a result may be here before its end is
-  const [name] = await vi.waitFor(() => readdirSync(join(cache, 'nodes')))
+  const [name] = await vi.waitFor(() => readdirSync(join(cache, 'nodes')), 20_000)
   const seen = join(cache, 'nodes', name!)
-  await vi.waitFor(() => expect(readdirSync(seen)).toEqual([String(major)]))
+  await vi.waitFor(() => expect(readdirSync(seen)).toEqual([String(major)]), 20_000)
   const second = disposing(2)
   expect(await second).toEqual([2])
   expect(compiledFor('there', second.id)).toBe(major)
@@ -63,12 +63,12 @@ it('compiles for the Node that jobs of the place ran on, and corrects itself', a
       () => Promise.reject(new Error('it was compiled for this Node')),
       (e: unknown) => e,
     )
-  }, 10_000)
+  }, 30_000)
   expect(error).toMatchObject({ code: 'JOB_FAILED' })
   expect((error as Error).message).toContain(
     `Node is ${process.version} on ${hostname()}, and the function was compiled for Node 99, the oldest seen here so far (`,
   )
-  await vi.waitFor(() => expect(readdirSync(seen).sort()).toEqual([String(major), '99']))
+  await vi.waitFor(() => expect(readdirSync(seen).sort()).toEqual([String(major), '99']), 20_000)
   expect(await disposing(4)).toEqual([4])
 })
 

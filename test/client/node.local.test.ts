@@ -43,8 +43,8 @@ const endOf = (id: string) => {
 
 it('a job that waited in vain is tried again once, with the Node sent before, and that is no retry', async () => {
   isDown = true
-  const job = cluster({ time: '4s' }, (n: number) => [n * n, process.execPath])(3)
-  await vi.waitFor(() => expect(endOf(job.id)).toMatchObject({ reason: 'interpreter-missing' }), 20_000)
+  const job = cluster({ time: '8s' }, (n: number) => [n * n, process.execPath])(3)
+  await vi.waitFor(() => expect(endOf(job.id)).toMatchObject({ reason: 'interpreter-missing' }), 40_000)
   isDown = false
   expect(await job).toEqual([9, expect.stringContaining(`${workdir}/node/`)])
   expect(job.attempts.map(({ status }) => status.reason)).toEqual(['interpreter-missing', undefined])
@@ -53,10 +53,10 @@ it('a job that waited in vain is tried again once, with the Node sent before, an
 it('a job that was let go meanwhile gets its Node from whoever attaches to it', async () => {
   removeFolder(join(workdir, 'node'))
   isDown = true
-  const job = cluster({ time: '4s', environment: { variables: { OTHER: 'place' } } }, (n: number) => n * n)(4)
+  const job = cluster({ time: '8s', environment: { variables: { OTHER: 'place' } } }, (n: number) => n * n)(4)
   await vi.waitFor(() => expect(job.nativeId).toBeDefined(), 20_000)
   await job.detach()
-  await vi.waitFor(() => expect(endOf(job.id)).toMatchObject({ interpreter: { awaited: true } }), 20_000)
+  await vi.waitFor(() => expect(endOf(job.id)).toMatchObject({ interpreter: { awaited: true } }), 40_000)
   await close()
   isDown = false
   expect(await attach(job.id)).toBe(16)

@@ -118,7 +118,7 @@ describe('packages that cannot be bundled', () => {
     const [folder] = unpacked()
     expect(statSync(own()).mode & 0o777).toBe(0o700)
     // the worker's files go with its process, which ends after its result is here
-    await expect.poll(() => readdirSync(node)).toEqual([`farcall-${process.getuid!()}`])
+    await expect.poll(() => readdirSync(node), { timeout: 20_000 }).toEqual([`farcall-${process.getuid!()}`])
     expect(readdirSync(join(folder!, 'node_modules'))).toEqual(
       expect.arrayContaining(['@farcall', 'libsql', 'words']),
     )
@@ -194,6 +194,6 @@ describe('packages that cannot be bundled', () => {
     chmodSync(own(), 0o777)
     expect(await remoteWords(1)).toBe('BETA')
     expect(readdirSync(own())).toEqual([])
-    await expect.poll(() => readdirSync(node)).toEqual([`farcall-${process.getuid!()}`])
+    await expect.poll(() => readdirSync(node), { timeout: 20_000 }).toEqual([`farcall-${process.getuid!()}`])
   })
 })

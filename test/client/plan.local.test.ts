@@ -56,7 +56,8 @@ describe('map.plan', () => {
         '  at once   2 members, 4 waves',
       ].join('\n'),
     )
-    await quick.map(range(500))
+    // So many that the time of one says little of how busy this machine is.
+    await quick.map(range(5000))
     const after = await quick.map.plan(range(1000))
     expect(after).toMatchObject({ decidedBy: ['start'] })
     expect(after.members).toBeLessThan(8)
@@ -70,12 +71,15 @@ describe('map.plan', () => {
 
   it('measures the items of a member one by one, also those that run at once', async () => {
     const nap = cluster({ cores: 2, coresPerItem: 1 }, async (ms: number) => {
+      const began = Date.now()
       await new Promise((resolve) => setTimeout(resolve, ms))
+      return (Date.now() - began) / 1000
     })
-    await nap.map([200, 300, 200, 300], { chunk: 4 })
+    const took = await nap.map([200, 300, 200, 300], { chunk: 4 })
+    const mean = took.reduce((sum, one) => sum + one) / 4
     const { itemTime, parallel, chunk, memberTime } = await nap.map.plan(range(100), { targetTime: 2 })
     expect(itemTime!.seconds).toBeGreaterThan(0.2)
-    expect(itemTime!.seconds).toBeLessThan(1)
+    expect(itemTime!.seconds).toBeLessThan(mean + 0.2)
     expect(parallel).toBe(2)
     expect(chunk % 2).toBe(0)
     expect(memberTime).toBeLessThanOrEqual(2)
@@ -119,7 +123,7 @@ describe('probe', () => {
       notes: [],
       itemTime: { profile: 'local', measured: 3 },
     })
-    expect(after.members).toBeLessThan(8)
+    expect(after.members).toBeLessThanOrEqual(8)
     // It is known now.
     await expect(tried.map(range(100))).rejects.toMatchObject({ name: 'SubmitError' })
     expect(readFileSync(runs, 'utf8')).toBe('run\n'.repeat(3))

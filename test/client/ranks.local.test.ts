@@ -156,7 +156,7 @@ describe.each(['multiple', 'mpirun'] as const)('several processes on this machin
     const pids = await pidsOf(canceled, 3)
     await canceled.cancel()
     await gone(pids)
-    const late = wait.with({ time: 4 })()
+    const late = wait.with({ time: 10 })()
     late.catch(() => {})
     const others = await pidsOf(late, 3)
     expect(await failed(late)).toMatchObject({ reason: 'timeout' })
@@ -202,7 +202,7 @@ describe.each(['multiple', 'mpirun'] as const)('several processes on this machin
 })
 
 it('ranks save their states at a warning, each its own, and go on from there', async () => {
-  const options = { tasksPerNode: 2, gather: 'all', time: 12, signal: 'USR1@9', retry: 1 } as const
+  const options = { tasksPerNode: 2, gather: 'all', time: 15, signal: 'USR1@9', retry: 1 } as const
   const count = cluster(options, async () => {
     const { rank, attempt } = currentTask()
     const before = lastCheckpoint() as number | undefined

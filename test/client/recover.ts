@@ -80,7 +80,7 @@ export function recoversRecord({ env: place, on }: RecoverAt): void {
     })
 
     it('that was removed is made again by recover(), with what became of its jobs', async () => {
-      await expect.poll(() => Number(on(`ls jobs/${many.id}/run.*/end | wc -l`)), { timeout: 60_000 }).toBe(3)
+      await expect.poll(() => Number(on(`ls jobs/${many.id}/run.*/end | wc -l`)), { timeout: 40_000 }).toBe(3)
       removeFolder(store)
       on(`mkdir -p jobs/fdamagedaaaaaa && printf '{"id":' >jobs/fdamagedaaaaaa/spec.json`)
       const { value, stderr } = await run<Seen>('recover')

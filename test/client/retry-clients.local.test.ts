@@ -46,7 +46,7 @@ describe('a job that is tried again', () => {
     expect(await job).toBe(49)
     expect(linesOf(file)).toHaveLength(2)
     expect(job.attempts.map(({ status }) => status.reason)).toEqual(['exit-code', undefined])
-    expect(specsOf(id!)).toMatchObject([{ attempt: 1001, retried: 1, retry: { retries: 1, baseMs: 2000 } }])
+    expect(specsOf(id!)).toMatchObject([{ attempt: 1001, retried: 1, retry: { retries: 1, baseMs: 8000 } }])
   })
 
   it('is delivered whole to two processes that follow it, whichever of them makes the next attempts', async () => {

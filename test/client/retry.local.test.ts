@@ -237,20 +237,20 @@ describe('a checkpoint', () => {
   })
 
   it('is saved at the warning before the time limit, and the next attempt goes on from there', async () => {
-    const options = { time: '5s', signal: 'USR1@3', retry: { retries: 5, ...quick } } as const
+    const options = { time: '8s', signal: 'USR1@3', retry: { retries: 5, ...quick } } as const
     const job = cluster(options, async (turns: number) => {
       let turn = lastCheckpoint<number>() ?? 0
       onWarning(() => turn)
       for (; turn < turns; turn++) await new Promise((resolve) => setTimeout(resolve, 50))
       return turn
-    })(60)
-    expect(await job).toBe(60)
+    })(120)
+    expect(await job).toBe(120)
     expect(job.attempts.length).toBeGreaterThan(1)
     expect(job.attempts[0]).toMatchObject({ status: { state: 'FAILED', reason: 'timeout' } })
   })
 
   it('ends a loop that never waits at its next checkpoint after the warning', async () => {
-    const options = { time: '4s', signal: 'USR1@2', retry: { retries: 5, ...quick } } as const
+    const options = { time: '8s', signal: 'USR1@3', retry: { retries: 5, ...quick } } as const
     const job = cluster(options, (turns: number) => {
       let turn = lastCheckpoint<number>() ?? 0
       for (; turn < turns; turn++) {
@@ -258,8 +258,8 @@ describe('a checkpoint', () => {
         if (warned()) checkpoint(turn + 1)
       }
       return turn
-    })(60)
-    expect(await job).toBe(60)
+    })(120)
+    expect(await job).toBe(120)
     expect(job.attempts.length).toBeGreaterThan(1)
   })
 

@@ -214,13 +214,13 @@ describe.each(['pbs', 'torque', 'slurm', 'sge'] as const)('a call on a simulated
   })
 
   it.runIf(canRequeue)('is warned before its time is over', async () => {
-    await simulated.set({ timeScale: 30 })
+    await simulated.set({ timeScale: 10 })
     const job = cluster(
       { profile: kind, time: '2m', signal: 'USR1@90' },
       () =>
         new Promise<string>((resolve) => {
           onWarning(() => resolve('warned'))
-          setTimeout(() => resolve('not warned'), 10_000)
+          setTimeout(() => resolve('not warned'), 60_000)
         }),
     )()
     expect(await job).toBe('warned')

@@ -193,12 +193,11 @@ test('what a failed call has left is fetched when that is asked, also of one tha
 test('an output that was changed afterwards is not taken for what the job wrote', async () => {
   const write = cluster({ stage: { out: ['a.txt'] } }, async () => {
     await fs.write('a.txt', 'as written')
-    // Runs on after the call has returned.
+    // Runs on after the call has returned, and begins once this process has noted what it wrote.
     const { spawn } = await import('node:child_process')
-    spawn('sh', ['-c', 'sleep 0.05; for i in 1 2 3 4 5 6 7 8; do sleep 0.1; echo changed777 >a.txt; done'], {
-      detached: true,
-      stdio: 'ignore',
-    }).unref()
+    const changes =
+      'while kill -0 "$0" 2>/dev/null; do sleep 0.02; done; for i in 1 2 3 4 5 6 7 8; do echo changed777 >a.txt; sleep 0.1; done'
+    spawn('sh', ['-c', changes, String(process.pid)], { detached: true, stdio: 'ignore' }).unref()
   })
   await write().then(
     () => expect(readFileSync('a.txt', 'utf8')).toBe('as written'),
