@@ -10,6 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { type Readable, Transform, type Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { expect, inject, test } from 'vitest'
 import { clusterFiles } from '../../../src/executor/files/cluster-files.ts'
 import { logInByOpenssh } from '../../../src/transport/openssh-login.ts'
@@ -57,13 +59,28 @@ test('a connection that is cut again and again only delays a large file, up and 
   removeFolder(folder)
 })
 
-/** A connection whose rsyncs are counted, with the words that the far one gets. */
-function counted(how?: LogIn) {
+/** A connection whose rsyncs are counted, with the words that the far one gets; after so many bytes it waits for `held`. */
+function counted(how?: LogIn, held = (_bytes: number): Promise<void> | undefined => undefined) {
   const over = transport(how)
   const programs: string[] = []
   const pipe: Transport['pipe'] = (argv, use) => {
     programs.push(argv.slice(6, 8).join(' '))
-    return over.pipe(argv, use)
+    return over.pipe(argv, (streams) => {
+      let bytes = 0
+      const passing = () =>
+        new Transform({
+          async transform(chunk: Buffer, _, done) {
+            bytes += chunk.length
+            await held(bytes)
+            done(null, chunk)
+          },
+        })
+      const [stdin, stdout] = [passing(), passing()]
+      // A connection that is cut ends these; rsync tells of it.
+      pipeline(stdin, streams.stdin as Writable).catch(() => {})
+      pipeline(streams.stdout as Readable, stdout).catch(() => {})
+      return use({ ...streams, stdin, stdout })
+    })
   }
   const fs = clusterFiles(
     new Proxy(over, { get: (of, key) => (key === 'pipe' ? pipe : Reflect.get(of, key)) }),
@@ -121,7 +138,9 @@ test('a connection that is cut only delays an rsync, up and down', { timeout: 15
     writeFileSync(path, randomBytes(60_000_000))
   }
   const same = () => sha(readFileSync(join(folder, 'large'))) === sha(readFileSync(`${sshd.home}/cut/large`))
-  await using over = counted()
+  // The first run does not get past 30 MB before it is cut.
+  let cutIsMade = Promise.resolve()
+  await using over = counted(undefined, (bytes) => (bytes > 30_000_000 ? cutIsMade : undefined))
   // a connection of its own, which stays
   const cutter = transport(undefined, { keepaliveMs: 20_000 })
   await cutter.open()
@@ -142,6 +161,7 @@ test('a connection that is cut only delays an rsync, up and down', { timeout: 15
     write(direction === 'up' ? join(folder, 'large') : `${sshd.home}/cut/large`)
     over.programs.length = 0
     const cutting = cut(direction === 'up' ? `${sshd.home}/cut` : folder)
+    cutIsMade = cutting.catch(() => {}) // it is awaited below
     await over.fs.sync(folder, 'cut', { direction, compare: 'hash' })
     await cutting
     expect([same(), over.programs.length > 1]).toEqual([true, true])
