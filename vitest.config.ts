@@ -30,6 +30,9 @@ const env = {
 
 const oxc = { decorator: { legacy: true } }
 
+/** For how long `expect.poll` asks: a second, as it is by itself, is too little where the machine is busy. */
+const patience = { poll: { timeout: 30 * seconds } }
+
 /** Real jobs, logins and clusters: one file after the other, since they share a machine of two cores. */
 function realThing(name: (typeof kinds)[number], timeout: number, globalSetup: string[] = []) {
   return {
@@ -42,6 +45,7 @@ function realThing(name: (typeof kinds)[number], timeout: number, globalSetup: s
       fileParallelism: false,
       testTimeout: timeout,
       hookTimeout: timeout,
+      expect: patience,
     },
   }
 }
@@ -63,6 +67,7 @@ export default defineConfig({
           // They end in seconds; on a machine where clusters start beside them, some wait for their turn.
           testTimeout: 60 * seconds,
           hookTimeout: 60 * seconds,
+          expect: patience,
         },
       },
       realThing('local', 60 * seconds),
