@@ -26,7 +26,7 @@ export function administrator({ server, folder }: Administered): Ask {
         cert: cert!,
         key: key!,
         headers,
-        timeout: 10_000,
+        timeout: 60_000,
         agent: false as const,
       }
       const asked = request(`${server}${path}`, options, (response) => {

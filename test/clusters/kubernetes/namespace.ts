@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
-import { type Administered, administrator } from './administrator.ts'
+import { type Administered, type Ask, administrator } from './administrator.ts'
 
 /** A namespace, and somebody who may do in it what docs/clusters/kubernetes.md says, and nothing else. */
 export interface Namespace {
@@ -19,7 +20,11 @@ export interface Namespace {
 const page = fileURLToPath(new URL('../../../docs/clusters/kubernetes.md', import.meta.url))
 
 interface Role {
-  readonly rules: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[]
+  readonly rules: readonly {
+    readonly apiGroups: readonly string[]
+    readonly resources: readonly string[]
+    readonly verbs: readonly string[]
+  }[]
 }
 
 /** The Role of the documentation, as it stands there. */
@@ -33,6 +38,20 @@ function documented(kind: 'Role' | 'ClusterRole'): Role {
   const yaml = blocks.find((one) => one.includes(`kind: ${kind}\n`))
   if (yaml === undefined) throw new Error(`${page} has no ${kind}`)
   return parseAllDocuments(yaml)[0]!.toJS() as Role
+}
+
+/** Rights are in force a moment after they were given: the server hears of them as any other client does. */
+export async function untilGiven(ask: Ask, user: string, namespace: string, { rules }: Role): Promise<void> {
+  const [{ apiGroups, resources, verbs }] = rules as [Role['rules'][number]]
+  const [kind, subresource] = resources[0]!.split('/')
+  const resource = { group: apiGroups[0]!, resource: kind, subresource, verb: verbs[0]! }
+  const spec = { user, resourceAttributes: { namespace, ...resource } }
+  const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews'
+  for (const end = Date.now() + 60_000; ; await sleep(50)) {
+    const { status } = await ask('POST', path, { spec })
+    if (status.allowed) return
+    if (Date.now() > end) throw new Error(`${user} may not ${verbs[0]} ${resources[0]} after a minute`)
+  }
 }
 
 export async function makeNamespace(
@@ -52,6 +71,7 @@ export async function makeNamespace(
     subjects: [{ kind: 'ServiceAccount', name: account, namespace: name }],
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'farcall' },
   })
+  await untilGiven(ask, `system:serviceaccount:${name}:${account}`, name, role as Role)
   const asked = { spec: { expirationSeconds: 7200 } }
   const given = await ask('POST', at(`serviceaccounts/${account}/token`), asked)
   const { token } = given.status

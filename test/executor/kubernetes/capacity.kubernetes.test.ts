@@ -1,16 +1,17 @@
-import { afterAll, expect, inject, it, vi } from 'vitest'
+import { afterAll, expect, inject, it } from 'vitest'
 import { payload } from '../../../src/testing/payload.ts'
-import { documentedClusterRole, makeNamespace } from '../../clusters/kubernetes/namespace.ts'
+import { documentedClusterRole, makeNamespace, untilGiven } from '../../clusters/kubernetes/namespace.ts'
 import { workshop } from './helpers.ts'
 
 const cluster = inject('kubernetes')
 const namespace = await makeNamespace(cluster)
-const { open, ask, core } = workshop(cluster, namespace)
+const { open, ask, core, eventually } = workshop(cluster, namespace)
 const rbac = '/apis/rbac.authorization.k8s.io/v1'
 const name = `farcall-resources-${namespace.name}`
 const patch = 'application/strategic-merge-patch+json'
 const node = (await ask('GET', '/api/v1/nodes')).items[0].metadata.name as string
 const subjects = [{ kind: 'ServiceAccount', name: 'visitor', namespace: namespace.name }]
+const visitor = `system:serviceaccount:${namespace.name}:visitor`
 
 afterAll(async () => {
   await ask('PATCH', `/api/v1/nodes/${node}`, { spec: { unschedulable: false } }, patch)
@@ -37,14 +38,13 @@ it('tells what the quota of the namespace allows, where that alone may be read',
     subjects,
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'quotas' },
   })
+  await untilGiven(ask, visitor, namespace.name, { rules })
   const { executor } = open()
   await expect(executor.resources!()).rejects.toThrow('the namespace has no quota')
   const hard = { 'requests.cpu': '8', 'requests.memory': '16Gi', 'requests.nvidia.com/gpu': '2' }
   await ask('POST', `${core}/resourcequotas`, { metadata: { name: 'quota' }, spec: { hard } })
-  await vi.waitUntil(async () => (await ask('GET', `${core}/resourcequotas/quota`)).status?.used, {
-    timeout: 20_000,
-    interval: 300,
-  })
+  const isCounted = async () => (await ask('GET', `${core}/resourcequotas/quota`)).status?.used !== undefined
+  await eventually(isCounted, 'the quota counts')
   const { partitions, notes } = await executor.resources!()
   expect(partitions).toEqual([
     {
@@ -64,7 +64,31 @@ it('tells what the quota of the namespace allows, where that alone may be read',
   await ask('DELETE', `${core}/resourcequotas/quota`)
 })
 
+/** Jobs of other files, which would give back what they have taken in the middle of a test. */
+async function removeOthers(): Promise<void> {
+  const of = `labelSelector=app.kubernetes.io%2Fmanaged-by%3Dfarcall`
+  const others = async (path: string) => {
+    const { items } = await ask('GET', `${path}?${of}`)
+    return (items as { metadata: { name: string; namespace: string } }[]).filter(
+      ({ metadata }) => metadata.namespace !== namespace.name,
+    )
+  }
+  const remove = async (kind: string, options: object) => {
+    const [group, name] = kind.split(' ')
+    const all = await others(`${group}/${name}`)
+    for (const { metadata } of all) {
+      const path = `${group}/namespaces/${metadata.namespace}/${name}/${metadata.name}`
+      await ask('DELETE', path, options).catch(() => {}) // it went meanwhile, or is asked for again
+    }
+    return all.length
+  }
+  await remove('/apis/batch/v1 jobs', { propagationPolicy: 'Background' })
+  const none = async () => (await remove('/api/v1 pods', { gracePeriodSeconds: 0 })) === 0
+  await eventually(none, 'pods of others are gone')
+}
+
 it('tells of nodes what no pod has asked for, and nothing of one that is cordoned', async () => {
+  await removeOthers()
   await ask('POST', `${rbac}/clusterroles`, { ...documentedClusterRole(), metadata: { name } })
   await ask('POST', `${rbac}/clusterrolebindings`, {
     metadata: { name },
@@ -73,10 +97,7 @@ it('tells of nodes what no pod has asked for, and nothing of one that is cordone
   })
   const { executor, active } = open()
   const look = async () => (await executor.resources!()).partitions[0]!
-  await vi.waitUntil(async () => (await look().catch(() => undefined))?.nodes, {
-    timeout: 10_000,
-    interval: 300,
-  })
+  await untilGiven(ask, visitor, namespace.name, documentedClusterRole())
   const before = await look()
   expect(before).toMatchObject({ name: namespace.name, up: true, nodes: { total: 1, down: 0, drained: 0 } })
   expect(before.cores!.total).toBeGreaterThan(0)

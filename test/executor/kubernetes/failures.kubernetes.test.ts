@@ -135,6 +135,10 @@ describe.concurrent('a job of Kubernetes that fails says why', { timeout: 90_000
       metadata: { name: 'narrow' },
       spec: { hard: { 'limits.cpu': '1' } },
     })
+    // Until it is counted what is used, all is refused as unknown.
+    const isCounted = async () =>
+      (await ask('GET', `${own.core}/resourcequotas/narrow`)).status?.used !== undefined
+    await eventually(isCounted, 'the quota counts')
     const { executor } = own.open()
     const job = payload('() => 1', { spec: { resources: { cores: 4 } } })
     await expect(executor.submit(job)).rejects.toMatchObject({

@@ -70,14 +70,15 @@ export function workshop(cluster: Administered & { readonly image: string }, nam
     /** Lines of a file that jobs have written to the claim. */
     lines(name: string): string[] {
       const file = join(namespace.shared, name)
-      return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
+      // One that is there may have nothing in it yet.
+      return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []
     },
     /** Makes a file that jobs wait for. */
     give: (name: string) => writeFileSync(join(namespace.shared, name), ''),
     async eventually(
       condition: () => boolean | Promise<boolean>,
       what: string,
-      patience = 30_000,
+      patience = 60_000,
     ): Promise<void> {
       for (const end = Date.now() + patience; !(await condition()); await sleep(200))
         if (Date.now() > end) throw new Error(`${what}: not within ${patience} ms`)

@@ -86,12 +86,12 @@ describe.concurrent('generators in pods', { timeout: 90_000 }, () => {
         (one: { name: string; state: object }) => one.name === 'main' && 'terminated' in one.state,
       )
     }
-    // A minute after the last that listened.
-    await eventually(over, 'it goes on to its end', 90_000)
+    // A minute after the last that listened; the pod's log is looked at from time to time.
+    await eventually(over, 'it goes on to its end', 240_000)
     const { executor, ends } = open()
     await executor.find([job.spec.id])
     expect(await ends(job)).toMatchObject([{ end: { yields: [{ count: 20 }] } }])
     const values = await executor.yields!({ id: job.spec.id, member: 0, item: 0 }, 0, 100_000, 1)
     expect(values).toHaveLength(20)
-  }, 150_000)
+  }, 300_000)
 })
