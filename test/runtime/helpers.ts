@@ -254,13 +254,23 @@ function readNotice(inbox: string, name: string): Notice | undefined {
 
 /** Waits until it gives something. */
 export async function until<T>(look: () => T | undefined | false, what: string): Promise<T> {
-  const deadline = Date.now() + 15_000
+  const deadline = Date.now() + 45_000
   while (Date.now() < deadline) {
     const found = look()
     if (found) return found
     await sleep(20)
   }
   throw new Error(`waited in vain for ${what}`)
+}
+
+/**
+ * A time limit that begins to run when the members are under way, however long their start takes: setup lines whose
+ * `sleep` waits for the gate. The first one, before a warning, does not.
+ */
+export function heldLimit(): { readonly setup: string[]; readonly gate: string } {
+  const gate = join(temporaryFolder(), 'gate')
+  const held = `until [ "$1" = 0 ] || [ -e '${gate}' ]; do command sleep 0.05; done`
+  return { setup: [`sleep() { ${held}; command sleep "$1"; }`], gate }
 }
 
 /** Whether a process runs; one that its parent has not reaped does not. */

@@ -198,7 +198,6 @@ describe('a job that waits for a node', () => {
     const child = job.start()
     await finished(child)
     expect(Date.now() - started).toBeGreaterThan(1_500)
-    expect(Date.now() - started).toBeLessThan(15_000)
     expect(isRunning(child.pid!)).toBe(false)
   })
 

@@ -4,7 +4,16 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { resolveRetry } from '../../src/core/resolve-retry.ts'
-import { finished, isRunning, makeJob, nodeProgram, shells, temporaryFolder, until } from './helpers.ts'
+import {
+  finished,
+  heldLimit,
+  isRunning,
+  makeJob,
+  nodeProgram,
+  shells,
+  temporaryFolder,
+  until,
+} from './helpers.ts'
 
 const retry = resolveRetry({ retries: 1 })
 
@@ -51,14 +60,18 @@ describe.each(shells)('job.sh in %s %s', (...shell) => {
   })
 
   it('ends by a time limit', async () => {
+    const { setup, gate } = heldLimit()
     const job = makeJob({
       shell: words,
       args: [[0], [1]],
       chunk: 1,
-      body: 'if (args[0] === 0) await new Promise((r) => setTimeout(r, 60000)); return 1',
-      script: { timeSeconds: 1, concurrency: 2 },
+      body: "console.log('begun'); if (args[0] === 0) await new Promise((r) => setTimeout(r, 60000)); return 1",
+      script: { timeSeconds: 1, concurrency: 2, environment: { node: nodeProgram, setup } },
     })
-    expect((await job.run()).code).toBe(1)
+    const run = job.run()
+    await until(() => job.member(0).out === 'begun\n' && job.member(1).end, 'one to begin, one to end')
+    writeFileSync(gate, '')
+    expect((await run).code).toBe(1)
     expect(job.member(0).end).toMatchObject({ reason: 'timeout', startedAt: expect.any(Number) })
     expect(job.member(1).value(1)).toBe(1)
   })
@@ -78,13 +91,21 @@ describe.each(shells)('job.sh in %s %s', (...shell) => {
   })
 
   it('runs a warned member on to its limit where nobody saves', async () => {
+    const { setup, gate } = heldLimit()
     const job = makeJob({
       shell: words,
       body: "const { warned } = globalThis[Symbol.for('farcall.checkpoints')]; while (!warned()); console.log('warned'); for (;;);",
       spec: { resources: { signal: 'USR1@1' } },
-      script: { timeSeconds: 1, warning: { name: 'USR1', seconds: 1 } },
+      script: {
+        timeSeconds: 1,
+        warning: { name: 'USR1', seconds: 1 },
+        environment: { node: nodeProgram, setup },
+      },
     })
-    expect((await job.run()).code).not.toBe(0)
+    const run = job.run()
+    await until(() => job.member(0).out === 'warned\n', 'the warning')
+    writeFileSync(gate, '')
+    expect((await run).code).not.toBe(0)
     const { end, out } = job.member(0)
     expect(out).toBe('warned\n')
     expect(end).toMatchObject({ reason: 'timeout', message: 'the time limit of 1 s is over' })

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { isRunning, type Job, makeJob, nodeProgram, shells, until } from './helpers.ts'
+import { isRunning, type Job, makeJob, nodeProgram, shells, temporaryFolder, until } from './helpers.ts'
 
 const environment = { node: nodeProgram, secrets: ['TOKEN'] }
 const listed = (n: number) => Array.from({ length: n }, (_, index) => [index])
@@ -53,10 +53,13 @@ describe.each(shells.map((shell) => ({ shell, called: shell.join(' ') })))('unde
 })
 
 it('a member that runs keeps the file for itself and for those that wait', async () => {
+  const gate = join(temporaryFolder(), 'gate')
   const job = makeJob({
     args: listed(2),
     chunk: 1,
-    body: 'if (args[0] === 1) await new Promise((resolve) => setTimeout(resolve, 1500)); return process.env.TOKEN',
+    body: `const { existsSync } = await import('node:fs')
+      while (args[0] === 1 && !existsSync('${gate}')) await new Promise((resolve) => setTimeout(resolve, 20))
+      return process.env.TOKEN`,
     script: { environment, concurrency: 2 },
   })
   const folder = putSecrets(job)
@@ -64,6 +67,7 @@ it('a member that runs keeps the file for itself and for those that wait', async
   await until(() => job.member(0).end, 'the first end')
   expect(job.member(1).end).toBeUndefined()
   expect(existsSync(join(folder, 'secrets'))).toBe(true)
+  writeFileSync(gate, '')
   await run
   expect(left(folder)).toEqual([])
 })
