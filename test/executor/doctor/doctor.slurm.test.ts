@@ -73,14 +73,15 @@ describe('the doctor on a real Slurm', () => {
       ...['name', 'port', 'host-key', 'login', 'link', 'shell', 'workdir', 'permissions', 'space', 'quota'],
       ...['scheduler', 'partitions', 'limits', 'node', 'job', 'compute-node', 'shared-folder', 'clock'],
     ])
-    expect(at(found, 'port').found).toMatch(/answers in \d+ ms: OpenSSH_/)
+    expect(at(found, 'port').found).toMatch(/answers in [\d.]+ m?s: OpenSSH_/)
     expect(at(found, 'scheduler').found).toMatch(/^slurm \d+\.\d+\.\d+ \(\/.*sbatch\)$/)
     expect(at(found, 'partitions').found).toMatch(/^short \(default\), long; short has 4 nodes, \d idle$/)
     expect(at(found, 'limits').found).toBe('short: up to 24 h; arrays of up to 10001')
     expect(at(found, 'job').facts).toMatchObject({ partition: 'short' })
     expect(at(found, 'compute-node').found).toContain(process.version)
-    expect(at(found, 'shared-folder').facts?.['thereAndBackSeconds']).toBeLessThan(5)
-    expect(Math.abs(at(found, 'clock').facts?.['nodeSeconds'] as number)).toBeLessThan(3)
+    // One machine, but its answers may come late.
+    expect(at(found, 'shared-folder').facts?.['thereAndBackSeconds']).toBeLessThan(30)
+    expect(Math.abs(at(found, 'clock').facts?.['nodeSeconds'] as number)).toBeLessThan(30)
     expect(readdirSync(join(sshd.home, '.farcall', 'doctor'))).toEqual([])
   })
 
