@@ -42,7 +42,7 @@ it.each(['context', 'global'])(
     })
     const script = join(folder, `repl-${kind}.mjs`)
     writeFileSync(script, session)
-    const done = spawnSync(process.execPath, [script, library, kind], { encoding: 'utf8', timeout: 15_000 })
+    const done = spawnSync(process.execPath, [script, library, kind], { encoding: 'utf8', timeout: 60_000 })
     rmSync(library)
     expect(done.stderr).toBe('')
     const made = JSON.parse(done.stdout.trim().split('\n').at(-1)!) as Record<string, string>
