@@ -17,7 +17,7 @@ import { recorderOf } from './recorder.ts'
 import type { Session } from './session.ts'
 import { leaveSession, sessionFor } from './sessions.ts'
 import { settingsFor } from './settings.ts'
-import { watchPace } from './watch-pace.ts'
+import { queryMs, watchPace } from './watch-pace.ts'
 
 /** Options of `watchReports`. */
 export interface WatchReportsOptions extends TellOptions {
@@ -59,10 +59,14 @@ async function* reports(
   try {
     while (!stop.aborted) {
       const now = systemClock.now()
+      let dueMs = now + everyMs
       try {
-        const report = await unlessStopped(reportOf(session, settings, since), stop)
-        if (!report) return
+        const made = await unlessStopped(reportOf(session, settings, since), stop)
+        if (!made) return
+        const { report, asked } = made
         since = now
+        // What it tells of was asked for a moment later: the next one would have it again.
+        dueMs = Math.max(dueMs, asked + queryMs(settings.profile))
         const { name } = settings
         const text = reportText(report)
         const notification = {
@@ -82,7 +86,9 @@ async function* reports(
         if (isFirst || !(error instanceof FarcallError && error.transient)) throw error
         await onTrouble?.(error)
       }
-      await systemClock.sleep(Math.max(0, now + everyMs - systemClock.now()), stop)
+      // A timer may be a millisecond early.
+      while (!stop.aborted && systemClock.now() < dueMs)
+        await systemClock.sleep(dueMs - systemClock.now(), stop)
     }
   } finally {
     await leaveSession(session)
@@ -93,15 +99,16 @@ async function reportOf(
   session: Session,
   { name, storeDir }: { name: string; storeDir: string },
   since: number,
-): Promise<PlaceReport> {
+): Promise<{ report: PlaceReport; asked: number }> {
   const resources = await resourcesOf(session, name, {})
   const queue = session.executor.queue ? await queueOf(session, name, {}) : undefined
-  return {
+  const report = {
     ...resources,
     ...(queue && { queue: countsOf(queue) }),
     jobs: jobsSince(storeDir, name, since),
     since,
   }
+  return { report, asked: Math.max(resources.time, queue?.time ?? 0) }
 }
 
 function countsOf({ jobs }: ClusterQueue): QueueCounts & { mine: QueueCounts } {
