@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Profile } from '../../src/core/profile.ts'
 import { shellQuote } from '../../src/core/shell.ts'
 import { type Program, root, runProgram } from '../client/helpers.ts'
-import { freePorts, processesWhere, until } from '../clusters/processes.ts'
+import { freePorts, processesWhere } from '../clusters/processes.ts'
 import { removeFolder } from '../remove-folder.ts'
 import { onTerminal, withoutTerminal } from '../transport/program.ts'
 
@@ -68,10 +68,11 @@ export function reachesJobs(profile: Profile, extra: (job: Reached) => void = ()
   const ask = async (url: string, path: string) => (await fetch(`${url}${path}`)).text()
 
   it('forward leads to the port of the job until Ctrl-C, and a second one takes another port', async () => {
-    await until(
-      async () => (await withoutTerminal([main, 'shell', id, '--', 'true'], env)).exitCode === 0,
-      10_000,
-    )
+    await expect
+      .poll(async () => (await withoutTerminal([main, 'shell', id, '--', 'true'], env)).exitCode, {
+        timeout: 60_000,
+      })
+      .toBe(0)
     const first = await forward(id, `${own}:${port}`)
     const second = await forward(id.slice(0, 8), String(port))
     expect(first.url).toBe(`http://127.0.0.1:${own}`)
@@ -81,9 +82,11 @@ export function reachesJobs(profile: Profile, extra: (job: Reached) => void = ()
       expect.stringContaining('/b'),
       expect.stringContaining('/c'),
     ])
-    expect(first.words()).toMatch(
-      new RegExp(`^leads to port ${port} of \\S+, where job ${id} \\(serves\\) runs; Ctrl-C ends it\n$`),
-    )
+    await expect
+      .poll(first.words)
+      .toMatch(
+        new RegExp(`^leads to port ${port} of \\S+, where job ${id} \\(serves\\) runs; Ctrl-C ends it\n$`),
+      )
     for (const { child, ended } of [first, second]) {
       child.kill('SIGINT')
       expect(await ended).toBe(0)
@@ -91,11 +94,28 @@ export function reachesJobs(profile: Profile, extra: (job: Reached) => void = ()
     await expect(ask(first.url, '/late')).rejects.toThrow('fetch failed')
   })
 
+  it('forward ends well on a Ctrl-C that comes with its first word', async () => {
+    const eager = join(folder, 'eager.cjs')
+    writeFileSync(
+      eager,
+      `const { write } = process.stdout
+process.stdout.write = function (...args) {
+  const written = write.apply(this, args)
+  if (String(args[0]).startsWith('http://')) process.kill(process.pid, 'SIGINT')
+  return written
+}`,
+    )
+    const argv = ['--require', eager, main, 'forward', id, String(port)]
+    expect(await withoutTerminal(argv, env)).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^http:/),
+    })
+  })
+
   it('forward says so when nothing listens there', async () => {
     const [silent] = await freePorts(1)
     const { child, words, ended } = await forward(id, String(silent), '--json')
-    await until(() => words().includes('note:'), 5_000)
-    expect(words()).toContain(`note: nothing listens on port ${silent} of `)
+    await expect.poll(words).toContain(`note: nothing listens on port ${silent} of `)
     child.kill('SIGTERM')
     expect(await ended).toBe(0)
   })
@@ -123,14 +143,19 @@ export function reachesJobs(profile: Profile, extra: (job: Reached) => void = ()
 
   it('what runs beside the job follows the size of the window', async () => {
     const script = 'trap "stty size; exit 3" WINCH; echo ready; while :; do sleep 0.1; done'
-    let rows = 40
+    let wider = false
     let resizing: NodeJS.Timeout | undefined
     const resize = () => {
       for (const pid of processesWhere((argv) => argv.includes(`${main}\0shell\0${id}\0`))) {
-        const tty = readlinkSync(`/proc/${pid}/fd/0`)
-        if (tty.startsWith('/dev/pts/'))
-          execFileSync('stty', ['-F', tty, 'rows', String(++rows), 'cols', '120'])
+        try {
+          const tty = readlinkSync(`/proc/${pid}/fd/0`)
+          if (!tty.startsWith('/dev/pts/')) continue
+          execFileSync('stty', ['-F', tty, 'rows', wider ? '42' : '41', 'cols', '120'], { stdio: 'ignore' })
+        } catch {
+          // ended between two looks, and its terminal with it
+        }
       }
+      wider = !wider
     }
     // Not before it runs: srun that is told of a window while it starts never follows it.
     const whenReady = () => {
@@ -141,7 +166,7 @@ export function reachesJobs(profile: Profile, extra: (job: Reached) => void = ()
       [['ready', whenReady]],
       { env },
     ).finally(() => clearInterval(resizing))
-    expect(screen).toMatch(/4\d 120/)
+    expect(screen).toMatch(/4[12] 120/)
     expect(exitCode).toBe(3)
   })
 

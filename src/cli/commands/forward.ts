@@ -66,6 +66,8 @@ async function carry({ job, site, running }: RunningHere, wanted: Ports, json: b
   const to = { host: running.address, port: wanted.port }
   const tunnel = await openAt(transport.tunnel.bind(transport), to, wanted)
   const url = `http://127.0.0.1:${tunnel.port}`
+  // Heard from here on: who reads the address may end it at once.
+  const interrupt = interrupted()
   if (json)
     process.stdout.write(
       `${JSON.stringify({ url, port: tunnel.port, job: job.id, node: running.node, to, state })}\n`,
@@ -76,7 +78,7 @@ async function carry({ job, site, running }: RunningHere, wanted: Ports, json: b
   )
   const advice = adviceOn(state, wanted.port, running.node, site.scheduler.attach?.beside !== undefined)
   if (advice) process.stderr.write(`${advice}\n`)
-  await interrupted()
+  await interrupt
   await tunnel[Symbol.asyncDispose]()
 }
 
