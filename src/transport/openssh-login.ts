@@ -178,7 +178,7 @@ function remember(folder: string, host: string): void {
 function endAll(): void {
   for (const [folder, host] of ours) {
     const argv = [...clientOptions(join(folder, 's')), '-O', 'exit', '--', host]
-    spawnSync('ssh', argv, { stdio: 'ignore', timeout: 1000 })
+    spawnSync('ssh', argv, { stdio: 'ignore', timeout: 5000 })
     rmSync(folder, { recursive: true, force: true })
   }
 }
