@@ -33,7 +33,10 @@ const oxc = { decorator: { legacy: true } }
 /** For how long `expect.poll` asks: a second, as it is by itself, is too little where the machine is busy. */
 const patience = { poll: { timeout: 30 * seconds } }
 
-/** Real jobs, logins and clusters: one file after the other, since they share a machine of two cores. */
+/**
+ * Real jobs, logins and clusters: one file after the other, since they share a machine of two cores. How long a test may take
+ * guards against waiting for ever, and measures nothing: beside two other runs it takes many times as long as alone.
+ */
 function realThing(name: (typeof kinds)[number], timeout: number, globalSetup: string[] = []) {
   return {
     oxc,
@@ -70,16 +73,16 @@ export default defineConfig({
           expect: patience,
         },
       },
-      realThing('local', 60 * seconds),
-      realThing('ssh', 60 * seconds, ['test/clusters/setup/ssh.ts']),
-      realThing('slurm', 120 * seconds, ['test/clusters/setup/slurm.ts']),
-      realThing('sge', 120 * seconds, ['test/clusters/setup/sge.ts']),
-      realThing('kubernetes', 120 * seconds, ['test/clusters/setup/kubernetes.ts']),
-      realThing('containers', 120 * seconds, ['test/clusters/setup/engines.ts']),
+      realThing('local', 240 * seconds),
+      realThing('ssh', 240 * seconds, ['test/clusters/setup/ssh.ts']),
+      realThing('slurm', 240 * seconds, ['test/clusters/setup/slurm.ts']),
+      realThing('sge', 240 * seconds, ['test/clusters/setup/sge.ts']),
+      realThing('kubernetes', 240 * seconds, ['test/clusters/setup/kubernetes.ts']),
+      realThing('containers', 240 * seconds, ['test/clusters/setup/engines.ts']),
       realThing('package', 300 * seconds),
-      realThing('toolchains', 120 * seconds, ['test/toolchains/setup.ts']),
-      realThing('notebooks', 180 * seconds, ['test/notebook/setup.ts']),
-      realThing('examples', 180 * seconds, ['test/clusters/setup/ssh.ts']),
+      realThing('toolchains', 240 * seconds, ['test/toolchains/setup.ts']),
+      realThing('notebooks', 300 * seconds, ['test/notebook/setup.ts']),
+      realThing('examples', 300 * seconds, ['test/clusters/setup/ssh.ts']),
     ],
   },
 })

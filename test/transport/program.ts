@@ -10,6 +10,9 @@ export interface Program {
   remove(): void
 }
 
+/** Less than a test may take, so that what was said up to then is seen. */
+const longestMs = 100_000
+
 /** A program of its own that uses the sources: its text, from the root of the project. */
 export async function program(contents: string): Promise<Program> {
   const folder = mkdtempSync(join(tmpdir(), 'farcall-program-'))
@@ -56,7 +59,7 @@ export function onTerminal(
   child.stderr.on('data', look)
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    const timer = setTimeout(() => child.kill('SIGKILL'), 30_000)
+    const timer = setTimeout(() => child.kill('SIGKILL'), longestMs)
     child.on('close', (code) => {
       clearTimeout(timer)
       resolve({ exitCode: code ?? -1, screen })
@@ -67,7 +70,7 @@ export function onTerminal(
 /** Runs node with these arguments and no terminal. */
 export function withoutTerminal(argv: readonly string[], env = process.env) {
   return new Promise<{ exitCode: number; stdout: string; stderr: string }>((resolve) => {
-    execFile(process.execPath, argv, { env, timeout: 30_000 }, (error, stdout, stderr) =>
+    execFile(process.execPath, argv, { env, timeout: longestMs }, (error, stdout, stderr) =>
       resolve({ exitCode: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
     )
   })
