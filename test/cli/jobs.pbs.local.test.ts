@@ -38,8 +38,8 @@ describe('commands about jobs of a simulated PBS', () =>
         submitting[name].on('data', (chunk) => {
           said[name] += chunk
         })
-      const ended = new Promise((resolve) => submitting.on('exit', resolve))
-      await expect.poll(() => said.stderr, { timeout: 20_000 }).toContain('submitted once it does')
+      const ended = new Promise((resolve) => submitting.on('close', resolve))
+      await expect.poll(() => said.stderr, { timeout: 60_000 }).toContain('submitted once it does')
       expect(said).toEqual({
         stdout: '',
         stderr: expect.stringMatching(/^f[a-z2-7]{13}: Connection refused: /),

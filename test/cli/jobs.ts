@@ -64,6 +64,11 @@ export function commandsWork(profile: Profile, extra: (commands: Commands) => vo
     }
   }
 
+  const untilOver = (id: string) =>
+    expect
+      .poll(() => stateOf(id), { timeout: 60_000, interval: 500 })
+      .toMatch(/^(COMPLETED|FAILED|CANCELED)$/)
+
   it('submit prints an id, and result, logs and status have it, as often as one likes', async () => {
     const id = await submit('square', 7)
     expect(id).toMatch(/^f[a-z2-7]{13}$/)
@@ -173,6 +178,8 @@ export function commandsWork(profile: Profile, extra: (commands: Commands) => vo
     expect(await out('retry', id, '--time', '5m')).toBe(`${id}\n`)
     expect(JSON.parse(await out('status', id, '--json'))[0].attempts).toHaveLength(2)
     expect(await out('cancel', id)).toBe(`${id}\n`)
+    // What is asked of all jobs below finds it gone.
+    await untilOver(id)
   })
 
   it('a job that is canceled says so, and keeps its log', async () => {

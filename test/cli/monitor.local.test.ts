@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { openExecutor } from '../../src/executor/open.ts'
@@ -72,14 +73,12 @@ describe('farcall monitor cluster --notify', () => {
     const start = (...more: string[]) => {
       const child = spawn(process.execPath, [`${root}dist/cli/main.js`, ...args, ...more], { env, cwd: own })
       const lines: string[] = []
-      child.stdout
-        .setEncoding('utf8')
-        .on('data', (text: string) => lines.push(...text.split('\n').filter(Boolean)))
+      createInterface(child.stdout).on('line', (line) => lines.push(line))
       return { child, lines, ended: new Promise<number | null>((resolve) => child.on('close', resolve)) }
     }
     try {
       const told = start('--notify')
-      await vi.waitFor(() => expect(told.lines.length).toBeGreaterThanOrEqual(2), 40_000)
+      await vi.waitFor(() => expect(told.lines.length).toBeGreaterThanOrEqual(2), 60_000)
       told.child.kill('SIGINT')
       expect(await told.ended).toBe(130)
       expect(heard.length).toBeGreaterThanOrEqual(2)
@@ -93,9 +92,13 @@ describe('farcall monitor cluster --notify', () => {
           key === 'time' || key === 'since' ? Date.parse(value) : value,
         ),
       })
+      // Nothing that it sent is still on its way.
+      await expect
+        .poll(() => new Promise((resolve) => server.getConnections((_, count) => resolve(count))))
+        .toBe(0)
       const before = heard.length
       const untold = start()
-      await vi.waitFor(() => expect(untold.lines.length).toBeGreaterThanOrEqual(1), 40_000)
+      await vi.waitFor(() => expect(untold.lines.length).toBeGreaterThanOrEqual(1), 60_000)
       untold.child.kill('SIGTERM')
       expect(await untold.ended).toBe(143)
       expect(heard.length).toBe(before)
@@ -161,7 +164,7 @@ describe('farcall monitor jobs', () => {
       ['SIGTERM', 143],
     ] as const) {
       const { child, said, ended } = farcall('monitor', 'jobs', id)
-      await vi.waitUntil(() => said.stdout.includes(id), 20_000)
+      await vi.waitUntil(() => said.stdout.includes(id), 60_000)
       child.kill(signal)
       expect(await ended).toBe(code)
       expect(said.stderr).toBe('')
@@ -198,7 +201,7 @@ describe('farcall monitor resources and cluster', () => {
 
   it('report at once, then as scheduled, until a signal', async () => {
     const { child, said, ended } = farcall('monitor', 'cluster', '--schedule', '1s', '--json')
-    await vi.waitUntil(() => said.stdout.split('\n').length > 2, 20_000)
+    await vi.waitUntil(() => said.stdout.split('\n').length > 2, 60_000)
     child.kill('SIGTERM')
     expect(await ended).toBe(143)
     const [first, second] = said.stdout.split('\n').map((line) => line && JSON.parse(line))
