@@ -241,7 +241,7 @@ describe.runIf(isRoot)('a login that asks for a password and a one-time code', (
             (error) => error.code,
           ),
         {
-          timeout: 5000,
+          timeout: 30_000,
           interval: 10,
         },
       )
@@ -269,7 +269,7 @@ describe.runIf(isRoot)('a login that asks for a password and a one-time code', (
             (error) => error.code,
           ),
         {
-          timeout: 5000,
+          timeout: 30_000,
           interval: 10,
         },
       )

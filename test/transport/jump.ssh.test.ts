@@ -189,7 +189,8 @@ test('a program that goes over a bastion or a command ends when it has its answe
     for (const config of [sshConfig, write({ target: `ProxyCommand ${ssh}` })]) {
       const begun = Date.now()
       expect(await withoutTerminal([script.file, config])).toMatchObject({ exitCode: 0, stdout: 'done\n' })
-      expect(Date.now() - begun).toBeLessThan(10_000)
+      // Not by what ends by itself after a minute.
+      expect(Date.now() - begun).toBeLessThan(30_000)
     }
   } finally {
     script.remove()

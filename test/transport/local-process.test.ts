@@ -27,7 +27,7 @@ it.each([
   const begun = Date.now()
   const running = local.exec({ argv: ['sleep', '4711'] }, { timeoutMs: 100 })
   await expect(running).rejects.toMatchObject({ code: 'COMMAND_TIMEOUT' })
-  expect(Date.now() - begun).toBeLessThan(10_000)
+  expect(Date.now() - begun).toBeLessThan(30_000)
   await sleep(50)
   end()
 })

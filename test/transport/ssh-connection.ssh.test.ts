@@ -93,7 +93,7 @@ test.each([1, 2, 3])(
       code: 'COMMAND_TIMEOUT',
     })
     expect(await text(transport, 'echo after')).toBe('after\n')
-    expect(await text(transport, 'pgrep -f "sleep 471[3]"; true')).toBe('')
+    await expect.poll(() => text(transport, 'pgrep -f "sleep 471[3]"; true')).toBe('')
   },
 )
 
@@ -105,9 +105,9 @@ test.runIf(process.getuid?.() === 0).each([1, 2])(
     await expect(
       transport.exec({ argv: ['sh', '-c', 'sleep 4717 & sleep 4717'] }, { timeoutMs: 200 }),
     ).rejects.toMatchObject({ code: 'COMMAND_TIMEOUT' })
-    expect(
-      await text(transport, 'ps -eo stat,args | grep "[0-9a-zA-Z] sleep 471[7]" | grep -v "^Z"; true'),
-    ).toBe('')
+    await expect
+      .poll(() => text(transport, 'ps -eo stat,args | grep "[0-9a-zA-Z] sleep 471[7]" | grep -v "^Z"; true'))
+      .toBe('')
   },
 )
 
@@ -133,7 +133,7 @@ test('a command given up while it waits for a shell never runs, and takes no she
 
 test('a command, small files and a small file back cost one round trip each, on the wire', async () => {
   const sshd = await up()
-  const oneWay = 60
+  const oneWay = 100
   const port = await delayed(sshd.port, oneWay)
   const { host, user, identityFile } = sshd
   const transport = createSshTransport({
@@ -159,7 +159,7 @@ test('a command, small files and a small file back cost one round trip each, on 
   for (const [what, work] of Object.entries(works)) {
     // the least of some tries: a busy disk or processor only ever adds
     let trips = Number.POSITIVE_INFINITY
-    for (let tries = 0; tries < 5 && trips >= 2; tries++) {
+    for (let tries = 0; tries < 15 && trips >= 2; tries++) {
       await transport.put(files)
       const begun = performance.now()
       await work()
@@ -187,7 +187,7 @@ test('a lost connection rejects all that is pending at once, and the next call c
   signal(sessions, 'SIGSTOP')
   signal(sessions, 'SIGKILL')
   const results = await settled
-  expect(Date.now() - begun).toBeLessThan(5000)
+  expect(Date.now() - begun).toBeLessThan(20_000)
   for (const result of results.slice(0, 6))
     expect(result).toMatchObject({ status: 'rejected', reason: { code: 'CONNECTION_LOST', transient: true } })
   for (const result of results)
@@ -236,10 +236,10 @@ test('when only the SFTP process ends, a transfer is rejected as transient, and 
 
 test('a server that stops answering counts as lost', async () => {
   const sshd = await up()
-  const transport = to(sshd, { keepaliveMs: 200 })
+  const transport = to(sshd, { keepaliveMs: 800 })
   await transport.open()
   // longer than it takes to give up: the answers to keepalives must keep it
-  expect(await text(transport, 'sleep 1.5; echo kept')).toBe('kept\n')
+  expect(await text(transport, 'sleep 5; echo kept')).toBe('kept\n')
   const frozen = descendants([sshd.pid])
   const pending = transport.exec({ argv: ['sleep', '4715'] })
   signal(frozen, 'SIGSTOP')
@@ -261,7 +261,9 @@ test('a put that is cut off leaves nothing under the name', async () => {
     () => 'written',
     (error) => error.code,
   )
-  await expect.poll(() => readdirSync(sshd.home).some((name) => name.startsWith('.put-'))).toBe(true)
+  await expect
+    .poll(() => readdirSync(sshd.home).some((name) => name.startsWith('.put-')), { interval: 5 })
+    .toBe(true)
   // stopped first: a shell that outlives its command for a moment would tell how that ended
   const sessions = descendants([sshd.pid])
   signal(sessions, 'SIGSTOP')
@@ -293,7 +295,7 @@ test('an idle connection does not hold the process, nor does pending work after 
           transport.exec({ argv: ['sh', '-c', 'sleep 0.3; echo done'] }).then(({ stdout }) => {
             console.log(Buffer.from(stdout).toString().trim())
             if (process.argv[2] === 'unref') {
-              transport.exec({ argv: ['sleep', '20'] })
+              transport.exec({ argv: ['sleep', '80'] })
               setTimeout(() => transport.unref(), 300)
             }
           })`,
@@ -309,10 +311,10 @@ test('an idle connection does not hold the process, nor does pending work after 
     for (const mode of ['idle', 'unref']) {
       const begun = Date.now()
       const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'program.cjs'), mode], {
-        timeout: 15_000,
+        timeout: 60_000,
       })
       expect(stdout).toBe('done\n')
-      expect(Date.now() - begun).toBeLessThan(10_000)
+      expect(Date.now() - begun).toBeLessThan(40_000)
     }
   } finally {
     removeFolder(folder)
