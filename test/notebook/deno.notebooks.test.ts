@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { failure, makeDenoDesk, runDenoExample, said } from './deno.ts'
 import { executeNotebook, type Output, writeNotebook } from './desk.ts'
@@ -104,14 +106,26 @@ describe('the kernel of Deno', () => {
   await new Promise((resolve) => setTimeout(resolve, ms))
   return ms
 })`)
-    const outputs = await kernel.run('await long.map([500, 3_000, 4_500, 1], { chunk: 1 })')
-    expect(failure(outputs)).toBeUndefined()
-    const bars = () => outputs.filter(({ display }) => display !== undefined)
+    await kernel.run(`const waits = cluster({ name: 'waits' }, async (file: string) => {
+  const { existsSync } = await import('node:fs')
+  while (!existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 50))
+})`)
     const words = (bar: Output | undefined) => bar?.data?.['text/plain'] ?? ''
+    const barsOf = (outputs: readonly Output[]) => outputs.filter(({ display }) => display !== undefined)
+    const [third, fourth] = [join(desk.folder, 'third'), join(desk.folder, 'fourth')]
+    const files = JSON.stringify([desk.folder, desk.folder, third, fourth])
+    const waiting = kernel.start(`await waits.map(${files}, { chunk: 1 })`)
+    await waiting.until((outputs) => barsOf(outputs).length > 0)
+    writeFileSync(third, '')
+    await waiting.until((outputs) => /3 of 4 items/.test(words(barsOf(outputs).at(-1))))
+    writeFileSync(fourth, '')
+    const outputs = await waiting.done
+    expect(failure(outputs)).toBeUndefined()
+    const bars = () => barsOf(outputs)
     await expect.poll(() => words(bars().at(-1))).toMatch(/4 of 4 items/)
     const [first, ...others] = bars()
     expect(first!.output_type).toBe('display_data')
-    expect(first!.data!['text/html']).toMatch(/[1-3] of 4/)
+    expect(first!.data!['text/html']).toMatch(/[0-2] of 4/)
     expect(new Set(others.map(({ output_type }) => output_type))).toEqual(new Set(['update_display_data']))
     expect(new Set(bars().map(({ display }) => display)).size).toBe(1)
     // More than the last: some came while the cell was waiting.

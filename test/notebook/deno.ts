@@ -36,7 +36,7 @@ export const failure = (outputs: readonly Output[]): string | undefined => {
 export async function said(kernel: Kernel, code: string): Promise<unknown> {
   const outputs = await kernel.run(code)
   // Deno tells that it is idle before it has told all that was printed.
-  await expect.poll(() => failure(outputs) ?? printed(outputs)).toMatch(/./)
+  await expect.poll(() => failure(outputs) !== undefined || printed(outputs).endsWith('\n')).toBe(true)
   return failure(outputs) ?? JSON.parse(printed(outputs))
 }
 

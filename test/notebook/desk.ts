@@ -110,6 +110,8 @@ const joined = (text: string | string[]): string => (Array.isArray(text) ? text.
 /** Executes FILE.ipynb of the desk with Jupyter's nbconvert; gives the outputs of each code cell. */
 export async function executeNotebook(desk: Desk, file: string): Promise<readonly (readonly Output[])[]> {
   const options = ['--to=notebook', '--execute', '--allow-errors', '--log-level=WARN', '--output=executed']
+  // Seconds, for a kernel that starts, and for what is told late.
+  options.push('--ExecutePreprocessor.startup_timeout=180', '--ExecutePreprocessor.iopub_timeout=60')
   await run(python, ['-m', 'nbconvert', ...options, file], { cwd: desk.folder, env: desk.env })
   const { cells } = JSON.parse(readFileSync(join(desk.folder, 'executed.ipynb'), 'utf8')) as Notebook
   return cells

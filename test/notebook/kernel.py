@@ -32,7 +32,7 @@ class Connection:
     def __init__(self, manager):
         self.client = manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=180)
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=pump, args=(self.client, self.stopped))
         self.thread.start()

@@ -7,6 +7,9 @@ import { type Desk, type Output, python } from './desk.ts'
 
 const script = fileURLToPath(new URL('kernel.py', import.meta.url))
 
+/** Deno's kernel is idle before it has told all that a cell printed. */
+const lateMs = 30_000
+
 /** A cell while it runs, and after. */
 export interface Execution {
   /** What has come up to now, in order; update_display_data among them. */
@@ -59,14 +62,18 @@ class Running implements Execution {
 
   until(asks: (outputs: readonly Output[]) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
+      let late: NodeJS.Timeout | undefined
       const look = () => {
         if (!asks(this.outputs)) return
         this.#waiting.delete(look)
+        clearTimeout(late)
         resolve()
       }
       this.#waiting.add(look)
       this.done.then((outputs) => {
-        if (!asks(outputs)) reject(new Error(`the cell ended with ${JSON.stringify(outputs)}`))
+        if (asks(outputs)) return
+        const ended = () => reject(new Error(`the cell ended with ${JSON.stringify(outputs)}`))
+        late = setTimeout(ended, lateMs)
       }, reject)
       look()
     })

@@ -144,7 +144,7 @@ describe('what was used', () => {
   it('is printed so where a job gives it', async () => {
     const job = cluster({ time: '1m' }, () => 1)()
     await job
-    expect(inspect(await job.usage())).toMatch(/^memory .*\ntime +0[.\d]* of 60 s\ncpu /)
+    expect(inspect(await job.usage())).toMatch(/^memory .*\ntime +[.\d]+ of 60 s\ncpu /)
     const jobs = cluster((n: number) => n).map([1, 2])
     await jobs
     expect(inspect(await jobs.usage())).toMatch(/\ntime of all +[.\d]+ s$/)
