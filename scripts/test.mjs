@@ -105,9 +105,14 @@ function isInstalled(command) {
   })
 }
 
+let registryAnswers
+
+/** Asked once for all kinds, and not given up for one answer that was lost. */
 function reachesRegistry() {
   const asked = ['view', 'tsx', 'version', '--fetch-retries=0', '--fetch-timeout=10000']
-  return spawnSync('npm', asked, { stdio: 'ignore', timeout: 20_000 }).status === 0
+  const answers = () => spawnSync('npm', asked, { stdio: 'ignore', timeout: 30_000 }).status === 0
+  registryAnswers ??= answers() || answers() || answers()
+  return registryAnswers
 }
 
 /** Counts of vitest's JSON report. A file that could not be loaded has no test to fail, and counts as one. */
@@ -174,8 +179,15 @@ async function runVitest(projects, args, label) {
   for (const name of ['SIGTERM', 'SIGHUP']) process.on(name, () => child.kill(name))
   const exitCode = await new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code, signal) => resolve(code ?? 128 + osConstants.signals[signal]))
+    child.once('exit', (code, signal) => {
+      const end = () => resolve(code ?? 128 + osConstants.signals[signal])
+      child.once('close', end)
+      // What it left behind may hold its pipes for ever.
+      setTimeout(end, 10_000).unref()
+    })
   })
+  child.stdout?.destroy()
+  child.stderr?.destroy()
   try {
     return { exitCode, lastLines, report: JSON.parse(readFileSync(file, 'utf8')) }
   } catch {
@@ -208,10 +220,11 @@ async function runAll(projects, args) {
   const counts = { passed: 0, failed: 0, skipped: 0 }
   for (const { exitCode, lastLines, report } of runs) {
     const own = report ? count(report) : { passed: 0, failed: 0, skipped: 0 }
-    if (exitCode !== 0 && own.failed === 0 && own.passed > 0) {
+    if (exitCode !== 0 && own.failed === 0 && (own.passed > 0 || !report)) {
       // Where others went on, its words are far up.
       for (const line of lastLines) console.log(line)
-      console.log('\nvitest reports an error outside the tests; see above.')
+      const what = report ? 'reports an error outside the tests' : 'ended before it had a result'
+      console.log(`\nvitest ${what}; see above.`)
       own.failed = 1
     }
     for (const key of Object.keys(counts)) counts[key] += own[key]

@@ -47,7 +47,7 @@ export function builtPrograms() {
       cpSync(join(root, path), join(folder, path), { recursive: true })
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
     await run(process.execPath, ['scripts/build.mjs'], { cwd: folder })
-  })
+  }, 600_000)
   afterAll(() => removeFolder(folder))
 
   /** `farcall run FILE -- ARGS`; a path that is not absolute is the built repository's, or one of `files`. */

@@ -97,7 +97,7 @@ export function link(name: string, folder: string): void {
 export async function install(tarball: string, flags: readonly string[] = []) {
   const folder = mkdtempSync(join(tmpdir(), 'farcall-app-'))
   await npm(['init', '-y'], folder)
-  await npm(['install', '--prefer-offline', ...flags, tarball], folder)
+  await npm(['install', '--prefer-offline', '--fetch-retries=5', ...flags, tarball], folder)
   const env = {
     HOME: folder,
     NO_COLOR: '1',

@@ -59,7 +59,9 @@ export async function installedProject(): Promise<string> {
   const made = mkdtempSync(`${folder}-`)
   try {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(made, name), text)
-    await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: made })
+    await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', '--fetch-retries=5'], {
+      cwd: made,
+    })
     symlinkSync(root, join(made, 'node_modules/farcall'))
     // Renamed into place: what is there is complete.
     renameSync(made, folder)

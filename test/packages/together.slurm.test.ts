@@ -13,7 +13,7 @@ let project = ''
 
 beforeAll(async () => {
   project = await installedProject()
-}, 5 * minutes)
+}, 10 * minutes)
 afterAll(() => removeFolder(folder))
 
 it(
@@ -38,5 +38,5 @@ it(
       })),
     )
   },
-  2 * minutes,
+  5 * minutes,
 )

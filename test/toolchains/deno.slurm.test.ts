@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { until } from '../clusters/processes.ts'
 import { type Sshd, startSshd } from '../clusters/sshd.ts'
 import { onTerminal } from '../transport/program.ts'
 import { makeProject, type Outcome, type Project, removeProjects, runProgram } from './project.ts'
@@ -17,7 +16,7 @@ let login: Sshd
 beforeAll(async () => {
   await installTools()
   login = await startSshd()
-}, 180_000)
+}, 600_000)
 
 afterAll(async () => {
   await login?.stop()
@@ -233,7 +232,7 @@ describe('Deno, by ssh', () => {
       await close()`,
     )
     const outcome = run(project, { net: `${login.host}:${login.port}` })
-    await until(() => existsSync(join(project.folder, 'active')), 30_000)
+    await expect.poll(() => existsSync(join(project.folder, 'active')), { timeout: 90_000 }).toBe(true)
     await login.shut()
     await login.reopen()
     writeFileSync(go, '')

@@ -21,7 +21,9 @@ export async function installKept(
   const made = mkdtempSync(`${folder}-`)
   try {
     writeFileSync(join(made, 'package.json'), manifest)
-    await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: made })
+    await run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', '--fetch-retries=5'], {
+      cwd: made,
+    })
     await finish(made)
     // Renamed into place: what is there is complete.
     renameSync(made, folder)

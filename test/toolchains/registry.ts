@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { execute } from '../package/packed.ts'
 
 /** An npm registry on loopback: it has the packed farcall; for the rest it asks the one that npm uses here. */
@@ -25,7 +26,8 @@ export async function startRegistry(tarball: string): Promise<Registry> {
     else
       passOn(request, response, upstream, url).catch((error: Error) => {
         // Deno shows what it was answered
-        response.writeHead(502).end(`${path}: ${error.message} (${String(error.cause)})`)
+        if (response.headersSent) response.destroy()
+        else response.writeHead(502).end(`${path}: ${error.message} (${String(error.cause)})`)
       })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -66,11 +68,24 @@ async function passOn(
   url: string,
 ): Promise<void> {
   const { accept = '*/*' } = request.headers
-  const answer = await fetch(new URL(request.url!.slice(1), upstream), { headers: { accept } })
-  const type = answer.headers.get('content-type') ?? ''
-  response.writeHead(answer.status, { 'content-type': type })
-  if (type.includes('json')) response.end((await answer.text()).replaceAll(upstream, url))
-  else response.end(Buffer.from(await answer.arrayBuffer()))
+  const { status, type, body } = await fetchPatiently(new URL(request.url!.slice(1), upstream), accept)
+  response.writeHead(status, { 'content-type': type })
+  response.end(type.includes('json') ? body.toString().replaceAll(upstream, url) : body)
+}
+
+/** A registry far away may fail for a moment; npm asks it again as well. */
+async function fetchPatiently(url: URL, accept: string, tries = 5) {
+  for (let left = tries - 1; ; left--) {
+    try {
+      const answer = await fetch(url, { headers: { accept } })
+      const body = Buffer.from(await answer.arrayBuffer())
+      if (answer.status < 500 || left === 0)
+        return { status: answer.status, type: answer.headers.get('content-type') ?? '', body }
+    } catch (error) {
+      if (left === 0) throw error
+    }
+    await sleep(1000)
+  }
 }
 
 function sendJson(response: ServerResponse, body: unknown): void {
