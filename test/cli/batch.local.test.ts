@@ -42,18 +42,20 @@ async function batch(args: readonly string[], stdin?: string) {
 it('killed in the middle, it goes on: each result is there once, and what was done does not run again', async () => {
   const odd = new Set([7, 12])
   const numbers = Array.from({ length: 20 }, (_, at) => 2 * at + (odd.has(at) ? 1 : 0))
-  writeFileSync(path('items.jsonl'), jsonl(numbers.map((n) => ({ n, trace: path('trace') }))))
+  const item = (n: number) => ({ n, trace: path('trace'), gate: path('gate') })
+  writeFileSync(path('items.jsonl'), jsonl(numbers.map(item)))
   const args = ['--function', 'half', '--items', 'items.jsonl', '--output', 'results.jsonl']
   const more = ['--concurrency', '2', '--chunk', '2', '--retry', '{"retries":2,"backoff":"exp"}']
   const lines = () => readResults(read('results.jsonl'), 'results.jsonl')
 
   const { child, ended } = farcall(['batch', program, ...args, ...more])
-  await expect.poll(() => lines().length, { timeout: 50_000, interval: 20 }).toBeGreaterThanOrEqual(4)
+  await expect.poll(() => lines().length, { timeout: 60_000, interval: 20 }).toBeGreaterThanOrEqual(4)
   child.kill('SIGKILL')
   expect(await ended).toBe(null)
   const first = lines()
   expect(first.length).toBeLessThan(20)
   const done = first.filter(({ error }) => !error).map(({ index }) => index)
+  writeFileSync(path('gate'), '')
   appendFileSync(path('results.jsonl'), '{"index":19,"key":"to')
 
   const second = await batch([...args, ...more])
@@ -80,7 +82,7 @@ it('killed in the middle, it goes on: each result is there once, and what was do
 
   // With other items in their place all is done.
   const mended = numbers.map((n) => n & ~1)
-  writeFileSync(path('items.jsonl'), jsonl([100, ...mended].map((n) => ({ n, trace: path('trace') }))))
+  writeFileSync(path('items.jsonl'), jsonl([100, ...mended].map(item)))
   expect(await batch(args)).toMatchObject({ code: 0 })
   const values = lines().sort((a, b) => a.index - b.index)
   expect(values.map(({ index, value }) => [index, value])).toEqual(
