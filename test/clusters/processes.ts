@@ -82,7 +82,7 @@ export async function stopProcesses(pids: readonly number[], patience = 5000): P
   signal(pids, 'SIGTERM')
   if (await until(() => !pids.some(isAlive), patience)) return
   signal(pids, 'SIGKILL')
-  await until(() => !pids.some(isAlive), 5000)
+  await until(() => !pids.some(isAlive), 20_000)
 }
 
 /** The pid in a pid file, once it is there. */
@@ -103,14 +103,26 @@ export async function until(condition: () => boolean | Promise<boolean>, patienc
   }
 }
 
-/** Ports that nothing listens on, below the range that the kernel gives to outgoing connections. */
+/**
+ * Ports that nothing listens on, below the range that the kernel gives to outgoing connections. Nobody else who asks gets
+ * them, in other test runs either, until this process ends: what is to listen there may take its time, or be shut and opened.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const found = new Set<number>()
-  while (found.size < count) {
+  const found: number[] = []
+  while (found.length < count) {
     const port = 10_000 + Math.floor(Math.random() * 20_000)
-    if (await isFree(port)) found.add(port)
+    if ((await isClaimed(port)) && (await isFree(port))) found.push(port)
   }
-  return [...found]
+  return found
+}
+
+/** A name that one process of the machine has, and that is free again however it ends: of a socket that is no file. */
+function isClaimed(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const claim = createServer()
+    claim.once('error', () => resolve(false))
+    claim.listen(`\0farcall-test-port-${port}`, () => resolve(true)).unref()
+  })
 }
 
 function isFree(port: number): Promise<boolean> {
