@@ -18,7 +18,7 @@ export function hasCgroupV1(): boolean {
 export async function removeCgroups(nodes: readonly string[]): Promise<void> {
   const all = hierarchies.flatMap((name) => nodes.map((node) => `/sys/fs/cgroup/${name}/slurm_${node}`))
   for (const folder of all) {
-    if (!(await until(() => isRemoved(folder), 5000))) throw new Error(`${folder} stays in use`)
+    if (!(await until(() => isRemoved(folder), 20_000))) throw new Error(`${folder} stays in use`)
   }
 }
 

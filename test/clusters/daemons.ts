@@ -25,12 +25,12 @@ export function daemonGroup(folder: string, env: Readonly<Record<string, string>
       all.push(daemon)
       return daemon
     },
-    /** Ends one; it no longer counts as down. */
+    /** Ends one, once it has written what it knows; it no longer counts as down. */
     async end(name: string): Promise<void> {
       const at = all.findIndex((daemon) => daemon.name === name)
       if (at < 0) throw new Error(`no daemon ${name}`)
       const [daemon] = all.splice(at, 1)
-      await stopProcesses([daemon!.pid], 1000)
+      await stopProcesses([daemon!.pid], 30_000)
     },
     down: () => all.filter((daemon) => !daemon.isUp()).map((daemon) => daemon.name),
     pids: () => all.map((daemon) => daemon.pid),

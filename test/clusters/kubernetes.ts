@@ -111,7 +111,7 @@ export async function startKubernetes(): Promise<Kubernetes> {
     const restartServer = async () => {
       await daemons.end('apiserver')
       startServer()
-      if (!(await until(answers, 30_000)))
+      if (!(await until(answers, 60_000)))
         throw new Error(`the API server did not come back: ${log('apiserver').slice(-1500)}`)
     }
     return {

@@ -38,7 +38,7 @@ export async function startMariadb(
       () => true,
       () => false,
     )
-  if (!(await until(answers, 20_000))) throw new Error(`mariadbd does not answer; see ${folder}/log`)
+  if (!(await until(answers, 60_000))) throw new Error(`mariadbd does not answer; see ${folder}/log`)
   const sql = [
     'create database if not exists slurm_acct',
     `create user if not exists '${user}'@'localhost' identified via unix_socket`,

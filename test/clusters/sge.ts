@@ -106,7 +106,7 @@ export async function startSge(options: SgeOptions = {}): Promise<Sge> {
     daemons.start('execd', `${programs}/sge_execd`, [])
     // The architecture is what it tells first.
     const isUp = async () => / lx-amd64 *$/m.test((await command('qstat', '-f', '-q', 'all.q')).stdout)
-    if (!(await until(isUp, 20_000))) throw new Error('execd is not up')
+    if (!(await until(isUp, 60_000))) throw new Error('execd is not up')
   }
   const startMaster = async () => {
     daemons.start('qmaster', `${programs}/sge_qmaster`, [])
@@ -115,7 +115,7 @@ export async function startSge(options: SgeOptions = {}): Promise<Sge> {
         () => true,
         () => false,
       )
-    if (!(await until(answers, 20_000))) throw new Error('qmaster is not up')
+    if (!(await until(answers, 60_000))) throw new Error('qmaster is not up')
   }
   try {
     await install(layout, env)

@@ -23,7 +23,7 @@ describe.each([{ accounting: true }, { accounting: false }])(
     }
     const ends = (id: string, state: string | RegExp, tasks = 1) =>
       expect
-        .poll(() => states(id), { timeout: 30_000, interval: 200 })
+        .poll(() => states(id), { timeout: 60_000, interval: 200 })
         .toEqual(Array.from({ length: tasks }, () => expect.stringMatching(state)))
 
     test('a job of the plain user completes, and finds node and the variables of the session', async () => {
@@ -113,6 +113,6 @@ describe.each([{ accounting: true }, { accounting: false }])(
         )
       }
       if (process.getuid?.() === 0) await expect(run('id', [slurm.user])).rejects.toThrow(/no such user/)
-    }, 60_000)
+    })
   },
 )

@@ -135,7 +135,7 @@ export async function startSlurm(options: SlurmOptions): Promise<Slurm> {
         () => true,
         () => false,
       )
-    if (!(await until(answers, 30_000)))
+    if (!(await until(answers, 60_000)))
       throw new Error(`${daemon} did not come back: ${log(daemon).slice(-1500)}`)
   }
   const control = {
@@ -163,7 +163,7 @@ async function startDaemons(
   etc('slurmdbd.conf', slurmdbdConf(at), 0o600)
   for (const name of ['nvidia0', 'nvidia1']) symlinkSync('/dev/null', join(at.folder, 'gpu', name))
 
-  const mustRun = async (what: string, ready: () => boolean | Promise<boolean>, patience = 20_000) => {
+  const mustRun = async (what: string, ready: () => boolean | Promise<boolean>, patience = 60_000) => {
     const settled = await until(async () => daemons.down().length > 0 || (await ready()), patience)
     if (daemons.down().length > 0) throw new Error(`${daemons.down().join(', ')} ended`)
     if (!settled) throw new Error(`${what} is not up after ${patience} ms`)
@@ -188,7 +188,7 @@ async function startDaemons(
     }))
     return new Set(seen.stdout.split('\n').filter(Boolean)).size === at.nodes.length
   }
-  await mustRun('one of the nodes', idle, 30_000)
+  await mustRun('one of the nodes', idle)
 }
 
 async function startMunge(folder: string, daemons: ReturnType<typeof daemonGroup>): Promise<void> {

@@ -53,7 +53,7 @@ test('after stop nothing listens, no process and no folder is left, whatever a s
   expect(await listens(other.port)).toBe(true)
   await ssh('nohup sleep 1000 >/dev/null 2>&1 & echo $! > pid', other)
   const hanging = ssh('sleep 1000', other).catch(() => 'cut off')
-  await expect.poll(() => descendants([other.pid]).length).toBeGreaterThan(1)
+  await expect.poll(() => descendants([other.pid]).length, { timeout: 20_000 }).toBeGreaterThan(1)
   const pids = [other.pid, ...descendants([other.pid])]
   await other.stop()
   expect(await hanging).toBe('cut off')

@@ -126,8 +126,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     daemon.unref()
     if (daemon.pid === undefined) throw new Error(`${sshdPath} cannot be started`)
     pid = daemon.pid
-    await until(() => log().slice(before).includes('Server listening') || !isAlive(pid), 5000)
-    if (!isAlive(pid)) throw new Error(`sshd did not start:\n${log().slice(before)}`)
+    const listens = () => log().slice(before).includes('Server listening')
+    await until(() => listens() || !isAlive(pid), 30_000)
+    if (!isAlive(pid) || !listens()) throw new Error(`sshd did not start:\n${log().slice(before)}`)
   }
   const shut = async () => {
     if (pid > 0) await stopProcesses([pid, ...descendants([pid])])

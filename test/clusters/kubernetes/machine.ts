@@ -31,7 +31,7 @@ export async function otherMachine(
   // Named for whoever clears up after a crash.
   const first = `mount --make-rshared / && echo up >${folder}/first && exec sleep 1000000000`
   const { pid } = daemons.start('first', 'unshare', [...flags, 'sh', '-c', first, folder])
-  if (!(await until(() => existsSync(join(folder, 'first')), 5_000)))
+  if (!(await until(() => existsSync(join(folder, 'first')), 30_000)))
     throw new Error('unshare made no machine')
   const inside = descendants([pid]).at(-1)!
   const subnet = `10.${64 + (Number.parseInt(id.slice(0, 2), 16) % 64)}.${Number.parseInt(id.slice(2, 4), 16)}`
@@ -89,7 +89,7 @@ export async function removeCgroups(name: string): Promise<void> {
         return false // busy until the kernel is done with the last process
       }
     }
-    await until(gone, 5_000)
+    await until(gone, 20_000)
   }
 }
 
