@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { attach, close, cluster, configure, JobCanceledError } from '../../src/index.ts'
+import { comes, makeGate } from './gate.ts'
 
 const { sshd, slurm } = inject('slurms').accounting
 const { host, port, user, identityFile, knownHosts } = sshd
@@ -10,11 +11,10 @@ const admin = (file: string, ...args: string[]) =>
 
 const queued = (nativeId: string) => admin('squeue', '-h', '-o', '%T %E', '-j', nativeId).trim()
 
-const later = cluster({ time: '5m' }, (seconds: number, value: number) => {
+const later = cluster({ time: '5m' }, async (file: string, value: number) => {
   const starts = process.env['SLURM_RESTART_COUNT'] ?? '0'
-  return new Promise<{ value: number; starts: string }>((resolve) =>
-    setTimeout(resolve, seconds * 1000, { value, starts }),
-  )
+  if (starts === '0') await comes(file)
+  return { value, starts }
 })
 const fails = cluster({ time: '5m' }, async (seconds: number) => {
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
@@ -32,7 +32,8 @@ describe('a job as an argument, on Slurm over ssh', () => {
   afterAll(close)
 
   it('is submitted at once with a dependency, says what it waits for, and is attached to as any', async () => {
-    const parent = later(4, 5)
+    const gate = makeGate()
+    const parent = later(gate.file, 5)
     const child = take({ list: [parent] })
     await expect.poll(() => child.nativeId, { timeout: 30_000 }).toBeDefined()
     expect(queued(child.nativeId!)).toMatch(new RegExp(`^PENDING afterany:${parent.nativeId}`))
@@ -40,15 +41,17 @@ describe('a job as an argument, on Slurm over ssh', () => {
       .poll(() => child.status().message, { timeout: 30_000 })
       .toBe(`Dependency: waiting for job ${parent.id} (later), whose value is an argument of it`)
     const again = attach<{ given: unknown }>(child.id)
+    gate.open()
     expect(await child).toMatchObject({ given: { list: [{ value: 5 }] }, job: child.nativeId })
     expect((await again).given).toEqual({ list: [{ value: 5, starts: '0' }] })
   })
 
   it('of several calls together is waited for alone; the items of a map are those of another', async () => {
-    const [quick, slow] = [later(0, 1), later(25, 2)]
-    const begun = Date.now()
+    const [open, shut] = [makeGate(), makeGate()]
+    open.open()
+    const [quick, slow] = [later(open.file, 1), later(shut.file, 2)]
     expect(await take(quick)).toMatchObject({ given: { value: 1 } })
-    expect(Date.now() - begun).toBeLessThan(25_000)
+    expect(['QUEUED', 'ACTIVE']).toContain(slow.status().state)
     await slow.cancel()
     await expect(slow).rejects.toBeInstanceOf(JobCanceledError)
     const first = double.map([1, 2, 3])
@@ -58,7 +61,7 @@ describe('a job as an argument, on Slurm over ssh', () => {
 
   it('that fails or is canceled ends what needs it, and nothing stays in the queue', async () => {
     const bad = fails(3)
-    const slow = later(60, 1)
+    const slow = later(makeGate().file, 1)
     const [child, grandchild, canceled] = [take(bad), take(take(bad)), take(slow)]
     // On a busy machine they may fail before they are looked at below.
     for (const job of [child, grandchild, canceled]) job.catch(() => {})
@@ -78,23 +81,22 @@ describe('a job as an argument, on Slurm over ssh', () => {
   })
 
   it('that Slurm starts again is waited for until that is over', async () => {
-    const parent = later(5, 6)
+    const parent = later(makeGate().file, 6)
     const child = take(parent)
     await expect.poll(() => child.nativeId, { timeout: 30_000 }).toBeDefined()
     await expect.poll(() => queued(parent.nativeId!), { timeout: 30_000 }).toMatch(/^RUNNING/)
     admin('scontrol', 'requeue', parent.nativeId!)
-    // It waits two minutes by itself.
-    await expect.poll(() => queued(parent.nativeId!), { timeout: 30_000 }).toMatch(/^PENDING/)
-    admin('scontrol', 'update', `jobid=${parent.nativeId}`, 'StartTime=now')
     expect((await child).given).toEqual({ value: 6, starts: '1' })
   })
 
   it('goes on when Slurm is told to end what needs it', async () => {
-    const parent = later(6, 7)
+    const gate = makeGate()
+    const parent = later(gate.file, 7)
     const child = take(parent)
     await expect.poll(() => child.nativeId, { timeout: 30_000 }).toBeDefined()
     admin('scancel', child.nativeId!)
     await expect(child).rejects.toMatchObject({ code: 'JOB_CANCELED' })
+    gate.open()
     expect((await parent).value).toBe(7)
   })
 })

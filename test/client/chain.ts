@@ -1,6 +1,7 @@
 /** What a chain of calls does wherever it runs; each kind of place runs these. */
 import { describe, expect, it } from 'vitest'
 import { attach, cluster, JobCanceledError, JobFailedError, remote } from '../../src/index.ts'
+import { comes, makeGate } from './gate.ts'
 
 class Point {
   readonly x: number
@@ -188,8 +189,12 @@ export function chainTests(place: string, { lasts = true } = {}): void {
     })
 
     it('says what it waits for', async () => {
-      const slow = cluster((n: number) => new Promise<number>((resolve) => setTimeout(resolve, 1_500, n)))
-      const parent = slow(5)
+      const gate = makeGate()
+      const slow = cluster(async (n: number, file: string) => {
+        await comes(file)
+        return n
+      })
+      const parent = slow(5, gate.file)
       const child = double(parent)
       await expect
         .poll(() => child.status(), { timeout: 20_000 })
@@ -197,6 +202,7 @@ export function chainTests(place: string, { lasts = true } = {}): void {
           state: 'QUEUED',
           message: expect.stringContaining(`job ${parent.id}`),
         })
+      gate.open()
       expect(await child).toBe(10)
     })
 

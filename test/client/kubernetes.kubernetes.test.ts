@@ -85,10 +85,12 @@ describe('a program whose profile is of Kubernetes', () => {
 
     const far = cluster(async () => {
       currentTask().progress(1, 4, 'a quarter')
-      await new Promise((resolve) => setTimeout(resolve, 5_000))
+      await new Promise((resolve) => setTimeout(resolve, 600_000))
     })()
     for await (const { progress } of far.updates()) if (progress) break
     expect(far.progress).toMatchObject({ fraction: 0.25, message: 'a quarter' })
+    await far.cancel()
+    await expect(far).rejects.toBeInstanceOf(JobCanceledError)
 
     const speaks = cluster(() => {
       console.log('one')

@@ -35,7 +35,7 @@ describe('a real Grid Engine', () => {
     const sleeps = cluster({ gpus: 1, queue: 'all.q', name: 'sleeps' }, async (ms: number) => {
       await new Promise((resolve) => setTimeout(resolve, ms))
     })
-    const job = sleeps(120_000)
+    const job = sleeps(300_000)
     const ended = expect(job).rejects.toThrow('was canceled')
     const taken = await until(({ gpus }) => gpus!.used === 1)
     expect(taken).toMatchObject({

@@ -69,7 +69,7 @@ describe('a real Slurm', () => {
       cores: { total: 16, used: 0, free: 8 },
       gpus: { total: 4, used: 0, free: 2 },
     })
-    const job = sleeps(60_000)
+    const job = sleeps(300_000)
     const ended = expect(job).rejects.toThrow('was canceled')
     const taken = await until(look, ({ gpus }) => gpus!.used === 1)
     expect(taken).toMatchObject({
@@ -104,7 +104,7 @@ describe('a real Slurm', () => {
       env: { ...process.env, ...slurm.env },
     })
     const map = sleeps.map(
-      Array.from({ length: 12 }, () => 60_000),
+      Array.from({ length: 12 }, () => 300_000),
       { chunk: 1, concurrency: 1 },
     )
     const settled = map.settled()

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { close, cluster, configure, type Job, JobFailedError, type JobStatus } from '../../src/index.ts'
 import { run, until } from '../clusters/processes.ts'
+import { comes, makeGate } from './gate.ts'
 import { onLogin } from './left.ts'
 
 async function ended(job: Promise<unknown>): Promise<JobFailedError> {
@@ -87,13 +88,20 @@ for (const [kind, { sshd, slurm }] of Object.entries(inject('slurms'))) {
       )()
       const seen = follow(first)
       expect(await seen.reaches(isActive)).toBe(true)
-      const second = cluster({ ...options, partition: 'short', nodes: 4, exclusive: true }, () => 'second')()
-      expect(await second).toBe('second')
+      const gate = makeGate()
+      const second = cluster(
+        { ...options, partition: 'short', nodes: 4, exclusive: true },
+        async (file: string) => {
+          await comes(file)
+          return 'second'
+        },
+      )(gate.file)
+      // As long as the second has all nodes the first cannot begin again.
       expect(await seen.reaches(({ state, reason }) => state === 'QUEUED' && reason === 'requeued')).toBe(
         true,
       )
-      // Slurm lets a requeued job wait two minutes for its begin time.
-      await asAdmin('scontrol', 'update', `jobid=${first.nativeId}`, 'StartTime=now')
+      gate.open()
+      expect(await second).toBe('second')
       const { restarts, bytes } = await first
       expect(restarts).toBe(1)
       expect(bytes.every((byte) => byte === 7) && bytes.length).toBe(100_000)

@@ -1,10 +1,19 @@
+import { writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { resourceLimits, threadId } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { close, cluster, configure, currentTask, localMap } from '../../src/index.ts'
+import { comes, makeGate } from './gate.ts'
 
 const { sshd } = inject('slurms').accounting
 const { host, port, user, identityFile, knownHosts } = sshd
 const place = { scheduler: 'slurm', host, port, user, identityFile, knownHosts, workdir: '~/task' }
+
+/** Says that one is here, and waits for the other: both at once, or never. */
+async function meets(folder: string, me: number, other: number | undefined): Promise<void> {
+  writeFileSync(join(folder, String(me)), '')
+  if (other !== undefined) await comes(join(folder, String(other)))
+}
 
 describe('inside a job on Slurm', () => {
   beforeAll(() => {
@@ -32,30 +41,34 @@ describe('inside a job on Slurm', () => {
   })
 
   it('localMap has a thread for each core that Slurm granted', async () => {
-    const job = cluster({ cores: 2, memory: '500MB', time: '5m' }, async () => {
+    const job = cluster({ cores: 2, memory: '500MB', time: '5m' }, async (folder: string) => {
       const base = 10
       const seen = await localMap([1, 2, 3, 4], async (x) => {
-        await new Promise((resolve) => setTimeout(resolve, 100))
+        await meets(folder, x, { 1: 2, 2: 1 }[x])
         return [x + base, threadId]
       })
       const limit = await localMap([0], () => resourceLimits.maxOldGenerationSizeMb)
       return { values: seen.map(([x]) => x), threads: new Set(seen.map(([, id]) => id)).size, limit }
-    })()
+    })(dirname(makeGate().file))
     expect(await job).toEqual({ values: [11, 12, 13, 14], threads: 2, limit: [141] })
   })
 
   it('items of a map see GPUs of their own, and run at once', async () => {
-    const look = async (n: number) => {
+    const met = dirname(makeGate().file)
+    const look = async (n: number, folder: string) => {
       const began = Date.now()
-      await new Promise((resolve) => setTimeout(resolve, 500))
+      await meets(folder, n, { 0: 1, 1: 0, 3: 4, 4: 3 }[n])
       const { CUDA_VISIBLE_DEVICES: cuda, SLURM_ARRAY_TASK_ID: member, SLURM_JOB_GPUS: all } = process.env
       const { gpus, index } = currentTask()
       return { n, index, member, cuda, all, gpus, began, ended: Date.now(), pid: process.pid }
     }
     const remote = cluster({ gpus: 2, time: '5m' }, look)
     const [seen, alone] = await Promise.all([
-      remote.map([0, 1, 2, 3, 4, 5], { gpusPerItem: 1, chunk: 3 }),
-      remote.map([0], { gpusPerItem: 1 }),
+      remote.starmap(
+        [0, 1, 2, 3, 4, 5].map((n) => [n, met] as const),
+        { gpusPerItem: 1, chunk: 3 },
+      ),
+      remote.starmap([[9, met]], { gpusPerItem: 1 }),
     ])
     expect(seen.map(({ n }) => n)).toEqual([0, 1, 2, 3, 4, 5])
     expect(seen.every(({ gpus, cuda, all }) => gpus.length === 1 && gpus[0] === cuda && all === '0,1')).toBe(
@@ -66,10 +79,10 @@ describe('inside a job on Slurm', () => {
       expect(new Set(member.map(({ cuda }) => cuda))).toEqual(new Set(['0', '1']))
       const [first, second] = member
       expect(first!.cuda).not.toBe(second!.cuda)
-      expect(first!.began < second!.ended && second!.began < first!.ended).toBe(true)
+      expect(first!.began <= second!.ended && second!.began <= first!.ended).toBe(true)
     }
     expect(alone[0]).toMatchObject({ cuda: '0', gpus: ['0'] })
-    const few = remote.map([0, 1], { gpusPerItem: 3 })
+    const few = remote.starmap([[0, met]], { gpusPerItem: 3 })
     await expect(few).rejects.toThrow('gpusPerItem: an item needs 3, and gpus is 2')
   })
 
@@ -90,16 +103,18 @@ describe('inside a job on Slurm', () => {
   })
 
   it('progress reaches the client over its connection', async () => {
-    const job = cluster({ time: '5m' }, async () => {
+    const gate = makeGate()
+    const job = cluster({ time: '5m' }, async (file: string) => {
       currentTask().progress(1, 4, 'a quarter')
-      await new Promise((resolve) => setTimeout(resolve, 6_000))
-    })()
+      await comes(file)
+    })(gate.file)
     for await (const { progress } of job.updates()) {
       if (!progress) continue
       expect(progress).toMatchObject({ fraction: 0.25, message: 'a quarter' })
       break
     }
     expect(job.progress?.fraction).toBe(0.25)
+    gate.open()
     await job
   })
 })
