@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { type ClusterOptions, close, cluster, configure } from '../../src/index.ts'
+import { until } from '../clusters/processes.ts'
 import { failure, onLogin } from './left.ts'
 
 const { sshd } = inject('slurms').accounting
@@ -13,6 +14,8 @@ describe('what Slurm refuses', () => {
     configure({ profiles: { slurm: { ...place, queryInterval: '2s' } } })
     await cluster({ profile: 'slurm' }, () => 1)()
     await close()
+    // Slurm has it for a moment after its result is here, and those of the files before.
+    expect(await until(() => onLogin(sshd, 'squeue -h -o %i') === '', 60_000)).toBe(true)
     before = left()
   })
   afterAll(close)

@@ -24,7 +24,7 @@ it('of jobs that nobody has collected those go that Slurm has no longer, a damag
   }
   await expect.poll(() => sh('ls jobs/*/run.1.0/end 2>/dev/null | wc -l'), { timeout: 60_000 }).toBe('2')
   await expect
-    .poll(() => onLogin(sshd, 'squeue -h -o %A').trim().split('\n'), { timeout: 30_000 })
+    .poll(() => onLogin(sshd, 'squeue -h -o %A').trim().split('\n'), { timeout: 60_000 })
     .toEqual([waits.nativeId])
   await close()
   sh(`printf '{"id":' >jobs/${damaged.id}/spec.json; find jobs -exec touch -d '400 days ago' {} +`)

@@ -25,7 +25,7 @@ it('a call whose next attempt is held back is canceled as any', async () => {
   submission.made(spec, '1')
   const status = { state: 'FAILED', reason: 'signal' } as const
   submission.handle({ type: 'end', id: spec.id, member: 0, status, complete: true })
-  await vi.waitUntil(() => item.status.message?.includes('does not answer just now'))
+  await vi.waitUntil(() => item.status.message?.includes('does not answer just now'), 20_000)
   const handle = { submission, session: Promise.resolve({} as Session), seal: () => {} }
   await cancelItems(handle, [item], new Error('enough'))
   await expect(item.settled.promise).rejects.toMatchObject({ name: 'JobCanceledError' })

@@ -35,6 +35,9 @@ describe('hostile text on Slurm', () => {
     'as %s is refused in words, and nothing is left',
     async (key) => {
       await close()
+      // Slurm has a job for a moment after its result is here.
+      const isEmpty = () => onLogin(sshd, 'squeue -h -o %i')
+      await expect.poll(isEmpty, { timeout: 60_000 }).toBe('')
       const before = jobs()
       for (const text of hostile) {
         const error = await cluster({ profile: 'slurm', [key]: text }, () => 1)().catch(
@@ -45,7 +48,7 @@ describe('hostile text on Slurm', () => {
         else expect({ text, error }).toMatchObject({ error: { name: 'SubmitError', code: 'SUBMIT_REFUSED' } })
       }
       await close()
-      expect(jobs()).toBe(before)
+      await expect.poll(jobs, { timeout: 60_000 }).toBe(before)
       expect(onLogin(sshd, 'find . -name pwned')).toBe('')
     },
   )

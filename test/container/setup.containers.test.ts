@@ -155,7 +155,9 @@ describe.each(['podman', 'docker'] as const)('the setup phase of a container of 
     await holder.cancel()
     await held
     await expect.poll(left, { timeout: 30_000 }).toBe('')
-    await expect.poll(() => readdirSync(caches).filter((name) => name.includes('.lock'))).toEqual([])
+    await expect
+      .poll(() => readdirSync(caches).filter((name) => name.includes('.lock')), { timeout: 30_000 })
+      .toEqual([])
     await expect(
       cluster({ ...within({ setup: ['sleep 300'] }), time: '2s' }, () => 4)(),
     ).rejects.toMatchObject({ status: { reason: 'timeout' } })

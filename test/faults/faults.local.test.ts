@@ -102,6 +102,9 @@ describe('a job that is taken up on another day', () => {
 
 describe.runIf(process.getuid?.() === 0)('a work folder that becomes read-only', () => {
   const disk = join(folder, 'disk')
+  /** A script ends after its result is here, and has its log open until then. */
+  const scriptsEnded = () =>
+    expect.poll(() => jobProcesses(join(disk, 'work')), { timeout: 30_000 }).toEqual([])
   it('refuses the next call by name, and serves again', async () => {
     mkdirSync(disk)
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m,mode=700', 'tmpfs', disk])
@@ -109,14 +112,14 @@ describe.runIf(process.getuid?.() === 0)('a work folder that becomes read-only',
       configure({ profiles: { disk: { ...place, workdir: join(disk, 'work') } } })
       const double = cluster({ profile: 'disk' }, (n: number) => 2 * n)
       expect(await double(1)).toBe(2)
-      // Its script ends after its result is here, and has its log open until then.
-      await expect.poll(() => jobProcesses(join(disk, 'work'))).toEqual([])
+      await scriptsEnded()
       execFileSync('mount', ['-o', 'remount,ro', disk])
       await failure(double(2), { name: 'SubmitError', code: 'WORKDIR_UNUSABLE', message: /[Rr]ead-only/ })
       execFileSync('mount', ['-o', 'remount,rw', disk])
       expect(await double(3)).toBe(6)
       await close()
     } finally {
+      await scriptsEnded()
       execFileSync('umount', [disk])
     }
   })

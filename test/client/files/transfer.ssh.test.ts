@@ -41,19 +41,22 @@ test('a connection that is cut again and again only delays a large file, up and 
   // The session's own process, and with it the connection: each time that much more has arrived.
   const cutter = transport()
   let [cuts, next] = [0, 40_000_000]
+  const cutting: Promise<unknown>[] = []
   const cut = ({ bytes }: { bytes: number }) => {
     if (bytes < next) return
     next += 60_000_000
     cuts++
-    void cutter.exec({ argv: ['sh', '-c', killOthers] })
+    cutting.push(cutter.exec({ argv: ['sh', '-c', killOthers] }))
   }
   await fs.put(join(folder, 'large'), 'cut/large', { onProgress: cut })
   expect(sha(readFileSync(`${sshd.home}/cut/large`))).toBe(sha(large))
   expect((await fs.ls('cut')).map(({ name }) => name)).toEqual(['large'])
+  await Promise.all(cutting)
   const up = cuts
   next = 40_000_000
   await fs.get('cut/large', join(folder, 'back'), { onProgress: cut })
   expect(sha(readFileSync(join(folder, 'back')))).toBe(sha(large))
+  await Promise.all(cutting)
   expect([up > 0, cuts > up]).toEqual([true, true])
   await cutter[Symbol.asyncDispose]()
   removeFolder(folder)

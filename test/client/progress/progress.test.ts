@@ -61,7 +61,7 @@ test.each([
   const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
   const parts = new Parts('fabcdefghijklm', Promise.resolve())
   watchProgress({ parts, name: 'map', progress: () => parts.progress, onProgress })
-  await vi.waitUntil(() => warn.mock.calls.length > 0)
+  await vi.waitUntil(() => warn.mock.calls.length > 0, 20_000)
   expect(warn.mock.calls).toEqual([['farcall: onProgress threw: Error: out of paper']])
   warn.mockRestore()
 })
