@@ -140,7 +140,7 @@ it('a job of which nothing is left, in the queue or as a file, is lost without a
       `touch bin/down; mv .farcall/jobs/${job.id} gone; scancel --full --signal=KILL ${nativeId}; rm -rf gone`,
     )
     const known = () => sh(`scontrol show job ${nativeId} 2>/dev/null || true`)
-    await expect.poll(known, { timeout: 20_000, interval: 500 }).toBe('')
+    await expect.poll(known, { timeout: 60_000, interval: 500 }).toBe('')
     const forgotten = Date.now()
     rmSync(join(bin, 'down'))
     await expect(job).rejects.toMatchObject({
@@ -202,13 +202,15 @@ it('many clients ask the scheduler as often as one does', { timeout: 180_000 }, 
   try {
     for (let n = 0; n < 5; n++) programs.push(runProgram('lifecycle.ts', ['waits'], env))
     for (const program of programs) expect(await program.line()).toMatch(/nativeId/)
-    rmSync(asked)
-    const seconds = 16
-    await new Promise((resolve) => setTimeout(resolve, 1000 * seconds))
-    const queries = readFileSync(asked, 'utf8').split('\n').filter(Boolean).length
+    const begun = Date.now()
+    rmSync(asked, { force: true })
+    await new Promise((resolve) => setTimeout(resolve, 16_000))
+    const queries = () => readFileSync(asked, 'utf8').split('\n').filter(Boolean).length
+    await expect.poll(queries, { timeout: 60_000 }).toBeGreaterThanOrEqual(3)
+    const most = queries()
+    const seconds = (Date.now() - begun) / 1000
     // one client asks 16 / 4 times; an answer is good for a second less than the interval
-    expect(queries).toBeLessThanOrEqual(Math.ceil(seconds / 3) + 1)
-    expect(queries).toBeGreaterThanOrEqual(3)
+    expect(most).toBeLessThanOrEqual(Math.ceil(seconds / 3) + 1)
   } finally {
     writeFileSync(path, before)
     for (const program of programs) program.signal('SIGINT')
