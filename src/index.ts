@@ -1,24 +1,34 @@
-export { type AttachOptions, attach } from './client/attach.ts'
-export type { Attempt } from './client/attempt.ts'
 export type { Chained } from './client/chained.ts'
-export { checkpoint, lastCheckpoint, onWarning, warned } from './client/checkpoint.ts'
-export { type CleanOptions, clean } from './client/clean.ts'
 export { type ClusterDecorator, cluster, type GatheredOf, type RemoteOf } from './client/cluster.ts'
-export { type Argv, type Command, type CommandOptions, command } from './client/command.ts'
-export { Cluster, type CommandOutput, connect, type RunOptions } from './client/connect.ts'
-export { type LocalFile, localFile, type RemoteFile, remoteFile } from './client/file-argument.ts'
-export { gather } from './client/gather.ts'
-export { Job } from './client/job.ts'
-export { JobArray, type Progress } from './client/job-array.ts'
-export { JobStream } from './client/job-stream.ts'
-export { type JobFilter, jobs, type RecordedJob } from './client/jobs.ts'
-export type { WatchedJob, WatchJobsOptions } from './client/jobs-watch.ts'
-export { localMap } from './client/local-map.ts'
-export type { MapPlan } from './client/map-plan.ts'
+export { type Argv, type Command, type CommandOptions, command } from './client/command/command.ts'
+export { type Script, type ScriptOptions, script } from './client/command/script.ts'
+export type { ScriptValue, ScriptVariables } from './client/command/script-template.ts'
+export { checkpoint, lastCheckpoint, onWarning, warned } from './client/in-job/checkpoint.ts'
+export { localMap } from './client/in-job/local-map.ts'
+export { fs } from './client/in-job/own-files.ts'
+export { currentTask, progress } from './client/in-job/task.ts'
+export { gather } from './client/job/gather.ts'
+export { Job } from './client/job/job.ts'
+export { JobArray, type Progress } from './client/job/job-array.ts'
+export { JobStream } from './client/job/job-stream.ts'
+export { type AttachOptions, attach } from './client/jobs/attach.ts'
+export { type CleanOptions, clean } from './client/jobs/clean.ts'
+export { type JobFilter, jobs, type RecordedJob } from './client/jobs/jobs.ts'
+export type { WatchedJob, WatchJobsOptions } from './client/jobs/jobs-watch.ts'
+export { type Recovered, type RecoverOptions, recover } from './client/jobs/recover.ts'
+export {
+  type JobsSeen,
+  watchJobs,
+} from './client/jobs/watch-jobs.ts'
+export { range } from './client/map/range.ts'
 export { type RemoteMethod, remote } from './client/method.ts'
-export { type OpenResultOptions, openResult } from './client/open-result.ts'
-export type { ClusterOptions, GatheredOptions, LogOptions, MapOptions } from './client/options.ts'
-export { fs } from './client/own-files.ts'
+export type { ClusterOptions, GatheredOptions, LogOptions, MapOptions } from './client/options/options.ts'
+export type { Attempt } from './client/outcome/attempt.ts'
+export { type OpenResultOptions, openResult } from './client/outcome/open-result.ts'
+export type { ResultOptions, ResultsOptions } from './client/outcome/result-file.ts'
+export { type LocalFile, localFile, type RemoteFile, remoteFile } from './client/payload/file-argument.ts'
+export { share } from './client/payload/share.ts'
+export { Cluster, type CommandOutput, connect, type RunOptions } from './client/place/connect.ts'
 export type {
   ClusterJob,
   ClusterQueue,
@@ -28,27 +38,17 @@ export type {
   QueueFilter,
   ResourceFilter,
   ResourcesSeen,
-} from './client/place-resources.ts'
-export { range } from './client/range.ts'
-export { type Recovered, type RecoverOptions, recover } from './client/recover.ts'
-export type { MapFunction, Remote } from './client/remote.ts'
-export type { RemoteStream } from './client/remote-stream.ts'
-export type { ResultOptions, ResultsOptions } from './client/result-file.ts'
-export { type Script, type ScriptOptions, script } from './client/script.ts'
-export type { ScriptValue, ScriptVariables } from './client/script-template.ts'
-export { closeSessions as close } from './client/sessions.ts'
-export { share } from './client/share.ts'
-export type { StageInput, StageOptions } from './client/stage-options.ts'
-export { currentTask, progress } from './client/task.ts'
-export {
-  type JobsSeen,
-  watchJobs,
-} from './client/watch-jobs.ts'
+} from './client/place/place-resources.ts'
 export {
   type WatchReportsOptions,
   watchReports,
-} from './client/watch-reports.ts'
-export { type WatchResourcesOptions, watchResources } from './client/watch-resources.ts'
+} from './client/place/watch-reports.ts'
+export { type WatchResourcesOptions, watchResources } from './client/place/watch-resources.ts'
+export type { MapFunction, Remote } from './client/remote.ts'
+export type { RemoteStream } from './client/remote-stream.ts'
+export { closeSessions as close } from './client/session/sessions.ts'
+export type { StageInput, StageOptions } from './client/staging/stage-options.ts'
+export type { MapPlan } from './client/submit/map-plan.ts'
 export { configure, defineConfig, getConfig } from './config/runtime.ts'
 export type { Config } from './config/types.ts'
 export type { Amount, GpuAmount, NodeCounts, PartitionCapacity } from './core/capacity.ts'

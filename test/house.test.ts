@@ -17,6 +17,18 @@ const rows = [
   ['client', 'workflow'],
   ['cli', 'dashboard', 'notebook', 'testing', 'vite'],
 ] as const
+/** The rooms of the client, from the ground up; '.' is what programs call. What runs comes from rows below; types may look up. */
+const clientRows = [
+  ['outcome', 'payload', 'progress', 'staging'],
+  ['explain', 'in-job', 'options', 'retries'],
+  ['submission'],
+  ['notify'],
+  ['job', 'session'],
+  ['jobs', 'submit'],
+  ['loops', 'map', 'place'],
+  ['.'],
+  ['command'],
+] as const
 const rooms = rows.flat()
 const rowOf = (room: string): number => rows.findIndex((row) => (row as readonly string[]).includes(room))
 const rowOfSix = 2
@@ -41,6 +53,29 @@ function arrowsFrom(file: string): Arrow[] {
     from: file,
     to: fileName.startsWith('.') ? relative(root, resolve(root, dirname(file), fileName)) : fileName,
   }))
+}
+
+/** Imports of values alone. */
+function runsFrom(file: string): Arrow[] {
+  const source = ts.createSourceFile(file, readFileSync(join(root, file), 'utf8'), ts.ScriptTarget.Latest)
+  const onlyTypes = new Set<string>()
+  for (const statement of source.statements) {
+    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) continue
+    const { moduleSpecifier } = statement
+    if (!moduleSpecifier || !ts.isStringLiteral(moduleSpecifier)) continue
+    if (isOfTypes(statement))
+      onlyTypes.add(relative(root, resolve(root, dirname(file), moduleSpecifier.text)))
+  }
+  return arrowsFrom(file).filter(({ to }) => !onlyTypes.has(to))
+}
+
+function isOfTypes(statement: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
+  if (ts.isExportDeclaration(statement)) return statement.isTypeOnly
+  const clause = statement.importClause
+  if (!clause || clause.isTypeOnly) return clause !== undefined
+  const named = clause.namedBindings
+  if (clause.name || !named || !ts.isNamedImports(named)) return false
+  return named.elements.every(({ isTypeOnly }) => isTypeOnly)
 }
 
 /** 'src/executor/batch/watch.ts' -> 'executor', 'runtime/main.ts' -> 'runtime', 'src/index.ts' -> 'index.ts', 'zod' -> undefined. */
@@ -78,6 +113,19 @@ describe('the house', () => {
         roomOf(to) === 'capture' &&
         !doors.some((door) => to === `src/capture/${door}.ts`),
     )
+    expect(shown(wrong)).toEqual([])
+  })
+
+  test('each room of the client runs only what rows below it have', () => {
+    const clientRoom = (path: string) => relative('src/client', dirname(path)) || '.'
+    const clientRow = (path: string) =>
+      clientRows.findIndex((row) => (row as readonly string[]).includes(clientRoom(path)))
+    const files = sources('src/client')
+    expect(files.filter((file) => clientRow(file) < 0)).toEqual([])
+    const wrong = files.flatMap(runsFrom).filter(({ from, to }) => {
+      if (roomOf(to) !== 'client' || clientRoom(from) === clientRoom(to)) return false
+      return clientRow(to) >= clientRow(from)
+    })
     expect(shown(wrong)).toEqual([])
   })
 

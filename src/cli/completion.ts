@@ -2,7 +2,7 @@
 import type { Complete, RootCommand } from '@bomb.sh/tab'
 import tab from '@bomb.sh/tab/commander'
 import type { Command } from 'commander'
-import { jobs } from '../client/jobs.ts'
+import { jobs } from '../client/jobs/jobs.ts'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError, FarcallError } from '../core/errors.ts'
 import { jobStates } from './job-filter.ts'

@@ -62,9 +62,9 @@ async function look(
   profile: string | undefined,
 ): Promise<Seen> {
   const [{ firstFailed, itemAt, overAt, visit }, { readLog }, { jobUsage }] = await Promise.all([
-    import('../client/visit.ts'),
-    import('../client/log.ts'),
-    import('../client/measuring.ts'),
+    import('../client/jobs/visit.ts'),
+    import('../client/job/log.ts'),
+    import('../client/job/measuring.ts'),
   ])
   try {
     const visited = await visit(id, profile === undefined ? {} : { profile })

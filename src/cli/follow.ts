@@ -1,5 +1,5 @@
-import { insideOf, type Job } from '../client/job.ts'
-import { JobStream } from '../client/job-stream.ts'
+import { insideOf, type Job } from '../client/job/job.ts'
+import { JobStream } from '../client/job/job-stream.ts'
 import { ignoreRejection } from '../core/rejections.ts'
 import { isFinal, type JobStatus } from '../core/status.ts'
 import { printJson } from './print.ts'

@@ -1,5 +1,5 @@
-import { interrupts } from '../client/interrupt.ts'
-import { closeSessions } from '../client/sessions.ts'
+import { interrupts } from '../client/session/interrupt.ts'
+import { closeSessions } from '../client/session/sessions.ts'
 import { exitCodes } from './exit-codes.ts'
 
 /** Whatever becomes of this command, jobs go on: Ctrl-C leaves them. Closes connections at the end. */

@@ -1,4 +1,4 @@
-import { settingsFor } from '../client/settings.ts'
+import { settingsFor } from '../client/options/settings.ts'
 import { systemClock } from '../core/clock.ts'
 import { FarcallError } from '../core/errors.ts'
 import type { JobId } from '../core/ids.ts'

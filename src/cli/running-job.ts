@@ -1,4 +1,4 @@
-import { findSentJob, notRunning, type SentJob } from '../client/find-job.ts'
+import { findSentJob, notRunning, type SentJob } from '../client/jobs/find-job.ts'
 import { FarcallError } from '../core/errors.ts'
 import { isFinal } from '../core/status.ts'
 import { openSite, type Site, whereRuns, whyWaiting } from '../executor/reach.ts'

@@ -1,8 +1,8 @@
 /** What the commands that submit share: their options, and leaving a job to itself. */
 import type { Command } from 'commander'
-import type { Job } from '../client/job.ts'
-import type { JobStream } from '../client/job-stream.ts'
-import type { ClusterOptions } from '../client/options.ts'
+import type { Job } from '../client/job/job.ts'
+import type { JobStream } from '../client/job/job-stream.ts'
+import type { ClusterOptions } from '../client/options/options.ts'
 import { ConfigError } from '../core/errors.ts'
 import { printJson } from './print.ts'
 import { resourceOptions, resourcesOf } from './resource-options.ts'

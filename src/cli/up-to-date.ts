@@ -1,5 +1,5 @@
-import { isUnfollowed } from '../client/followed.ts'
-import type { Refreshed, Refresher } from '../client/refresh.ts'
+import { isUnfollowed } from '../client/jobs/followed.ts'
+import type { Refreshed, Refresher } from '../client/jobs/refresh.ts'
 import { type JobId, partId } from '../core/ids.ts'
 import type { JobStore } from '../store/types.ts'
 import { say } from './talk.ts'
@@ -22,7 +22,7 @@ export async function bringUpToDate(
 
 async function once(store: JobStore, ids: readonly JobId[]): Promise<Refreshed> {
   // Only now: most lists need none of what talks to places.
-  const refresher = new (await import('../client/refresh.ts')).Refresher()
+  const refresher = new (await import('../client/jobs/refresh.ts')).Refresher()
   try {
     return await refresher.refresh(store, ids)
   } finally {

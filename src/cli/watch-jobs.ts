@@ -1,5 +1,5 @@
 import { createLogUpdate } from 'log-update'
-import { Refresher } from '../client/refresh.ts'
+import { Refresher } from '../client/jobs/refresh.ts'
 import { inColumns } from '../core/columns.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { JobStore } from '../store/types.ts'

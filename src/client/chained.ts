@@ -1,5 +1,5 @@
-import type { Job } from './job.ts'
-import type { JobArray } from './job-array.ts'
+import type { Job } from './job/job.ts'
+import type { JobArray } from './job/job-array.ts'
 
 type Whole =
   | string

@@ -1,6 +1,6 @@
-import type { Handle } from './handle.ts'
-import type { Job } from './job.ts'
-import type { JobArray } from './job-array.ts'
+import type { Job } from './job/job.ts'
+import type { JobArray } from './job/job-array.ts'
+import type { Handle } from './submission/handle.ts'
 
 /** Cancels what runs when the caller's signal says so, until it has ended. @internal */
 export function followSignal(

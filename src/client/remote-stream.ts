@@ -1,6 +1,6 @@
 import type { ChainedList } from './chained.ts'
-import type { JobStream } from './job-stream.ts'
-import type { ClusterOptions } from './options.ts'
+import type { JobStream } from './job/job-stream.ts'
+import type { ClusterOptions } from './options/options.ts'
 
 /**
  * A generator function that runs on the cluster when it is called; `cluster(function* …)` makes one.

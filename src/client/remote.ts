@@ -3,12 +3,18 @@ import { TurnSnapshot } from './call-groups.ts'
 import { Caller, type Target } from './caller.ts'
 import type { Chained, ChainedList } from './chained.ts'
 import { isGenerator } from './generators.ts'
-import { asLists, type Inputs, requireIterable } from './inputs.ts'
-import { Job } from './job.ts'
-import { type JobArray, partsOf } from './job-array.ts'
-import type { MapPlan } from './map-plan.ts'
-import { type ClusterOptions, checkOptions, type MapOptions, mergeOptions, splitOptions } from './options.ts'
-import { asLocalGenerator, asLocalTask } from './task.ts'
+import { asLocalGenerator, asLocalTask } from './in-job/task.ts'
+import { Job } from './job/job.ts'
+import { type JobArray, partsOf } from './job/job-array.ts'
+import {
+  type ClusterOptions,
+  checkOptions,
+  type MapOptions,
+  mergeOptions,
+  splitOptions,
+} from './options/options.ts'
+import { asLists, type Inputs, requireIterable } from './payload/inputs.ts'
+import type { MapPlan } from './submit/map-plan.ts'
 
 /**
  * A function that runs on the cluster when it is called; `cluster(fn)` makes one.

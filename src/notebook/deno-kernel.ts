@@ -1,5 +1,5 @@
-import { interrupts } from '../client/interrupt.ts'
-import { waits } from '../client/waits.ts'
+import { interrupts } from '../client/session/interrupt.ts'
+import { waits } from '../client/submission/waits.ts'
 import { denoJupyter } from './screen.ts'
 
 // Deno's kernel has no handler of an interrupt: without one it would die, and a cell that waits is not ended by it.

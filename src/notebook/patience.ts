@@ -1,4 +1,4 @@
-import { interrupts } from '../client/interrupt.ts'
+import { interrupts } from '../client/session/interrupt.ts'
 import { findScreen } from './screen.ts'
 
 // Long enough for a kernel to be killed.

@@ -1,5 +1,5 @@
-import { type Cluster, connect } from '../client/connect.ts'
-import { settingsFor } from '../client/settings.ts'
+import { settingsFor } from '../client/options/settings.ts'
+import { type Cluster, connect } from '../client/place/connect.ts'
 import { loadConfig } from '../config/load.ts'
 import { inColumns } from '../core/columns.ts'
 import { ConfigError } from '../core/errors.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { failureOf, type MemberFailure } from '../../src/client/failures.ts'
+import { failureOf, type MemberFailure } from '../../src/client/outcome/failures.ts'
 import type { JobFailedError } from '../../src/core/errors.ts'
 import type { JobReason } from '../../src/core/status.ts'
 

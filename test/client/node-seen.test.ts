@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Here, type NodePlace, nodeAt, noteNode } from '../../src/client/node-seen.ts'
+import { type Here, type NodePlace, nodeAt, noteNode } from '../../src/client/payload/node-seen.ts'
 import { removeFolder } from '../remove-folder.ts'
 
 const day = 24 * 3600 * 1000

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkOptions, mergeEnvironments, mergeOptions } from '../../src/client/options.ts'
+import { checkOptions, mergeEnvironments, mergeOptions } from '../../src/client/options/options.ts'
 import { ConfigError } from '../../src/core/errors.ts'
 
 describe('an environment on top of another', () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { outlastSilence, patienceMs, silentMs } from '../../src/client/outlast-silence.ts'
-import { Submission } from '../../src/client/submission.ts'
+import { outlastSilence, patienceMs, silentMs } from '../../src/client/retries/outlast-silence.ts'
+import { Submission } from '../../src/client/submission/submission.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { JobCanceledError, SubmitError } from '../../src/core/errors.ts'
 import { newJobId } from '../../src/core/ids.ts'

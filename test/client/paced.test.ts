@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Paced } from '../../src/client/paced.ts'
+import { Paced } from '../../src/client/session/paced.ts'
 import { FarcallError } from '../../src/core/errors.ts'
 
 it('asks once in an interval, however many want to know', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { ItemTime } from '../../src/client/item-time.ts'
-import { type Facts, planMembers } from '../../src/client/plan.ts'
+import type { ItemTime } from '../../src/client/outcome/item-time.ts'
+import { type Facts, planMembers } from '../../src/client/submit/plan.ts'
 
 const queue = { maxMembers: 1001 }
 const here = { slots: 4 }

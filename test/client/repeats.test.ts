@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Snapshot } from '../../src/capture/types.ts'
-import { Repeats } from '../../src/client/repeats.ts'
+import { Repeats } from '../../src/client/payload/repeats.ts'
 import { decode, encode } from '../../src/codec/codec.ts'
 import type { Elsewhere } from '../../src/core/elsewhere.ts'
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, watc
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { limits } from '../../src/client/result-file.ts'
+import { limits } from '../../src/client/outcome/result-file.ts'
 import { attach, close, cluster, configure, openResult } from '../../src/index.ts'
 import { removeFolder } from '../remove-folder.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { delayBefore, escalated, isTriedAgain, requireBase } from '../../src/client/retry.ts'
+import { delayBefore, escalated, isTriedAgain, requireBase } from '../../src/client/retries/retry.ts'
 import { resolveRetry } from '../../src/core/resolve-retry.ts'
 import { type RetryOptions, type RetryReason, retryReasons } from '../../src/core/retry-policy.ts'
 import type { JobStatus } from '../../src/core/status.ts'

@@ -2,9 +2,13 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { withDirectives } from '../../src/client/script-directives.ts'
-import { renderJobScriptFile, type ScriptVariables, variableIn } from '../../src/client/script-template.ts'
-import type { Settings } from '../../src/client/settings.ts'
+import {
+  renderJobScriptFile,
+  type ScriptVariables,
+  variableIn,
+} from '../../src/client/command/script-template.ts'
+import { withDirectives } from '../../src/client/options/script-directives.ts'
+import type { Settings } from '../../src/client/options/settings.ts'
 import { type ClusterOptions, localFile, type Resources, script } from '../../src/index.ts'
 import { directivesIn } from '../../src/scheduler/script-directives.ts'
 import { removeFolder } from '../remove-folder.ts'

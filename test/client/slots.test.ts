@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { planMembers } from '../../src/client/plan.ts'
-import { resolveSlots } from '../../src/client/slots.ts'
+import { planMembers } from '../../src/client/submit/plan.ts'
+import { resolveSlots } from '../../src/client/submit/slots.ts'
 
 test('as many items run at once as cores and GPUs have room for', () => {
   expect(resolveSlots({ cores: 8 }, undefined, undefined)).toBeUndefined()

@@ -1,7 +1,7 @@
 import { statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { trimRecordsDaily } from '../../src/client/trim-records.ts'
+import { trimRecordsDaily } from '../../src/client/submission/trim-records.ts'
 import { newJob, opened } from '../store/helpers.ts'
 
 const day = 24 * 3_600_000

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { arrayUsageOf, usageOf } from '../../src/client/usage.ts'
+import { arrayUsageOf, usageOf } from '../../src/client/outcome/usage.ts'
 import { parseUsage } from '../../src/executor/batch/measure.ts'
 
 const gigabyte = 2 ** 30

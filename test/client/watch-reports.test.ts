@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, expect, it, vi } from 'vitest'
-import { Paced } from '../../src/client/paced.ts'
+import { Paced } from '../../src/client/session/paced.ts'
 import { close, configure, watchReports } from '../../src/index.ts'
 
 afterEach(() => vi.restoreAllMocks())

@@ -1,4 +1,4 @@
-import { type JobArray, partsOf } from '../../client/job-array.ts'
+import { type JobArray, partsOf } from '../../client/job/job-array.ts'
 import { jsonText } from '../value.ts'
 import { lineOf, type ResultLine } from './resume.ts'
 

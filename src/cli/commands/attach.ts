@@ -32,7 +32,7 @@ async function follow(text: string, { profile, json = false }: Options): Promise
   const { id, ...named } = nameJob(await openRecord(), text, profile)
   const index = oneItem({ id, ...named }, text)
   const [{ attach }, { onlyLooking }, { followToEnd }] = await Promise.all([
-    import('../../client/attach.ts'),
+    import('../../client/jobs/attach.ts'),
     import('../only-looking.ts'),
     import('../follow.ts'),
   ])

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import type { ClusterOptions, MapOptions } from '../../client/options.ts'
+import type { ClusterOptions, MapOptions } from '../../client/options/options.ts'
 import type { Remote } from '../../client/remote.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { resolveRetry } from '../../core/resolve-retry.ts'
@@ -88,7 +88,7 @@ async function batch(file: string, options: Options): Promise<void> {
   refuseForeign(resumed, options)
   const { open } = resumed
   if (open.length < items.length) say(`${items.length - open.length} of ${items.length} items are done`)
-  const { closeSessions } = await import('../../client/sessions.ts')
+  const { closeSessions } = await import('../../client/session/sessions.ts')
   const left = open.map((index) => items[index])
   try {
     if (options.dryRun) {

@@ -111,7 +111,7 @@ async function requireCancelable(jobs: readonly NamedJob[], profile: string | un
   if (parts.length === 0) return
   const [{ onlyLooking }, { cancelableAt, visit }] = await Promise.all([
     import('../only-looking.ts'),
-    import('../../client/visit.ts'),
+    import('../../client/jobs/visit.ts'),
   ])
   await onlyLooking(async () => {
     const at = profile === undefined ? {} : { profile }
@@ -122,7 +122,7 @@ async function requireCancelable(jobs: readonly NamedJob[], profile: string | un
 async function cancelJobs(jobs: readonly NamedJob[], profile: string | undefined): Promise<void> {
   const [{ onlyLooking }, { cancelVisited, overAt, visit }] = await Promise.all([
     import('../only-looking.ts'),
-    import('../../client/visit.ts'),
+    import('../../client/jobs/visit.ts'),
   ])
   await onlyLooking(async () => {
     const at = profile === undefined ? {} : { profile }

@@ -53,8 +53,8 @@ async function clean({ dryRun = false, yes = false, json, olderThan, ...rest }: 
     }
   }
   const [{ clean: cleanPlace }, { closeSessions }] = await Promise.all([
-    import('../../client/clean.ts'),
-    import('../../client/sessions.ts'),
+    import('../../client/jobs/clean.ts'),
+    import('../../client/session/sessions.ts'),
   ])
   try {
     const cleaned = await cleanPlace({ ...rest, dryRun, ...(olderThan === undefined ? {} : { olderThan }) })

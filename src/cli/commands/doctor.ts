@@ -38,8 +38,8 @@ export async function doctor(named: string | undefined, options: Options): Promi
   const [{ diagnose }, { writtenSettings }, { rememberScheduler }, { parseDuration }, { systemClock }] =
     await Promise.all([
       import('../../executor/doctor/doctor.ts'),
-      import('../../client/settings.ts'),
-      import('../../client/found-schedulers.ts'),
+      import('../../client/options/settings.ts'),
+      import('../../client/options/found-schedulers.ts'),
       import('../../core/units.ts'),
       import('../../core/clock.ts'),
     ])

@@ -88,10 +88,10 @@ async function explainFile(name: string, options: Options): Promise<void> {
 
 /** What a call without options of its own is compiled for, and what the profile says of packages. */
 async function placeFor(name: string | undefined): Promise<Pick<ExplainOptions, 'node' | 'packages'>> {
-  const { placeOf } = await import('../../client/spec.ts')
-  const { here, nodeAt } = await import('../../client/node-seen.ts')
-  const { profileFor } = await import('../../client/settings.ts')
-  const { packageChoices } = await import('../../client/packages.ts')
+  const { placeOf } = await import('../../client/submit/spec.ts')
+  const { here, nodeAt } = await import('../../client/payload/node-seen.ts')
+  const { profileFor } = await import('../../client/options/settings.ts')
+  const { packageChoices } = await import('../../client/payload/packages.ts')
   const at = placeOf(await profileFor(name), {})
   return { node: nodeAt(at, here()), packages: packageChoices(at) }
 }

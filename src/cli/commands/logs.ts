@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { Visit } from '../../client/visit.ts'
+import type { Visit } from '../../client/jobs/visit.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { nameJob, oneItem } from '../job-names.ts'
 import { jsonOption } from '../print.ts'
@@ -51,7 +51,7 @@ async function logs(text: string, options: Options): Promise<void> {
     throw new ConfigError('OPTION_INVALID', `--task ${task} and '${text}' do not go together`)
   const [{ onlyLooking }, { visit }] = await Promise.all([
     import('../only-looking.ts'),
-    import('../../client/visit.ts'),
+    import('../../client/jobs/visit.ts'),
   ])
   await onlyLooking(async () => {
     const at = options.profile === undefined ? {} : { profile: options.profile }
@@ -67,8 +67,8 @@ async function print(
   { follow = false, stderr, json }: Options,
 ): Promise<void> {
   const [{ itemAt }, { readLog }] = await Promise.all([
-    import('../../client/visit.ts'),
-    import('../../client/log.ts'),
+    import('../../client/jobs/visit.ts'),
+    import('../../client/job/log.ts'),
   ])
   const { submission } = visited.handle
   const { chunk } = submission.submitted!.spec

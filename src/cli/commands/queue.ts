@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { ClusterJob } from '../../client/place-resources.ts'
+import type { ClusterJob } from '../../client/place/place-resources.ts'
 import { type Column, inColumns } from '../../core/columns.ts'
 import { formatSeconds } from '../../core/units.ts'
 import { onCluster } from '../on-cluster.ts'

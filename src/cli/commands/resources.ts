@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { capacityTable } from '../../client/capacity-table.ts'
+import { capacityTable } from '../../client/place/capacity-table.ts'
 import { onCluster } from '../on-cluster.ts'
 import {
   type FormatOptions,

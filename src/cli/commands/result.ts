@@ -68,7 +68,7 @@ function requireOver(state: Parameters<typeof isFinal>[0] | undefined, id: strin
 }
 
 async function give({ id, record }: NamedJob, index: number | undefined, options: Options): Promise<void> {
-  const { attach } = await import('../../client/attach.ts')
+  const { attach } = await import('../../client/jobs/attach.ts')
   const { followToEnd } = await import('../follow.ts')
   const { output, encoded, profile, json = false } = options
   const name = index === undefined ? id : `${id}[${index}]`

@@ -70,10 +70,10 @@ async function retryJob(
   resources: Resources,
 ): Promise<number> {
   const [{ attach, wholeOf }, { insideOf }, { JobArray }, { retryFailed }] = await Promise.all([
-    import('../../client/attach.ts'),
-    import('../../client/job.ts'),
-    import('../../client/job-array.ts'),
-    import('../../client/retry-failed.ts'),
+    import('../../client/jobs/attach.ts'),
+    import('../../client/job/job.ts'),
+    import('../../client/job/job-array.ts'),
+    import('../../client/job/retry-failed.ts'),
   ])
   const job = attach(id, { keep: true, ...(profile === undefined ? {} : { profile }) })
   quiet(job)

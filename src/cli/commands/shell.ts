@@ -35,7 +35,7 @@ async function shell(id: string | undefined, words: string[], options: { profile
 async function onHost(profileName: string | undefined): Promise<number> {
   const [{ openSite }, { settingsFor }] = await Promise.all([
     import('../../executor/reach.ts'),
-    import('../../client/settings.ts'),
+    import('../../client/options/settings.ts'),
   ])
   const { profile } = await settingsFor(profileName)
   const { transport } = openSite(profile)

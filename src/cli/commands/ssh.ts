@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { Command } from 'commander'
-import type { ScriptOptions } from '../../client/script.ts'
+import type { ScriptOptions } from '../../client/command/script.ts'
 import { ConfigError, JobFailedError } from '../../core/errors.ts'
 import { jsonOption } from '../print.ts'
 import { type CallOptions, callFlags, callOptions, letGo, type Sent, showScript } from '../send.ts'
@@ -68,8 +68,8 @@ async function ssh(name: string, args: string[], options: Options): Promise<void
     ...(variables === undefined ? { raw: true } : {}),
   }
   const [{ script }, { closeSessions }] = await Promise.all([
-    import('../../client/script.ts'),
-    import('../../client/sessions.ts'),
+    import('../../client/command/script.ts'),
+    import('../../client/session/sessions.ts'),
   ])
   if (variables === undefined && !options.raw) await noteVariable(file)
   try {
@@ -111,7 +111,7 @@ function variablesOf(given: readonly string[]): Readonly<Record<string, string>>
 }
 
 async function noteVariable(file: string): Promise<void> {
-  const { variableIn } = await import('../../client/script-template.ts')
+  const { variableIn } = await import('../../client/command/script-template.ts')
   const found = variableIn(readFileSync(file, 'utf8'))
   if (found)
     say(

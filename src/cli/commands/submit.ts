@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import type { ClusterOptions } from '../../client/options.ts'
+import type { ClusterOptions } from '../../client/options/options.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { jsonOption } from '../print.ts'
 import { readStdin } from '../read-stdin.ts'
@@ -59,7 +59,7 @@ async function submit(file: string | undefined, rest: string[], options: Options
   const call = isCommand
     ? await commandCall(words, asked, options)
     : await functionCall(words[0]!, asked, options)
-  const { closeSessions } = await import('../../client/sessions.ts')
+  const { closeSessions } = await import('../../client/session/sessions.ts')
   try {
     if (options.dryRun) showScript(await call.script(), options)
     else if (options.wait) await follow(call.send(), options)
@@ -79,7 +79,7 @@ async function commandCall(words: readonly string[], asked: ClusterOptions, opti
   for (const name of ['function', 'args'] as const)
     if (options[name] !== undefined)
       throw new ConfigError('OPTION_INVALID', `--${name} is for functions of a file, and not for a command`)
-  const { command } = await import('../../client/command.ts')
+  const { command } = await import('../../client/command/command.ts')
   return {
     name: words[0]!,
     send: () => command(words, asked),

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { knownScheduler } from '../../client/found-schedulers.ts'
+import { knownScheduler } from '../../client/options/found-schedulers.ts'
 import { lineOf } from '../../config/lines.ts'
 import { loadConfig } from '../../config/load.ts'
 import { resolveProfile } from '../../config/profile.ts'

@@ -1,6 +1,6 @@
-import { reportText } from '../../client/place-text.ts'
-import { closeSessions } from '../../client/sessions.ts'
-import { watchReports } from '../../client/watch-reports.ts'
+import { reportText } from '../../client/place/place-text.ts'
+import { watchReports } from '../../client/place/watch-reports.ts'
+import { closeSessions } from '../../client/session/sessions.ts'
 import { type FormatOptions, isoTimes, wantsJson } from '../print.ts'
 import { duration, Stopper, sayNow } from '../until-stopped.ts'
 

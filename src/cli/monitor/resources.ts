@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { resourcesText } from '../../client/place-text.ts'
-import { watchResources } from '../../client/watch-resources.ts'
+import { resourcesText } from '../../client/place/place-text.ts'
+import { watchResources } from '../../client/place/watch-resources.ts'
 import { clockTime } from '../../core/clock.ts'
 import { parseDuration } from '../../core/units.ts'
 import { type FormatOptions, isoTimes, wantsJson } from '../print.ts'

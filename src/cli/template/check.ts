@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { exampleOf } from '../../client/example-script.ts'
+import { exampleOf } from '../../client/command/example-script.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { printJson } from '../print.ts'
 import { resourcesOf } from '../resource-options.ts'

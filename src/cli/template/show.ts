@@ -1,4 +1,4 @@
-import { exampleOf } from '../../client/example-script.ts'
+import { exampleOf } from '../../client/command/example-script.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { nearest } from '../../core/nearest.ts'
 import { findScheduler } from '../../scheduler/all.ts'

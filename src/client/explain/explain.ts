@@ -1,7 +1,7 @@
 import { positionOf, refusalOf, survey } from '../../capture/survey/survey.ts'
 import type { Survey } from '../../capture/survey/types.ts'
 import type { Bundle, PackageChoices } from '../../capture/types.ts'
-import { oldestNode } from '../node-seen.ts'
+import { oldestNode } from '../payload/node-seen.ts'
 import { contentOf } from './content.ts'
 import { newerApis } from './newer-apis.ts'
 import type { Explanation, Warning } from './types.ts'

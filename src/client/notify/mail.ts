@@ -1,7 +1,7 @@
 import { ConfigError } from '../../core/errors.ts'
 import type { NotifyEndpoint, NotifyOptions, NotifyState } from '../../core/notification.ts'
 import type { Resources } from '../../core/resources.ts'
-import type { ClusterOptions } from '../options.ts'
+import type { ClusterOptions } from '../options/options.ts'
 import { isEmail } from './endpoints.ts'
 import { statesOf } from './text.ts'
 

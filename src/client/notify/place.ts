@@ -1,5 +1,5 @@
 import type { NotifyEndpoint, PlaceNotification } from '../../core/notification.ts'
-import { notifyFor } from '../settings.ts'
+import { notifyFor } from '../options/settings.ts'
 import { deliver, warnOfNotify } from './outbox.ts'
 import { readyTargets } from './telling.ts'
 

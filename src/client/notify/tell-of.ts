@@ -1,6 +1,6 @@
 import { ignoreRejection } from '../../core/rejections.ts'
-import type { Handle } from '../handle.ts'
-import type { Parts } from '../parts.ts'
+import type { Parts } from '../job/parts.ts'
+import type { Handle } from '../submission/handle.ts'
 import { countsOf, Teller } from './teller.ts'
 
 /** Tells of a call, or of calls that travel together. */

@@ -1,9 +1,9 @@
 import type { JobNotification, NotifyEndpoint, NotifyOptions } from '../../core/notification.ts'
 import { thisProcess } from '../../store/owner.ts'
-import type { ClusterOptions } from '../options.ts'
-import { type Recorder, recorderOf } from '../recorder.ts'
-import type { Settings } from '../settings.ts'
-import type { Submission } from '../submission.ts'
+import type { ClusterOptions } from '../options/options.ts'
+import type { Settings } from '../options/settings.ts'
+import { type Recorder, recorderOf } from '../submission/recorder.ts'
+import type { Submission } from '../submission/submission.ts'
 import { type Target, targetsOf } from './endpoints.ts'
 import { deliver, type Ledger, warnOfNotify } from './outbox.ts'
 

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { JobNotification } from '../../core/notification.ts'
-import type { Measures } from '../measures.ts'
-import type { Submission } from '../submission.ts'
+import type { Measures } from '../outcome/measures.ts'
+import type { Submission } from '../submission/submission.ts'
 
 /** A result may be here a moment before the end of the member that left it, which says what was used. */
 const momentMs = 500

@@ -1,7 +1,7 @@
 /** A map's progress as a line for people. Pure. */
 import { stripVTControlCharacters, styleText } from 'node:util'
 import { formatSeconds } from '../../core/units.ts'
-import type { Progress } from '../job-array.ts'
+import type { Progress } from '../job/job-array.ts'
 
 export interface ProgressLine {
   readonly name: string

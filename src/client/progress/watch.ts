@@ -1,6 +1,6 @@
 import { ignoreRejection } from '../../core/rejections.ts'
-import type { Progress } from '../job-array.ts'
-import type { Parts } from '../parts.ts'
+import type { Progress } from '../job/job-array.ts'
+import type { Parts } from '../job/parts.ts'
 import { kindOf } from './kind.ts'
 
 /** Between two calls of `onProgress`. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import { Parts } from '../../../src/client/parts.ts'
+import { Parts } from '../../../src/client/job/parts.ts'
 import { kindOf } from '../../../src/client/progress/kind.ts'
 import { Pace } from '../../../src/client/progress/pace.ts'
 import { liveLine, plainLine } from '../../../src/client/progress/text.ts'
