@@ -115,6 +115,29 @@ describe('usage()', () => {
     expect(await again.usage()).toEqual({ items, memory, cpu, disk, sum, time: expect.anything(), hints: [] })
   })
 
+  it('that was asked while members ran, is in the end what each of them used in all', async () => {
+    const gate = join(folder, 'asked')
+    const jobs = cluster({ chunk: 1 }, async (k: number, gate: string) => {
+      const { existsSync } = await import('node:fs')
+      while (!existsSync(gate)) await new Promise((resolve) => setTimeout(resolve, 50))
+      // They end one after the other, and hold what they hold too shortly for a look.
+      await new Promise((resolve) => setTimeout(resolve, k * 1_000))
+      return Buffer.alloc(k * 200 * 2 ** 20, 1).length
+    }).starmap([
+      [0, gate],
+      [2, gate],
+    ])
+    const known = async () => (await jobs.usage()).items.every(({ memory }) => memory.used !== undefined)
+    try {
+      expect(await until(known, 60_000)).toBe(true)
+    } finally {
+      writeFileSync(gate, '')
+      await jobs
+    }
+    const used = (await jobs.usage()).items.map(({ memory }) => memory.used! / megabyte)
+    expect(used[1]! - used[0]!, used.join()).toBeGreaterThan(350)
+  })
+
   it('tells of one that runs', async () => {
     const job = cluster({ memory: '1GB' }, () => new Promise((resolve) => setTimeout(resolve, 600_000)))()
     job.catch(() => {})

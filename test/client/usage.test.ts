@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { arrayUsageOf, usageOf } from '../../src/client/outcome/usage.ts'
-import { parseUsage } from '../../src/executor/batch/measure.ts'
+import { accountedOf, parseUsage } from '../../src/executor/batch/measure.ts'
+import { parseHistory } from '../../src/scheduler/slurm-answers.ts'
 
 const gigabyte = 2 ** 30
 const hints = (resources: object, measured: object) => usageOf({ resources }, measured).hints
@@ -91,4 +92,20 @@ it('what runtimes note is read, of each member the last run, and what is cut off
     { attempt: 2, member: 0, measured: { peakMemory: 7, cpuTime: 0.5, elapsed: 1 } },
     { attempt: 1, member: 2, measured: {} },
   ])
+})
+
+it('of an array, accounting counts for the members that it names', () => {
+  const said = (lines: string[]) =>
+    parseHistory({ stdout: Buffer.from(lines.join('\n')), stderr: '', exitCode: 0 })!
+  const peaks = (lines: string[], members: number) =>
+    Array.from({ length: members }, (_, k) => accountedOf(said(lines).get('3')!, { members }, k)?.peakMemory)
+  const rows = (id: string, rss: string) => [
+    `${id}|COMPLETED|0:0|1000||1700000000|5|00:01`,
+    `${id}.batch|COMPLETED|0:0||${rss}|1700000000|5|00:01`,
+  ]
+  expect(peaks(rows('3', '208K'), 1)).toEqual([208 * 1024])
+  expect(peaks([...rows('3_0', '1K'), ...rows('3_1', '2K')], 2)).toEqual([1024, 2048])
+  // Its last task has the number of the whole, and may come without its own.
+  expect(peaks([...rows('3_0', '1K'), ...rows('3', '208K')], 2)).toEqual([1024, undefined])
+  expect(peaks(rows('3', '208K'), 2)).toEqual([undefined, undefined])
 })

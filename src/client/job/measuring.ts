@@ -8,13 +8,16 @@ import { storeDirFor } from '../options/settings.ts'
 import { dressed } from '../outcome/dress.ts'
 import { type Measures, noMeasures } from '../outcome/measures.ts'
 import { arrayUsageOf, usageOf } from '../outcome/usage.ts'
+import type { Session } from '../session/session.ts'
 import type { Handle } from '../submission/handle.ts'
 import type { Item } from '../submission/item.ts'
 import { recorderOf } from '../submission/recorder.ts'
 import type { Submission } from '../submission/submission.ts'
 
-/** Of a member of a chunk whose other items still run, no end comes soon. */
-const endsMs = 1_000
+/** For how long a member's end is waited for: it is written right after the last result, and may be seen late. */
+const endMs = 30_000
+/** Of a member of a chunk whose other items still run, no end comes soon; of a job that is not followed, perhaps none. */
+const unlikelyEndMs = 1_000
 
 interface Known {
   readonly spec: JobSpec
@@ -78,8 +81,9 @@ function soFar({ state, time }: JobStatus): Measured {
 async function known(handle: Handle, item: Item | undefined, ask = true): Promise<Known> {
   handle.seal()
   const { submission } = handle
+  let session: Session
   try {
-    await handle.session
+    session = await handle.session
   } catch (error) {
     const record = await recorded(submission.id)
     if (record) return record
@@ -91,7 +95,7 @@ async function known(handle: Handle, item: Item | undefined, ask = true): Promis
   if (record) return record
   const spec = submission.submitted?.spec
   if (!spec) return { spec: nothingAsked, measures: noMeasures() }
-  await endsOf(submission, item ? submission.views.itemsBehind(item) : submission.items)
+  await endsOf(submission, item ? submission.views.itemsBehind(item) : submission.items, session)
   if (ask) await askPlace(submission)
   return { spec, measures: submission.measures }
 }
@@ -107,20 +111,37 @@ async function recorded(id: string): Promise<Known | undefined> {
   const { members, environments } = record.usage
   return {
     spec: record.spec,
-    measures: { members: new LazyMap(members), environments: new LazyMap(environments) },
+    measures: { ...noMeasures(), members: new LazyMap(members), environments: new LazyMap(environments) },
   }
 }
 
 /** Results may be here a moment before the ends of the members that left them. */
-async function endsOf(submission: Submission, items: readonly Item[]): Promise<void> {
+async function endsOf(submission: Submission, items: readonly Item[], session: Session): Promise<void> {
+  const members = membersThatEnd(submission, items)
+  if (members.size === 0) return
+  const { chunk } = submission.submitted!.spec
+  const running = new Set<number>()
+  for (const { index, status } of submission.items)
+    if (!isFinal(status.state)) running.add(Math.floor(index / chunk))
+  const isFollowed = session.expectsEndsOf(submission)
+  const waits = [...members].map(async (member) => {
+    const stop = new AbortController()
+    const ms = isFollowed && !running.has(member) ? endMs : unlikelyEndMs
+    const patience = systemClock.sleep(ms, stop.signal)
+    await Promise.race([submission.whenMeasured(member), patience])
+    stop.abort()
+  })
+  await Promise.all(waits)
+}
+
+/** Of these items' members, those whose end is still to come, since they have left results. */
+function membersThatEnd(submission: Submission, items: readonly Item[]): Set<number> {
+  const { measures, nativeId } = submission
+  if (nativeId === undefined) return new Set()
   const { chunk } = submission.submitted!.spec
   const left = items.filter(({ status }) => status.state === 'COMPLETED' || status.reason === 'exception')
-  if (submission.nativeId === undefined || left.length === 0) return
-  const members = new Set(left.map(({ index }) => Math.floor(index / chunk)))
-  const ends = Promise.all([...members].map((member) => submission.whenMeasured(member)))
-  const stop = new AbortController()
-  await Promise.race([ends, systemClock.sleep(endsMs, stop.signal)])
-  stop.abort()
+  const members = left.map(({ index }) => Math.floor(index / chunk))
+  return new Set(members.filter((member) => !measures.ended.has(member)))
 }
 
 /** Accounting knows of child processes and of members that were killed; of what runs, the place knows alone. */
@@ -137,7 +158,7 @@ async function askPlace(submission: Submission): Promise<void> {
     if (!over || measures.members.size === 0) throw error
     return
   }
-  if (!over) return
+  if (!over || membersThatEnd(submission, submission.items).size > 0) return
   measures.complete = true
   submission.records?.over(submission.status, measures)
 }

@@ -255,6 +255,13 @@ export class Session {
     return true
   }
 
+  /** Its results are here, or not; whether ends of its members may still come. */
+  expectsEndsOf(submission: Submission): boolean {
+    const { id } = submission
+    const isThere = this.#submissions.has(id) || this.#done.has(id)
+    return isThere && this.#unmeasured.get(id)?.has(submission) === true && !this.#stop.signal.aborted
+  }
+
   #follows(submission: Submission): boolean {
     return this.#submissions.get(submission.id)?.has(submission) === true
   }

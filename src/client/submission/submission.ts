@@ -328,12 +328,12 @@ export class Submission {
   }
 
   get isMeasured(): boolean {
-    return this.measures.members.size === this.submitted?.spec.members
+    return this.measures.ended.size === this.submitted?.spec.members
   }
 
   /** Resolves once the member's end is here. */
   whenMeasured(member: number): Promise<void> {
-    if (this.measures.members.has(member)) return Promise.resolve()
+    if (this.measures.ended.has(member)) return Promise.resolve()
     const waiting = this.#measured.get(member) ?? deferred<void>()
     this.#measured.set(member, waiting)
     return waiting.promise

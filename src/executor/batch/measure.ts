@@ -1,5 +1,7 @@
 import { type JobSpec, submissionOf } from '../../core/protocol.ts'
+import type { JobStatus } from '../../core/status.ts'
 import { type DiskTraffic, type Measured, mergeMeasured } from '../../core/usage.ts'
+import type { QueueEntry } from '../../scheduler/scheduler.ts'
 import { usageScript } from './member-scripts.ts'
 import { placeFailed } from './place.ts'
 import { askAccounting, type WatchedPlace } from './queue.ts'
@@ -36,7 +38,7 @@ export async function measureJob(
     if (!entry) continue
     for (const [member, attempt] of last) {
       if (attempt !== spec.attempt) continue
-      const status = memberStatus(entry, member)
+      const status = accountedOf(entry, spec, member)
       if (!status || status.state === 'QUEUED') continue
       const { peakMemory, elapsed, cpuTime } = status
       add(member, {
@@ -47,6 +49,16 @@ export async function measureJob(
     }
   }
   return measures
+}
+
+/** Of an array as a whole, or of its last task before accounting knows that for one, it says nothing of each member. */
+export function accountedOf(
+  entry: QueueEntry,
+  { members, only }: Pick<JobSpec, 'members' | 'only'>,
+  member: number,
+): JobStatus | undefined {
+  const isArray = (only?.length ?? members) > 1
+  return isArray ? entry.members?.get(member) : memberStatus(entry, member)
 }
 
 /** The last submission that was for each member. */
