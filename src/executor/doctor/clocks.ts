@@ -7,24 +7,27 @@ export interface Clocks {
   /** What the login node's clock is ahead of ours, seconds; and how far that may be wrong. */
   readonly login: number
   readonly uncertainty: number
-  /** What the compute node's is ahead of the login node's; undefined: no job ran. */
+  /** What the compute node's was ahead of the login node's when its report was seen there; undefined: no job ran. */
   readonly node?: number | undefined
+  /** For how long the report may have lain there unseen, seconds: for that long the login node's clock went on. */
+  readonly lag?: number
 }
 
-export function judgeClocks({ login, uncertainty, node }: Clocks): Step {
+export function judgeClocks({ login, uncertainty, node, lag = 0 }: Clocks): Step {
   const facts = { loginSeconds: login, uncertaintySeconds: uncertainty, nodeSeconds: node }
-  const off = (value: number | undefined): value is number =>
-    value !== undefined && Math.abs(value) > toleranceSeconds + uncertainty
+  const isOff = (value: number) => Math.abs(value) > toleranceSeconds + uncertainty
+  const loginIsOff = isOff(login)
+  const nodeIsOff = node !== undefined && isOff(node < 0 ? Math.min(0, node + lag) : node)
   const said: string[] = []
-  if (off(login)) said.push(`the login node's clock is ${shown(login)} this machine's`)
-  if (off(node)) said.push(`the compute node's clock is ${shown(node)} the login node's`)
+  if (loginIsOff) said.push(`the login node's clock is ${shown(login)} this machine's`)
+  if (nodeIsOff) said.push(`the compute node's clock is ${shown(node)} the login node's`)
   if (said.length === 0)
     return ok(
       'clock',
       `the same here${node === undefined ? ' and there' : ', there and on the node'}, as far as a second tells`,
       facts,
     )
-  const wholeHours = [login, node].some((value) => off(value) && isWholeHours(value))
+  const wholeHours = (loginIsOff && isWholeHours(login)) || (nodeIsOff && isWholeHours(node))
   return trouble(
     'clock',
     'warning',

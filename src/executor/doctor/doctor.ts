@@ -113,8 +113,9 @@ export async function* diagnose(profile: Profile, options: DiagnoseOptions): Asy
   }
   const report = answer?.report
   const node = report && report.clock > 0 ? report.clock - report.loginClock : undefined
+  const lag = answer?.thereAndBack ?? neverSeenSeconds
   if (profile.host !== undefined || !scheduler.immediate)
-    yield judgeClocks({ login: link.ahead, uncertainty: 1 + link.roundTrip, node })
+    yield judgeClocks({ login: link.ahead, uncertainty: 1 + link.roundTrip, node, lag })
 }
 
 function obstacleTo(wanted: boolean, noPlace: boolean, there: boolean): string | undefined {
@@ -188,6 +189,8 @@ async function measure(transport: Transport, clock: Clock): Promise<{ roundTrip:
 }
 
 const slowTripSeconds = 0.4
+/** What the job has not seen by then is late by more. */
+const neverSeenSeconds = 30
 
 export function judgeLink(seconds: number): Step {
   const found = `a command and its answer take ${span(seconds)}`

@@ -221,6 +221,10 @@ describe('clocks', () => {
   it('are the same within what can be measured', () => {
     expect(judgeClocks({ login: 1.2, uncertainty: 1, node: -0.4 }).verdict).toBe('ok')
     expect(judgeClocks({ login: 6.5, uncertainty: 2 }).verdict).toBe('ok')
+    // A report that is seen late looks like a clock that is behind; one that is ahead is none.
+    expect(judgeClocks({ login: 0, uncertainty: 1, node: -12, lag: 14 }).verdict).toBe('ok')
+    expect(judgeClocks({ login: 0, uncertainty: 1, node: -30, lag: 14 }).verdict).toBe('warning')
+    expect(judgeClocks({ login: 0, uncertainty: 1, node: 12, lag: 14 }).verdict).toBe('warning')
   })
 
   it('are told apart, with the hour that a time zone makes', () => {
