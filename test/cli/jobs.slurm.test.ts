@@ -1,5 +1,4 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
 import { root } from '../client/helpers.ts'
@@ -29,7 +28,10 @@ describe('commands about jobs of a real Slurm', () =>
       })
 
       it('a job script runs as it is, with its directives and text, and its exit code is ours', async () => {
-        const file = join(mkdtempSync(join(tmpdir(), 'farcall-job-script-')), 'job.sh')
+        const file = join(
+          mkdtempSync(join(process.env['FARCALL_TEST_FOLDER']!, 'farcall-job-script-')),
+          'job.sh',
+        )
         writeFileSync(
           file,
           '#!/bin/bash\n#SBATCH --job-name=mine\n#SBATCH --comment="{{ it }}" --time=5\n' +

@@ -149,15 +149,11 @@ describe('a call on Grid Engine', () => {
       while (process.cpuUsage().user < until);
       return new Map([['a', 1]])
     })()
-    console.log('S', performance.now())
     await job
-    console.log('J', performance.now())
     const lines: string[] = []
     for await (const line of job.logs()) lines.push(line)
     expect(lines).toEqual(['first line'])
-    console.log('A', performance.now())
     const usage = await job.usage()
-    console.log('B', performance.now())
     expect(usage.cpu.used!).toBeGreaterThan(0.25)
     expect(usage).toMatchObject({ cpu: { cores: 2 }, memory: { asked: 2 ** 30 }, time: { asked: 300 } })
     await close()

@@ -1,5 +1,4 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../src/core/errors.ts'
@@ -101,7 +100,7 @@ describe('renderScript', () => {
 })
 
 function userTemplate(text: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'farcall-template-')), 'user.sh')
+  const path = join(mkdtempSync(join(process.env['FARCALL_TEST_FOLDER']!, 'farcall-template-')), 'user.sh')
   writeFileSync(path, text)
   return path
 }

@@ -1,5 +1,4 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { applyEdits } from '../../../src/capture/loops/edits.ts'
@@ -12,7 +11,7 @@ import { count } from '../../../src/core/loops/items.ts'
 import { isPieceResult, type Main, type PieceResult, runPiece } from '../../../src/core/loops/main.ts'
 import type { PieceCodec } from '../../../src/core/loops/pieces.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'farcall-loops-'))
+const folder = mkdtempSync(join(process.env['FARCALL_TEST_FOLDER']!, 'farcall-loops-'))
 let files = 0
 
 export interface Program {
