@@ -1,22 +1,12 @@
-import pLimit from 'p-limit'
 import type { BuildRequest } from '../../archive/build.ts'
 import { AsyncQueue } from '../../core/async-queue.ts'
 import type { Clock } from '../../core/clock.ts'
-import { FarcallError, ResultError } from '../../core/errors.ts'
+import { ResultError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
-import type { NodeNeed } from '../../core/interpreter.ts'
 import { chooseLauncher } from '../../core/launcher.ts'
 import type { Environment, Profile } from '../../core/profile.ts'
-import {
-  type BlobRef,
-  blobName,
-  type JobSpec,
-  membersOf,
-  type PackagesRef,
-  paths,
-} from '../../core/protocol.ts'
-import type { Duration } from '../../core/resources.ts'
-import { isFinal, type JobStatus } from '../../core/status.ts'
+import { blobName, type JobSpec, type PackagesRef, paths } from '../../core/protocol.ts'
+import { isFinal } from '../../core/status.ts'
 import { parseDuration } from '../../core/units.ts'
 import type { Measured } from '../../core/usage.ts'
 import type { YieldPosition } from '../../core/yields.ts'
@@ -42,28 +32,24 @@ import type {
 } from '../executor.ts'
 import type { Provider } from '../interpreter/provide.ts'
 import type { LearnedLimits } from '../learned-limits.ts'
-import { Canceler } from './cancel.ts'
+import { adoptJobs } from './adopt.ts'
 import { agesOf, cleanPlace, isDue } from './clean.ts'
-import { findScript, listScript } from './find-scripts.ts'
-import { parseFound } from './found.ts'
+import { listScript } from './find-scripts.ts'
 import { renderJobScript } from './job-script.ts'
-import { Leftovers, noticesOfOthers } from './leftovers.ts'
-import { askLimits, Limits } from './limits.ts'
+import { noticesOfOthers } from './leftovers.ts'
+import { Limits } from './limits.ts'
 import { parseList } from './list.ts'
 import { measureJob } from './measure.ts'
-import { MemberFiles } from './member-files.ts'
+import type { MemberFiles } from './member-files.ts'
+import { type OpenedPlace, openPlace, type ScriptPlace } from './opened-place.ts'
 import { makePackages } from './packages.ts'
 import { type Persist, persist } from './persist.ts'
-import { type Place, placeFailed, probePlace } from './place.ts'
+import { placeFailed } from './place.ts'
 import { askQueue } from './queue.ts'
-import { readRuntime } from './runtime-file.ts'
-import { RuntimeSupply } from './runtime-supply.ts'
-import { adaptScheduler } from './site.ts'
+import { type RuntimeFile, readRuntime } from './runtime-file.ts'
 import { SiteTalk } from './site-talk.ts'
 import { standingOf } from './standing.ts'
-import { Submitter } from './submitter.ts'
-import { TrackedJob } from './tracked-job.ts'
-import { Watcher } from './watcher.ts'
+import type { TrackedJob } from './tracked-job.ts'
 
 export interface BatchOptions {
   readonly profile: Profile
@@ -78,42 +64,33 @@ export interface BatchOptions {
   readonly learned?: LearnedLimits
 }
 
-const milliseconds = (name: string, value: Duration): number => 1000 * parseDuration(value, name)
-
 /** Jobs as folders of files on a machine with a scheduler: Scheduler × Transport. */
 export class BatchExecutor implements Executor {
   readonly name: string
-  /** Of the scheduler, once connected, the dialect of the site. */
-  #options: BatchOptions
+  readonly #options: BatchOptions
   readonly #events = new AsyncQueue<JobEvent>()
-  /** Names of blobs that lie there already. */
-  readonly #known = new Set<string>()
   readonly #closing = new AbortController()
-  #opened: Promise<void> | undefined
-  #place!: Place
-  #runtime!: { ref: BlobRef; bytes: Uint8Array }
-  #watcher!: Watcher
-  #canceler!: Canceler
-  #supply!: RuntimeSupply
-  #submitter!: Submitter
-  #files!: MemberFiles
-  #leftovers: Leftovers | undefined
   readonly #limits: Limits
   readonly #site: SiteTalk
-  #openedAt = 0
+  readonly #persist: Persist
+  #opening: Promise<OpenedPlace> | undefined
+  /** Once it is open. */
+  #at: OpenedPlace | undefined
+  #runtime: RuntimeFile | undefined
   #makingRoom: Promise<unknown> | undefined
 
   constructor(options: BatchOptions) {
-    const { scheduler, profile } = options
+    const { scheduler, profile, clock, random } = options
     this.#limits = new Limits(options.learned)
     this.#options = { ...options, scheduler: scheduler.site?.adapt(undefined, profile) ?? scheduler }
-    this.#site = new SiteTalk(this.#options, () => this.#opened?.then(() => this.#options.scheduler))
+    this.#site = new SiteTalk(this.#options, () => this.#opening?.then((at) => at.scheduler))
+    this.#persist = (work) => persist(work, { clock, random, stop: this.#closing.signal })
     this.name = `${options.scheduler.name} on ${options.transport.name}`
   }
 
   get traits(): ExecutorTraits {
-    const { scheduler } = this.#options
-    const slots = scheduler.immediate && this.#place ? { slots: this.#place.cores } : {}
+    const scheduler = this.#scheduler
+    const slots = scheduler.immediate && this.#at ? { slots: this.#at.facts.cores } : {}
     return {
       sharedFiles: true,
       arrays: true,
@@ -129,176 +106,76 @@ export class BatchExecutor implements Executor {
     return this.#options.transport
   }
 
+  /** In the dialect of the site, once that is known. */
+  get #scheduler(): Scheduler {
+    return this.#at?.scheduler ?? this.#options.scheduler
+  }
+
   directivesIn(script: string): readonly ScriptDirective[] {
-    return directivesIn(this.#options.scheduler.name, script)
+    return directivesIn(this.#scheduler.name, script)
   }
 
-  open(): Promise<void> {
-    this.#opened ??= this.#open().catch((error) => {
-      this.#opened = undefined
-      throw error
-    })
-    return this.#opened
+  async open(): Promise<void> {
+    await this.#open()
   }
 
-  async #open(): Promise<void> {
-    const { profile, transport, clock, random } = this.#options
-    this.#runtime = await readRuntime()
-    const runtimeName = blobName(this.#runtime.ref)
-    const [place, limits, scheduler] = await Promise.all([
-      probePlace(transport, profile.workdir ?? '$HOME/.farcall', [runtimeName]),
-      askLimits(this.#options.scheduler, transport),
-      adaptScheduler(this.#options),
-    ])
-    this.#options = { ...this.#options, scheduler }
-    this.#place = place
-    this.#openedAt = clock.now()
-    this.#limits.told(scheduler, limits, this.#openedAt)
-    if (this.#place.blobs.get(runtimeName) === this.#runtime.ref.size) this.#known.add(runtimeName)
-    const persist: Persist = (work) => this.#persist(work)
-    const { workdir } = place
-    const watched = { transport, scheduler, workdir }
-    const leftovers = new Leftovers(transport, workdir)
-    this.#leftovers = leftovers
-    this.#supply = new RuntimeSupply(transport, place, this.#options.provider, persist)
-    this.#canceler = new Canceler(watched, persist)
-    const graceMs = milliseconds('grace', profile.grace ?? (scheduler.immediate ? '2s' : '120s'))
-    const workersOf = ({ concurrency, resources }: JobSpec) =>
-      concurrency ?? Math.max(1, Math.floor(place.cores / (resources.cores ?? 1)))
-    const settings = {
-      onNeed: (job: TrackedJob, need: NodeNeed) => this.#sendRuntime(job, need),
-      ...(scheduler.immediate ? { workersOf } : {}),
-      queryIntervalMs: milliseconds('queryInterval', profile.queryInterval ?? '10s'),
-      filePollMs: milliseconds('filePoll', profile.filePoll ?? '2s'),
-      graceMs,
-    }
-    this.#watcher = new Watcher(watched, this.#canceler, settings, clock, random, this.#events)
-    this.#files = new MemberFiles({
-      ...watched,
-      clock,
-      persist,
-      graceMs,
-      stop: this.#closing.signal,
-      tracked: (id, member) => this.#tracked(id, member),
-    })
-    this.#submitter = new Submitter({
-      ...watched,
-      profile,
-      clock,
-      persist,
-      leftovers,
-      runtime: this.#runtime,
-      supply: this.#supply,
+  #open(): Promise<OpenedPlace> {
+    this.#opening ??= openPlace({
+      ...this.#options,
+      name: this.name,
       limits: this.#limits,
-      watcher: this.#watcher,
-      known: this.#known,
-      sending: pLimit(transport.concurrency),
-      look: (ids) => this.#look(ids),
-      script: (spec, after) => this.#script(spec, workdir, after),
+      events: this.#events,
+      persist: this.#persist,
+      stop: this.#closing.signal,
+      script: (spec, at, after) => this.#script(spec, at, after),
       makeRoom: () => this.#makeRoom(),
-      tell: (job, status) => this.#tell(job, status),
-    })
+      tracked: (id, member) => this.#tracked(id, member).job,
+    }).then(
+      (at) => {
+        this.#at = at
+        return at
+      },
+      (error: unknown) => {
+        this.#opening = undefined
+        throw error
+      },
+    )
+    return this.#opening
   }
 
   async submit({ spec, args, ...payload }: JobPayload): Promise<{ nativeId: string }> {
-    await this.open()
-    const { nativeId } = await this.#submitter.submit(spec, args, payload)
+    const { submitter } = await this.#open()
+    const { nativeId } = await submitter.submit(spec, args, payload)
     return { nativeId }
   }
 
   async countJobs(): Promise<number> {
-    await this.open()
-    const { transport, scheduler } = this.#options
-    const { snapshot } = await askQueue({ transport, scheduler, workdir: this.#place.workdir }, [], 0)
+    const { snapshot } = await askQueue(await this.#open(), [], 0)
     return [...snapshot.values()].filter(({ status }) => !isFinal(status.state)).length
   }
 
   async retry(spec: JobSpec, payload: RetryPayload = {}): Promise<{ nativeId: string; spec: JobSpec }> {
-    await this.open()
-    if (this.#watcher.of(spec.id).length === 0) await this.find([spec.id])
+    const { watcher, submitter } = await this.#open()
+    if (watcher.of(spec.id).length === 0) await this.find([spec.id])
     this.#tracked(spec.id)
-    return this.#submitter.submit(spec, undefined, payload)
-  }
-
-  /** Until it is there, or surely does not come, the member waits. */
-  #sendRuntime(job: TrackedJob, need: NodeNeed): void {
-    const { id } = job.spec
-    const message = `${need.platform.host} has no Node that will do; one is sent`
-    this.#events.push({ type: 'state', id, member: need.member, status: { state: 'ACTIVE', message } })
-    this.#supply.on(job.spec, need).catch((cause: unknown) => {
-      const options = { cause, transient: true }
-      const error = new FarcallError(
-        'COMMAND_FAILED',
-        `${this.name}: sending a Node: ${String(cause)}`,
-        options,
-      )
-      this.#events.push({ type: 'trouble', error })
-    })
-  }
-
-  /** Of an attempt that is not for all members, only those are told of. */
-  #tell({ spec }: TrackedJob, status: JobStatus): void {
-    const { id, only } = spec
-    if (!only) this.#events.push({ type: 'state', id, status })
-    else for (const member of only) this.#events.push({ type: 'state', id, member, status })
+    return submitter.submit(spec, undefined, payload)
   }
 
   async find(ids: readonly JobId[]): Promise<Map<JobId, FoundJob | undefined>> {
-    await this.open()
     const { clock } = this.#options
-    const found = new Map<JobId, FoundJob | undefined>(ids.map((id) => [id, undefined]))
-    for (const { status, attempts } of await this.#look(ids)) {
-      const [first] = attempts
-      if (!first) continue
-      const submitted = attempts.flatMap(({ spec, nativeId, ends }) =>
-        nativeId === undefined ? [] : [{ spec, nativeId, ends }],
-      )
-      const nativeId = submitted.at(-1)?.nativeId
-      const more = nativeId === undefined ? {} : { nativeId }
-      found.set(first.spec.id, { spec: first.spec, status, attempts: submitted, ...more })
-      const later = new Set<number>()
-      for (const { spec, nativeId, ends } of submitted.toReversed()) {
-        this.#leftovers!.note(spec.client)
-        const job = new TrackedJob(spec, nativeId, 0, clock.now(), true)
-        for (const end of ends) job.runs.set(end.member, end.attempt)
-        job.restarted = true
-        // What became of them is the later attempt's matter.
-        for (const member of membersOf(spec)) {
-          if (later.has(member)) job.ended.add(member)
-          later.add(member)
-        }
-        this.#watcher.adopt(job, ends)
-      }
-    }
-    return found
-  }
-
-  /** What files say of jobs. */
-  async #look(ids: readonly JobId[]) {
-    const { transport, scheduler } = this.#options
-    const argv = ['sh', '-c', findScript, 'farcall', this.#place.workdir, ...ids]
-    const result = await this.#persist(() => transport.exec({ argv }))
-    if (result.exitCode !== 0)
-      throw new FarcallError(
-        'COMMAND_FAILED',
-        `${this.name}: looking for jobs failed: ${result.stderr.trim()}`,
-      )
-    return parseFound(Buffer.from(result.stdout).toString('utf8'), scheduler)
+    return adoptJobs(await this.#open(), ids, () => clock.now())
   }
 
   async standing(ids: readonly JobId[]): Promise<ReadonlyMap<JobId, Standing>> {
-    await this.open()
-    const { transport, scheduler, profile } = this.#options
-    const interval = parseDuration(profile.queryInterval ?? '10s', 'queryInterval')
-    const place = { transport, scheduler, workdir: this.#place.workdir }
+    const at = await this.#open()
+    const interval = parseDuration(this.#options.profile.queryInterval ?? '10s', 'queryInterval')
     // An answer that another program has had lately is good enough: the site is asked no more for it.
-    return standingOf(place, await this.#look(ids), Math.max(1, Math.floor(interval) - 1))
+    return standingOf(at, await at.look(ids), Math.max(1, Math.floor(interval) - 1))
   }
 
   async list(): Promise<ListedJobs> {
-    await this.open()
-    const { transport, scheduler } = this.#options
-    const argv = ['sh', '-c', listScript, 'farcall', this.#place.workdir]
+    const { transport, scheduler, workdir } = await this.#open()
+    const argv = ['sh', '-c', listScript, 'farcall', workdir]
     const result = await transport.exec({ argv }, { timeoutMs: 600_000 })
     if (result.exitCode !== 0) throw placeFailed(result, this.name)
     return parseList(Buffer.from(result.stdout).toString('utf8'), scheduler)
@@ -339,29 +216,26 @@ export class BatchExecutor implements Executor {
   }
 
   #filesOf(id: JobId): MemberFiles {
-    this.#tracked(id)
-    return this.#files
+    return this.#tracked(id).at.files
   }
 
   async measure(id: JobId): Promise<ReadonlyMap<number, Measured>> {
-    this.#tracked(id)
-    const { transport, scheduler } = this.#options
-    const place = { transport, scheduler, workdir: this.#place.workdir }
-    return this.#persist(() => measureJob(place, this.#watcher.of(id)))
+    const { at } = this.#tracked(id)
+    return this.#persist(() => measureJob(at, at.watcher.of(id)))
   }
 
   async cancel(targets: readonly CancelTarget[]): Promise<void> {
     await Promise.all(targets.map((target) => this.#cancel(target)))
-    this.#watcher?.askSoon()
+    this.#at?.watcher.askSoon()
   }
 
   async #cancel({ id, members }: CancelTarget): Promise<void> {
-    this.#tracked(id)
+    const { watcher, canceler } = this.#tracked(id).at
     const sent: Promise<void>[] = []
-    for (const job of this.#watcher.of(id)) {
+    for (const job of watcher.of(id)) {
       const asked = [...job.open()].filter((member) => !members || members.includes(member))
       for (const member of asked) job.canceled.add(member)
-      if (asked.length > 0) sent.push(this.#canceler.cancel(job, asked))
+      if (asked.length > 0) sent.push(canceler.cancel(job, asked))
     }
     await Promise.all(sent)
   }
@@ -370,29 +244,23 @@ export class BatchExecutor implements Executor {
     const keep = this.#options.profile.keep ?? 'failed'
     const stays = outcome === 'detached' || keep === 'all' || (keep === 'failed' && outcome === 'failed')
     // Of a map over nothing: there is no job, and nobody has connected for its sake.
-    if (!this.#watcher) return
-    const notices =
-      outcome === 'detached' ? [] : ids.flatMap((id) => noticesOfOthers(id, this.#watcher.of(id)))
-    for (const id of ids) this.#watcher.forget(id)
+    if (!this.#at) return
+    const { watcher, leftovers } = this.#at
+    const notices = outcome === 'detached' ? [] : ids.flatMap((id) => noticesOfOthers(id, watcher.of(id)))
+    for (const id of ids) watcher.forget(id)
     const mark = keep === 'all' ? 'kept' : 'collected'
     const marked = outcome === 'detached' ? [] : ids.map((id) => `${mark} ${id}`)
-    await this.#leftovers!.remove([
-      ...(stays ? marked : ids.map(paths.job)),
-      ...this.#watcher.takeRecorded(),
-      ...notices,
-    ])
+    await leftovers.remove([...(stays ? marked : ids.map(paths.job)), ...watcher.takeRecorded(), ...notices])
   }
 
   async clean(request: CleanRequest): Promise<Cleaned> {
-    const { profile, transport, scheduler, clock } = this.#options
-    if (
-      request.when === 'daily' &&
-      !(this.#place && isDue(this.#place.cleanedAgo, clock.now() - this.#openedAt))
-    )
-      return { jobs: [], blobs: [], bytes: 0 }
-    await this.open()
-    const place = { transport, scheduler, workdir: this.#place.workdir }
-    return cleanPlace(place, agesOf(profile, request), request)
+    if (request.when === 'daily' && !this.#isCleaningDue()) return { jobs: [], blobs: [], bytes: 0 }
+    return cleanPlace(await this.#open(), agesOf(this.#options.profile, request), request)
+  }
+
+  #isCleaningDue(): boolean {
+    const { facts, openedAt } = this.#at ?? {}
+    return facts !== undefined && isDue(facts.cleanedAgo, this.#options.clock.now() - openedAt!)
   }
 
   /** Calls that were refused together are helped together. */
@@ -404,14 +272,11 @@ export class BatchExecutor implements Executor {
   }
 
   async makePackages(request: BuildRequest, environment: Environment): Promise<PackagesRef> {
-    await this.open()
-    const { transport } = this.#options
-    const { workdir } = this.#place
-    const { ref, bytes } = this.#runtime
-    const runtime = `${workdir}/blobs/${blobName(ref)}`
-    if (!this.#known.has(blobName(ref))) await transport.put([{ path: runtime, content: bytes }])
-    const made = await makePackages(transport, { workdir, runtime }, environment, request)
-    this.#known.add(blobName(made.archive))
+    const { transport, workdir, runtime, known } = await this.#open()
+    const path = `${workdir}/blobs/${blobName(runtime.ref)}`
+    if (!known.has(blobName(runtime.ref))) await transport.put([{ path, content: runtime.bytes }])
+    const made = await makePackages(transport, { workdir, runtime: path }, environment, request)
+    known.add(blobName(made.archive))
     return made
   }
 
@@ -420,25 +285,28 @@ export class BatchExecutor implements Executor {
   }
 
   get queue() {
-    return this.#options.scheduler.queue ? (mine: boolean) => this.#site.queue(mine) : undefined
+    return this.#scheduler.queue ? (mine: boolean) => this.#site.queue(mine) : undefined
   }
 
   async script(spec: JobSpec): Promise<string> {
+    if (this.#at) return this.#script(spec, this.#at)
     this.#runtime ??= await readRuntime()
-    return this.#script(spec, this.#place?.workdir ?? this.#options.profile.workdir ?? '$HOME/.farcall')
+    const workdir = this.#options.profile.workdir ?? '$HOME/.farcall'
+    return this.#script(spec, { scheduler: this.#options.scheduler, workdir, runtime: this.#runtime })
   }
 
-  #script(spec: JobSpec, workdir: string, after: readonly AfterJob[] = []): string {
-    const { scheduler, profile } = this.#options
+  #script(spec: JobSpec, at: ScriptPlace, after: readonly AfterJob[] = []): string {
+    const { scheduler, workdir } = at
     if (spec.ranks) chooseLauncher(spec.ranks, scheduler)
-    const runtime = `${workdir}/blobs/${blobName(this.#runtime.ref)}`
-    return renderJobScript(spec, scheduler, profile, { workdir, runtime }, after)
+    const runtime = `${workdir}/blobs/${blobName(at.runtime.ref)}`
+    return renderJobScript(spec, scheduler, this.#options.profile, { workdir, runtime }, after)
   }
 
-  /** The last submission of the job, or of one of its members. */
-  #tracked(id: JobId, member?: number): TrackedJob {
-    const job = this.#watcher?.of(id).findLast((one) => member === undefined || one.has(member))
-    if (job) return job
+  /** The last submission of the job, or of one of its members, and where it is. */
+  #tracked(id: JobId, member?: number): { job: TrackedJob; at: OpenedPlace } {
+    const at = this.#at
+    const job = at?.watcher.of(id).findLast((one) => member === undefined || one.has(member))
+    if (at && job) return { job, at }
     throw new ResultError(
       'JOB_UNKNOWN',
       `job ${id} is not followed by this process, or its files were removed`,
@@ -448,16 +316,11 @@ export class BatchExecutor implements Executor {
     )
   }
 
-  #persist<T>(work: () => Promise<T>): Promise<T> {
-    const { clock, random } = this.#options
-    return persist(work, { clock, random, stop: this.#closing.signal })
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort()
-    this.#watcher?.stop()
+    this.#at?.watcher.stop()
     this.#events.close()
-    await this.#leftovers?.tidy()
+    await this.#at?.leftovers.tidy()
     await this.#options.transport[Symbol.asyncDispose]()
   }
 }
