@@ -1,7 +1,8 @@
 import { noteImports } from '../capture/snapshot.ts'
 import { CaptureError, ConfigError } from '../core/errors.ts'
 import { Caller, type Target } from './caller.ts'
-import { type ClusterOptions, checkOptions, type GatheredOptions } from './options/options.ts'
+import { checkOptions } from './options/check-options.ts'
+import type { ClusterOptions, GatheredOptions } from './options/options.ts'
 import { makeRemote, type Remote } from './remote.ts'
 import type { RemoteStream, Streamed } from './remote-stream.ts'
 

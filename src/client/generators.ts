@@ -1,7 +1,8 @@
 import { types } from 'node:util'
 import { ConfigError } from '../core/errors.ts'
 import { defaultWindow, type StreamWindow } from '../core/yields.ts'
-import { type ClusterOptions, splitOptions } from './options/options.ts'
+import type { ClusterOptions } from './options/options.ts'
+import { splitOptions } from './options/split-options.ts'
 
 /** What compilers make of an async generator for targets that have none. */
 const lowered = /^[^{]*\{\s*return\s+(?:\w+\.)?__asyncGenerator(?:\d*|_\w+)\(/

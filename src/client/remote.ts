@@ -6,13 +6,10 @@ import { isGenerator } from './generators.ts'
 import { asLocalGenerator, asLocalTask } from './in-job/task.ts'
 import { Job } from './job/job.ts'
 import { type JobArray, partsOf } from './job/job-array.ts'
-import {
-  type ClusterOptions,
-  checkOptions,
-  type MapOptions,
-  mergeOptions,
-  splitOptions,
-} from './options/options.ts'
+import { checkOptions } from './options/check-options.ts'
+import { mergeOptions } from './options/merge-options.ts'
+import type { ClusterOptions, MapOptions } from './options/options.ts'
+import { splitOptions } from './options/split-options.ts'
 import { asLists, type Inputs, requireIterable } from './payload/inputs.ts'
 import type { MapPlan } from './submit/map-plan.ts'
 

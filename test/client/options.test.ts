@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checkOptions, mergeEnvironments, mergeOptions } from '../../src/client/options/options.ts'
+import { checkOptions } from '../../src/client/options/check-options.ts'
+import { mergeEnvironments, mergeOptions } from '../../src/client/options/merge-options.ts'
 import { ConfigError } from '../../src/core/errors.ts'
 
 describe('an environment on top of another', () => {

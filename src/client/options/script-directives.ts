@@ -2,8 +2,9 @@ import { ConfigError } from '../../core/errors.ts'
 import type { Resources } from '../../core/resources.ts'
 import type { Executor } from '../../executor/executor.ts'
 import type { ScriptDirective } from '../../scheduler/script-directives.ts'
-import { type ClusterOptions, splitOptions } from './options.ts'
+import type { ClusterOptions } from './options.ts'
 import type { Settings } from './settings.ts'
+import { splitOptions } from './split-options.ts'
 
 /** A job script of the user's, by its name. */
 export interface JobScript {

@@ -2,7 +2,7 @@
 import type { JobId } from '../../core/ids.ts'
 import type { ParentJob, ParentsSpec } from '../../core/protocol.ts'
 import { isFinal } from '../../core/status.ts'
-import { splitOptions } from '../options/options.ts'
+import { splitOptions } from '../options/split-options.ts'
 import { canceledBefore } from '../outcome/failures.ts'
 import type { Session } from '../session/session.ts'
 import { ended } from '../submission/ended.ts'

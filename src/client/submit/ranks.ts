@@ -2,7 +2,8 @@ import { ConfigError } from '../../core/errors.ts'
 import type { Ranks } from '../../core/launcher.ts'
 import type { JobSpec } from '../../core/protocol.ts'
 import { isKubernetes } from '../../executor/kubernetes/name.ts'
-import { type ClusterOptions, splitOptions } from '../options/options.ts'
+import type { ClusterOptions } from '../options/options.ts'
+import { splitOptions } from '../options/split-options.ts'
 import type { NodePlace } from '../payload/node-seen.ts'
 
 /** What is asked besides. */

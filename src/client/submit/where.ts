@@ -3,8 +3,10 @@ import type { Environment, Profile } from '../../core/profile.ts'
 import type { ResolvedResources, Resources } from '../../core/resources.ts'
 import { formatMemory } from '../../core/units.ts'
 import { withMail, withoutMail } from '../notify/mail.ts'
-import { type ClusterOptions, mergeEnvironments, splitOptions } from '../options/options.ts'
+import { mergeEnvironments } from '../options/merge-options.ts'
+import type { ClusterOptions } from '../options/options.ts'
 import { localSettings, type Settings, settingsFor } from '../options/settings.ts'
+import { splitOptions } from '../options/split-options.ts'
 import { placeOf } from './spec.ts'
 
 /** The profile that a call runs with, and what is asked of it. */
