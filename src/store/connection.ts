@@ -188,7 +188,11 @@ export class Connection {
   }
 
   #inode(): number | undefined {
-    return statSync(this.#file, { throwIfNoEntry: false })?.ino
+    try {
+      return statSync(this.#file, { throwIfNoEntry: false })?.ino
+    } catch {
+      return undefined // ENOTDIR, ESTALE, EACCES: it is not where it was; to open it anew tells why
+    }
   }
 
   #setAside(error: unknown): void {

@@ -189,6 +189,10 @@ describe('attach', () => {
       await vi.waitUntil(() => again.status().state === 'ACTIVE', 20_000)
       removeFolder(store)
       writeFileSync(store, '')
+      // A database that was removed is read for a moment yet.
+      await expect
+        .poll(async () => await jobs().catch((error) => error))
+        .toMatchObject({ code: 'STORE_UNWRITABLE' })
       writeFileSync(gate, '')
       expect(await again).toBe('there')
       // Nobody knows who else follows it: its files stay.

@@ -162,6 +162,23 @@ test('a process whose store was removed under it goes on in a new one', { timeou
   expect(warnings).toEqual([])
 })
 
+test('a process whose store became something else reads nothing from what it had open', async () => {
+  const { store, folder } = opened()
+  const job = newJob()
+  store.add(job)
+  removeFolder(folder)
+  writeFileSync(folder, '')
+  const refused = () => {
+    try {
+      return store.get(job.spec.id)
+    } catch (error) {
+      return error
+    }
+  }
+  await expect.poll(refused).toMatchObject({ code: 'STORE_UNWRITABLE' })
+  expect(refused()).toMatchObject({ code: 'STORE_UNWRITABLE' })
+})
+
 test('what lies on the cluster is taken in, and what is known already is left as it is', () => {
   const { store, time } = opened()
   const [known, running, done] = [newJob(), newJob({ members: 3, tags: ['thesis'] }), newJob()]
