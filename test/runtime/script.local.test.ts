@@ -36,6 +36,23 @@ describe.each(shells)('job.sh in %s %s', (...shell) => {
     expect(job.member(5).error(5)).toMatchObject({ message: 'five' })
   })
 
+  it('runs all members where a command that is asked for the cores is ended by a signal', async () => {
+    const bin = temporaryFolder()
+    for (const name of ['nproc', 'getconf']) {
+      writeFileSync(join(bin, name), '#!/bin/sh\nkill -TERM $$\n')
+      chmodSync(join(bin, name), 0o755)
+    }
+    const job = makeJob({
+      shell: words,
+      args: [[0], [1]],
+      chunk: 1,
+      body: 'return args[0]',
+      env: { PATH: `${bin}:${process.env['PATH']}` },
+    })
+    expect((await job.run()).code).toBe(0)
+    expect([0, 1].map((k) => job.member(k).value(k))).toEqual([0, 1])
+  })
+
   it('runs a member once, and leaves quietly the second time', async () => {
     const job = makeJob({ shell: words, body: 'return Math.random()' })
     await job.run()
