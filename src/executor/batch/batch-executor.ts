@@ -170,7 +170,7 @@ export class BatchExecutor implements Executor {
     const at = await this.#open()
     const interval = parseDuration(this.#options.profile.queryInterval ?? '10s', 'queryInterval')
     // An answer that another program has had lately is good enough: the site is asked no more for it.
-    return standingOf(at, await at.look(ids), Math.max(1, Math.floor(interval) - 1))
+    return standingOf(at, () => at.look(ids), Math.max(1, Math.floor(interval) - 1))
   }
 
   async list(): Promise<ListedJobs> {

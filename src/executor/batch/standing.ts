@@ -17,22 +17,33 @@ interface Try {
   readonly ends: ReadonlyMap<number, MemberEnd>
 }
 
-/** Where jobs stand, from their files, one question to the queue, and one to accounting about those that it does not show. */
+/**
+ * Where jobs stand, from their files, one question to the queue, and one to accounting about those that it does not show.
+ * Where a scheduler is only processes, one that is not there is over: what it has left by then is looked at again.
+ */
 export async function standingOf(
   place: WatchedPlace,
-  found: readonly FoundFiles[],
+  look: () => Promise<readonly FoundFiles[]>,
   goodForSeconds: number,
 ): Promise<ReadonlyMap<JobId, Standing>> {
   const { scheduler } = place
-  const jobs = found.map(triesOf).filter((tries) => tries.length > 0)
+  let jobs = triesIn(await look())
   const open = jobs.flat().filter(({ members, ends }) => members.some((member) => !ends.has(member)))
   const queue =
     open.length > 0 ? (await askQueue(place, nativeIds(open), goodForSeconds)).snapshot : undefined
+  if (scheduler.immediate && open.some((one) => isGone(one, queue, scheduler))) jobs = triesIn(await look())
   const unexplained = jobs
     .flat()
     .filter((one) => one.members.some((member) => isUnexplained(one, member, queue, scheduler)))
   const accounting = unexplained.length > 0 ? await askAccounting(place, nativeIds(unexplained)) : undefined
   return new Map(jobs.map((tries) => [tries[0]!.spec.id, sumOf(tries, { queue, accounting, scheduler })]))
+}
+
+const triesIn = (found: readonly FoundFiles[]) => found.map(triesOf).filter((tries) => tries.length > 0)
+
+/** Some of its members have no end, and no process will leave one. */
+function isGone(one: Try, queue: QueueSnapshot | undefined, scheduler: Scheduler): boolean {
+  return one.members.some((member) => !one.ends.has(member) && !statusIn(queue, one, member, scheduler))
 }
 
 const nativeIds = (tries: readonly Try[]) => [...new Set(tries.map(({ nativeId }) => nativeId))]
@@ -84,12 +95,26 @@ function statusOf(
   const shown = statusIn(queue, one, member, scheduler)
   if (shown && !isFinal(shown.state)) return inWords(shown, one.spec, scheduler.explainWaiting).status
   // Its end may only be late: of what is said to be completed no more is known yet.
-  return said && said.state !== 'COMPLETED' ? said : undefined
+  if (said && said.state !== 'COMPLETED') return said
+  return scheduler.immediate && queue && !shown ? killed : undefined
+}
+
+const killed: JobStatus = {
+  state: 'FAILED',
+  reason: 'lost',
+  message: 'its process is gone and has left no end: it was killed, or the machine was started anew',
+}
+
+/** Nothing more is waited for. */
+const atLast = {
+  canceledByUs: false,
+  waitedMs: Number.POSITIVE_INFINITY,
+  graceMs: 0,
+  hasAccounting: false,
 }
 
 function endedAs(end: MemberEnd, accounting: JobStatus | undefined, spec: JobSpec): JobStatus {
-  const now = { canceledByUs: false, waitedMs: Number.POSITIVE_INFINITY, graceMs: 0, hasAccounting: false }
-  return withThrown(verdict({ ...now, end, accounting }) ?? { state: 'ACTIVE' }, end, spec)
+  return withThrown(verdict({ ...atLast, end, accounting }) ?? { state: 'ACTIVE' }, end, spec)
 }
 
 /** What threw has failed, however well its member ended. How a command ended, its end tells; of those that run side by side only their records, which are not read for this. */
