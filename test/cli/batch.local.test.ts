@@ -10,6 +10,7 @@ import { root } from '../client/helpers.ts'
 import { removeFolder } from '../remove-folder.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'farcall-batch-'))
+process.env['FARCALL_WORKDIR'] = join(folder, 'work')
 const env = { ...process.env, XDG_CONFIG_HOME: folder, XDG_STATE_HOME: folder, XDG_DATA_HOME: folder }
 const program = `${root}test/fixtures/programs/batch.ts`
 const path = (name: string) => join(folder, name)

@@ -1,12 +1,15 @@
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { close, cluster, connect, fs } from '../../src/index.ts'
 import { removeFolder } from '../remove-folder.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'farcall-own-'))
-afterAll(() => removeFolder(folder))
+const top = mkdtempSync(join(tmpdir(), 'farcall-own-'))
+const folder = join(top, 'files')
+mkdirSync(folder)
+process.env['FARCALL_WORKDIR'] = join(top, 'work')
+afterAll(() => removeFolder(top))
 afterEach(close)
 
 test('inside a remote function fs is the files of the node', async () => {

@@ -1,12 +1,21 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { afterAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { close, cluster, configure, connect, display, type JobArray, show } from '../../src/index.ts'
 import { histogram } from '../../src/notebook/histogram.ts'
 import { html, table } from '../../src/notebook/html.ts'
 import { stateGrid } from '../../src/notebook/states.ts'
 import { barHtml, viewOf } from '../../src/notebook/views.ts'
+import { removeFolder } from '../remove-folder.ts'
 
-afterAll(close)
+const workdir = mkdtempSync(join(tmpdir(), 'farcall-views-'))
+beforeAll(() => vi.stubEnv('FARCALL_WORKDIR', workdir))
+afterAll(async () => {
+  await close()
+  removeFolder(workdir)
+})
 
 const hostile = `<img src=x onerror="alert('1')">&amp;`
 const harmless = '&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;amp;'
@@ -173,6 +182,9 @@ describe('a job', () => {
 })
 
 describe('outside of notebooks', () => {
+  // What it shows is the place as it is without settings.
+  beforeAll(() => vi.unstubAllEnvs())
+
   it('display prints text, and other values as they are', () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {})
     display({ profile: 'p', time: 0, jobs: [] })

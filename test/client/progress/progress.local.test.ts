@@ -1,6 +1,10 @@
 import { execFileSync } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
+import { removeFolder } from '../../remove-folder.ts'
 import { root } from '../helpers.ts'
 
 const program = [
@@ -10,11 +14,17 @@ const program = [
   `${root}test/fixtures/programs/progress.ts`,
 ]
 
+const workdir = mkdtempSync(join(tmpdir(), 'farcall-progress-'))
+afterAll(() => removeFolder(workdir))
+
 /** What a terminal of 100 columns would be sent. */
 function onTerminal(env: Record<string, string>): string {
   const command = `stty cols 100 rows 30; exec ${program.map((word) => `'${word}'`).join(' ')}`
   const { CI: _, ...rest } = process.env
-  const options = { env: { ...rest, TERM: 'xterm', ...env }, encoding: 'utf8' as const }
+  const options = {
+    env: { ...rest, TERM: 'xterm', FARCALL_WORKDIR: workdir, ...env },
+    encoding: 'utf8' as const,
+  }
   return execFileSync('script', ['-qec', command, '/dev/null'], options)
 }
 
