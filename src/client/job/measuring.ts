@@ -118,30 +118,30 @@ async function recorded(id: string): Promise<Known | undefined> {
 /** Results may be here a moment before the ends of the members that left them. */
 async function endsOf(submission: Submission, items: readonly Item[], session: Session): Promise<void> {
   const members = membersThatEnd(submission, items)
-  if (members.size === 0) return
-  const { chunk } = submission.submitted!.spec
+  if (members.length === 0) return
+  const { spec } = submission.submitted!
   const running = new Set<number>()
-  for (const { index, status } of submission.items)
-    if (!isFinal(status.state)) running.add(Math.floor(index / chunk))
+  for (const item of submission.items) if (!isFinal(item.status.state)) running.add(memberOf(spec, item))
   const isFollowed = session.expectsEndsOf(submission)
-  const waits = [...members].map(async (member) => {
-    const stop = new AbortController()
-    const ms = isFollowed && !running.has(member) ? endMs : unlikelyEndMs
-    const patience = systemClock.sleep(ms, stop.signal)
-    await Promise.race([submission.whenMeasured(member), patience])
-    stop.abort()
-  })
-  await Promise.all(waits)
+  const isLikely = (member: number) => isFollowed && !running.has(member)
+  const [likely, unlikely] = [members.filter(isLikely), members.filter((member) => !isLikely(member))]
+  await Promise.all([endsWithin(endMs, submission, likely), endsWithin(unlikelyEndMs, submission, unlikely)])
+}
+
+async function endsWithin(ms: number, submission: Submission, members: readonly number[]): Promise<void> {
+  if (members.length === 0) return
+  const stop = new AbortController()
+  const ends = Promise.all(members.map((member) => submission.whenMeasured(member)))
+  await Promise.race([ends, systemClock.sleep(ms, stop.signal)])
+  stop.abort()
 }
 
 /** Of these items' members, those whose end is still to come, since they have left results. */
-function membersThatEnd(submission: Submission, items: readonly Item[]): Set<number> {
-  const { measures, nativeId } = submission
-  if (nativeId === undefined) return new Set()
-  const { chunk } = submission.submitted!.spec
+function membersThatEnd({ measures, nativeId, submitted }: Submission, items: readonly Item[]): number[] {
+  if (nativeId === undefined) return []
   const left = items.filter(({ status }) => status.state === 'COMPLETED' || status.reason === 'exception')
-  const members = left.map(({ index }) => Math.floor(index / chunk))
-  return new Set(members.filter((member) => !measures.ended.has(member)))
+  const members = new Set(left.map((item) => memberOf(submitted!.spec, item)))
+  return [...members].filter((member) => !measures.ended.has(member))
 }
 
 /** Accounting knows of child processes and of members that were killed; of what runs, the place knows alone. */
@@ -158,7 +158,7 @@ async function askPlace(submission: Submission): Promise<void> {
     if (!over || measures.members.size === 0) throw error
     return
   }
-  if (!over || membersThatEnd(submission, submission.items).size > 0) return
+  if (!over || membersThatEnd(submission, submission.items).length > 0) return
   measures.complete = true
   submission.records?.over(submission.status, measures)
 }

@@ -1,10 +1,9 @@
 import type { BuildRequest } from '../../archive/build.ts'
 import { AsyncQueue } from '../../core/async-queue.ts'
-import type { Clock } from '../../core/clock.ts'
 import { ResultError } from '../../core/errors.ts'
 import type { JobId } from '../../core/ids.ts'
 import { chooseLauncher } from '../../core/launcher.ts'
-import type { Environment, Profile } from '../../core/profile.ts'
+import type { Environment } from '../../core/profile.ts'
 import { blobName, type JobSpec, type PackagesRef, paths } from '../../core/protocol.ts'
 import { isFinal } from '../../core/status.ts'
 import { parseDuration } from '../../core/units.ts'
@@ -30,7 +29,6 @@ import type {
   Standing,
   StreamItem,
 } from '../executor.ts'
-import type { Provider } from '../interpreter/provide.ts'
 import type { LearnedLimits } from '../learned-limits.ts'
 import { adoptJobs } from './adopt.ts'
 import { agesOf, cleanPlace, isDue } from './clean.ts'
@@ -41,7 +39,7 @@ import { Limits } from './limits.ts'
 import { parseList } from './list.ts'
 import { measureJob } from './measure.ts'
 import type { MemberFiles } from './member-files.ts'
-import { type OpenedPlace, openPlace, type ScriptPlace } from './opened-place.ts'
+import { type OpenedPlace, openPlace, type PlaceParts, type ScriptPlace } from './opened-place.ts'
 import { makePackages } from './packages.ts'
 import { type Persist, persist } from './persist.ts'
 import { placeFailed } from './place.ts'
@@ -51,15 +49,7 @@ import { SiteTalk } from './site-talk.ts'
 import { standingOf } from './standing.ts'
 import type { TrackedJob } from './tracked-job.ts'
 
-export interface BatchOptions {
-  readonly profile: Profile
-  readonly scheduler: Scheduler
-  readonly transport: Transport
-  readonly clock: Clock
-  /** Of [0, 1): spreads the tries of those who failed together. */
-  readonly random: () => number
-  /** Where a Node comes from for machines that have none; without it none is sent. */
-  readonly provider?: Provider
+export interface BatchOptions extends PlaceParts {
   /** What is known of the place's limits from before; without it nothing is. */
   readonly learned?: LearnedLimits
 }

@@ -28,15 +28,21 @@ import { Submitter } from './submitter.ts'
 import type { TrackedJob } from './tracked-job.ts'
 import { Watcher } from './watcher.ts'
 
-export interface PlaceOptions {
-  /** What errors call the place. */
-  readonly name: string
+/** What it takes to have jobs at a place. */
+export interface PlaceParts {
   readonly profile: Profile
   readonly scheduler: Scheduler
   readonly transport: Transport
   readonly clock: Clock
+  /** Of [0, 1): spreads the tries of those who failed together. */
   readonly random: () => number
+  /** Where a Node comes from for machines that have none; without it none is sent. */
   readonly provider?: Provider
+}
+
+export interface PlaceOptions extends PlaceParts {
+  /** What errors call the place. */
+  readonly name: string
   readonly limits: Limits
   readonly events: AsyncQueue<JobEvent>
   readonly persist: Persist
